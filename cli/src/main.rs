@@ -1,0 +1,2 @@
+//! healctl
+fn main(){}
