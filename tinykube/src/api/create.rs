@@ -1,0 +1,154 @@
+//! Creating an object: who and where it is, defaults, validation, storage.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Api, Cause, Options, Status};
+use crate::resource::Resource;
+use crate::{kinds, managed, object};
+
+/// How often a generated name is drawn again when it is taken.
+const NAME_ATTEMPTS: usize = 8;
+
+/// Length of the random part of a generated name.
+const SUFFIX: usize = 5;
+
+/// The longest generated name, after which the given part is cut.
+const NAME_LENGTH: usize = 63;
+
+impl Api {
+    /// Creates an object; `namespace` is empty for cluster-scoped ones.
+    ///
+    /// # Errors
+    /// The [`Status`] a client would get.
+    pub fn create(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        mut object: Value,
+        options: &Options,
+    ) -> Result<Arc<Value>, Status> {
+        check_namespace_matches(resource, namespace, &mut object)?;
+        kinds::decode(self, resource, &mut object, options)?;
+        let _writing = self.writing();
+        self.check_namespace_accepts(resource, namespace, &object)?;
+        self.name_new_object(resource, namespace, &mut object)?;
+        self.stamp_new_object(&mut object);
+        kinds::prepare_create(self, resource, &mut object);
+        kinds::validate_create(self, resource, &object)?;
+        let name = object::name(&object).to_owned();
+        if self.store().get(resource, namespace, &name).is_some() {
+            return Err(Status::already_exists(resource, &name));
+        }
+        managed::created(self, resource, &mut object, options);
+        if options.dry_run {
+            return Ok(Arc::new(object));
+        }
+        let stored = self.store().write(resource, namespace, &name, object);
+        kinds::after_write(self, resource, &stored);
+        Ok(stored)
+    }
+
+    /// A namespace must exist and not be going away before anything is created in it.
+    fn check_namespace_accepts(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        object: &Value,
+    ) -> Result<(), Status> {
+        let Some(namespaces) = self
+            .resource("", "namespaces")
+            .filter(|_| resource.namespaced)
+        else {
+            return Ok(());
+        };
+        let Some(found) = self.store().get(&namespaces, "", namespace) else {
+            return Err(Status::not_found(&namespaces, namespace));
+        };
+        if !object::is_terminating(&found) {
+            return Ok(());
+        }
+        let why = format!(
+            "unable to create new content in namespace {namespace} because it is being terminated"
+        );
+        let mut status = Status::forbidden(resource, object::name(object), &why);
+        if let Some(details) = &mut status.details {
+            details["causes"] = serde_json::json!([{
+                "reason": "NamespaceTerminating",
+                "message": format!("namespace {namespace} is being terminated"),
+                "field": "metadata.namespace",
+            }]);
+        }
+        Err(status)
+    }
+
+    fn name_new_object(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        object: &mut Value,
+    ) -> Result<(), Status> {
+        if !object::name(object).is_empty() {
+            return Ok(());
+        }
+        let prefix = object::text(object, "/metadata/generateName").to_owned();
+        if prefix.is_empty() {
+            let cause = Cause::required("metadata.name", "name or generateName is required");
+            return Err(Status::invalid(resource, "", &[cause]));
+        }
+        let kept: String = prefix.chars().take(NAME_LENGTH - SUFFIX).collect();
+        for _ in 0..NAME_ATTEMPTS {
+            let name = format!("{kept}{}", self.random().suffix(SUFFIX));
+            let taken = self.store().get(resource, namespace, &name).is_some();
+            object["metadata"]["name"] = Value::String(name);
+            if !taken {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn stamp_new_object(&self, object: &mut Value) {
+        let uid = self.random().uid();
+        let now = self.clock().seconds();
+        let metadata = object::entry(object, "metadata");
+        for server_owned in [
+            "resourceVersion",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "selfLink",
+        ] {
+            metadata.remove(server_owned);
+        }
+        metadata.insert("uid".into(), uid.into());
+        metadata.insert("creationTimestamp".into(), now.into());
+    }
+}
+
+/// The namespace of the object, if it names one, must be that of the request; it is filled in.
+pub(super) fn check_namespace_matches(
+    resource: &Resource,
+    namespace: &str,
+    object: &mut Value,
+) -> Result<(), Status> {
+    let metadata = object::entry(object, "metadata");
+    if !resource.namespaced {
+        metadata.remove("namespace");
+        return Ok(());
+    }
+    match metadata
+        .get("namespace")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+    {
+        "" => {
+            metadata.insert("namespace".into(), namespace.into());
+            Ok(())
+        }
+        given if given == namespace => Ok(()),
+        _ => Err(Status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        )),
+    }
+}

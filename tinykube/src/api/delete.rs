@@ -1,0 +1,143 @@
+//! Deleting: preconditions, grace periods, finalizers, and what is to happen to dependents.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::status::details;
+use super::{Api, DeleteOptions, Deletion, Propagation, Status};
+use crate::resource::Resource;
+use crate::{kinds, object};
+
+impl Api {
+    /// Deletes an object, or starts to.
+    ///
+    /// # Errors
+    /// The [`Status`] a client would get.
+    pub fn delete(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<Deletion, Status> {
+        let _writing = self.writing();
+        self.delete_locked(resource, namespace, name, options)
+    }
+
+    pub(crate) fn delete_locked(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<Deletion, Status> {
+        let old = self.get(resource, namespace, name)?;
+        check_preconditions(resource, &old, options)?;
+        let mut new = Value::clone(&old);
+        set_finalizers(&mut new, options.propagation);
+        let grace = kinds::grace_period(resource, &old, options.grace_period_seconds);
+        let waits = object::finalizers(&new).next().is_some()
+            || !object::items(&new, "/spec/finalizers").is_empty()
+            || grace > 0;
+        if !waits {
+            if options.dry_run {
+                return Ok(Deletion::Gone(old));
+            }
+            let gone = self.store().remove(resource, namespace, name, new);
+            kinds::after_delete(self, resource, &gone);
+            return Ok(Deletion::Gone(gone));
+        }
+        self.mark_terminating(resource, &old, &mut new, grace);
+        if *old == new || options.dry_run {
+            return Ok(Deletion::Pending(if options.dry_run {
+                Arc::new(new)
+            } else {
+                old
+            }));
+        }
+        let stored = self.store().write(resource, namespace, name, new);
+        kinds::after_write(self, resource, &stored);
+        Ok(Deletion::Pending(stored))
+    }
+
+    /// Sets the deletion timestamp, or brings it forward when less grace is given than before.
+    fn mark_terminating(&self, resource: &Resource, old: &Value, new: &mut Value, grace: i64) {
+        let before = old["metadata"]["deletionGracePeriodSeconds"].as_i64();
+        if object::is_terminating(old) && before.is_none_or(|before| grace >= before) {
+            return;
+        }
+        let now = self.clock().now();
+        let when = now
+            .checked_add(jiff::SignedDuration::from_secs(grace))
+            .unwrap_or(now);
+        let metadata = object::entry(new, "metadata");
+        metadata.insert(
+            "deletionTimestamp".into(),
+            when.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
+        );
+        metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
+        if let Some(generation) = metadata.get("generation").and_then(Value::as_i64) {
+            metadata.insert("generation".into(), (generation + 1).into());
+        }
+        kinds::on_terminating(resource, new);
+    }
+}
+
+fn check_preconditions(
+    resource: &Resource,
+    old: &Value,
+    options: &DeleteOptions,
+) -> Result<(), Status> {
+    let name = object::name(old);
+    let refuse = |why: String| {
+        let message = format!(
+            "Operation cannot be fulfilled on {} {name:?}: {why}",
+            resource.qualified_kind()
+        );
+        Status::new(409, "Conflict", message).with_details(details(
+            name,
+            &resource.group,
+            &resource.kind,
+        ))
+    };
+    if let Some(uid) = options
+        .uid
+        .as_deref()
+        .filter(|uid| *uid != object::uid(old))
+    {
+        return Err(refuse(format!(
+            "the UID in the precondition ({uid}) does not match the UID in record ({}). \
+             The object might have been deleted and then recreated",
+            object::uid(old)
+        )));
+    }
+    let rv = options.resource_version.as_deref();
+    if let Some(rv) = rv.filter(|rv| *rv != object::resource_version(old)) {
+        return Err(refuse(format!(
+            "the ResourceVersion in the precondition ({rv}) does not match the ResourceVersion in record ({}). \
+             The object might have been modified",
+            object::resource_version(old)
+        )));
+    }
+    Ok(())
+}
+
+/// Propagation is a finalizer that the garbage collector works off.
+fn set_finalizers(object: &mut Value, propagation: Option<Propagation>) {
+    let wanted = match propagation {
+        Some(Propagation::Foreground) => Some("foregroundDeletion"),
+        Some(Propagation::Orphan) => Some("orphan"),
+        Some(Propagation::Background) => None,
+        None => return,
+    };
+    let mut finalizers: Vec<String> = object::finalizers(object).map(str::to_owned).collect();
+    finalizers.retain(|finalizer| finalizer != "foregroundDeletion" && finalizer != "orphan");
+    finalizers.extend(wanted.map(str::to_owned));
+    let metadata = object::entry(object, "metadata");
+    if finalizers.is_empty() {
+        metadata.shift_remove("finalizers");
+    } else {
+        metadata.insert("finalizers".into(), json!(finalizers));
+    }
+}

@@ -1,0 +1,238 @@
+//! Changing an object: preconditions, what may not change, defaults, validation, generation, storage.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::create::check_namespace_matches;
+use super::{Api, Options, Part, Status};
+use crate::resource::Resource;
+use crate::{kinds, managed, object};
+
+/// Metadata only the server writes.
+const SERVER_OWNED: [&str; 7] = [
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+    "selfLink",
+    "generateName",
+];
+
+impl Api {
+    /// Replaces everything but the status.
+    ///
+    /// # Errors
+    /// The [`Status`] a client would get.
+    pub fn update(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        object: Value,
+        options: &Options,
+    ) -> Result<Arc<Value>, Status> {
+        self.replace(resource, namespace, name, Part::Main, object, options)
+    }
+
+    /// Replaces the status alone.
+    ///
+    /// # Errors
+    /// The [`Status`] a client would get.
+    pub fn update_status(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        object: Value,
+        options: &Options,
+    ) -> Result<Arc<Value>, Status> {
+        self.replace(resource, namespace, name, Part::Status, object, options)
+    }
+
+    /// Changes one part of the stored object in place; always sees the latest version.
+    ///
+    /// # Errors
+    /// The [`Status`] a client would get.
+    pub fn modify(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        part: Part,
+        options: &Options,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<Arc<Value>, Status> {
+        self.transform(resource, namespace, name, part, options, |old| {
+            let mut new = Value::clone(old);
+            change(&mut new);
+            Ok(new)
+        })
+    }
+
+    fn replace(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        part: Part,
+        mut object: Value,
+        options: &Options,
+    ) -> Result<Arc<Value>, Status> {
+        check_namespace_matches(resource, namespace, &mut object)?;
+        check_name_matches(&mut object, name)?;
+        kinds::decode(self, resource, &mut object, options)?;
+        self.transform(resource, namespace, name, part, options, |_| Ok(object))
+    }
+
+    /// Reads, changes by `change` and writes under the write lock.
+    pub(crate) fn transform(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        part: Part,
+        options: &Options,
+        change: impl FnOnce(&Arc<Value>) -> Result<Value, Status>,
+    ) -> Result<Arc<Value>, Status> {
+        let _writing = self.writing();
+        let old = self.get(resource, namespace, name)?;
+        let new = change(&old)?;
+        self.write_changed(resource, &old, new, part, options)
+    }
+
+    /// Writes `new` over `old`; the caller holds the write lock.
+    pub(crate) fn write_changed(
+        &self,
+        resource: &Resource,
+        old: &Arc<Value>,
+        mut new: Value,
+        part: Part,
+        options: &Options,
+    ) -> Result<Arc<Value>, Status> {
+        let (namespace, name) = (object::namespace(old), object::name(old));
+        check_name_matches(&mut new, name)?;
+        check_preconditions(resource, old, &new)?;
+        keep_server_owned(old, &mut new);
+        kinds::prepare_update(self, resource, part, old, &mut new);
+        kinds::validate_update(self, resource, part, old, &new)?;
+        count_generation(resource, part, old, &mut new);
+        managed::updated(self, resource, part, old, &mut new, options);
+        if **old == new {
+            return Ok(old.clone());
+        }
+        if options.dry_run {
+            return Ok(Arc::new(new));
+        }
+        if is_finished(&new) {
+            let gone = self.store().remove(resource, namespace, name, new);
+            kinds::after_delete(self, resource, &gone);
+            return Ok(gone);
+        }
+        let stored = self.store().write(resource, namespace, name, new);
+        kinds::after_write(self, resource, &stored);
+        Ok(stored)
+    }
+}
+
+/// The name of the object, if it has one, must be that of the request; it is filled in.
+pub(crate) fn check_name_matches(object: &mut Value, name: &str) -> Result<(), Status> {
+    let metadata = object::entry(object, "metadata");
+    match metadata
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+    {
+        "" => {
+            metadata.insert("name".into(), name.into());
+            Ok(())
+        }
+        given if given == name => Ok(()),
+        given => Err(Status::bad_request(format!(
+            "the name of the object ({given}) does not match the name on the URL ({name})"
+        ))),
+    }
+}
+
+/// A resource version or UID sent along must be that of the stored object.
+fn check_preconditions(resource: &Resource, old: &Value, new: &Value) -> Result<(), Status> {
+    let name = object::name(old);
+    let uid = object::uid(new);
+    if !uid.is_empty() && uid != object::uid(old) {
+        let key = storage_key(resource, object::namespace(old), name);
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: \
+             Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            object::uid(old)
+        );
+        return Err(Status::conflict(resource, name, &why));
+    }
+    let rv = object::resource_version(new);
+    if !rv.is_empty() && rv != "0" && rv != object::resource_version(old) {
+        return Err(Status::modified(resource, name));
+    }
+    Ok(())
+}
+
+fn storage_key(resource: &Resource, namespace: &str, name: &str) -> String {
+    let group = if resource.group.contains('.') && resource.custom {
+        format!("{}/", resource.group)
+    } else {
+        String::new()
+    };
+    if namespace.is_empty() {
+        format!("/registry/{group}{}/{name}", resource.plural)
+    } else {
+        format!("/registry/{group}{}/{namespace}/{name}", resource.plural)
+    }
+}
+
+fn keep_server_owned(old: &Value, new: &mut Value) {
+    let kept: Vec<(&str, Option<Value>)> = SERVER_OWNED
+        .iter()
+        .map(|key| (*key, old["metadata"].get(key).cloned()))
+        .collect();
+    let rv = old["metadata"]["resourceVersion"].clone();
+    let metadata = object::entry(new, "metadata");
+    for (key, value) in kept {
+        match value {
+            Some(value) => metadata.insert(key.into(), value),
+            None => metadata.shift_remove(key),
+        };
+    }
+    metadata.insert("resourceVersion".into(), rv);
+}
+
+/// The generation counts changes of what is wanted, never of the status or of metadata.
+fn count_generation(resource: &Resource, part: Part, old: &Value, new: &mut Value) {
+    if part == Part::Status || old["metadata"]["generation"].is_null() {
+        return;
+    }
+    let wanted = |object: &Value| -> Vec<(String, Value)> {
+        let members = object.as_object().into_iter().flatten();
+        let members = members.filter(|(key, _)| {
+            !matches!(key.as_str(), "metadata" | "apiVersion" | "kind")
+                && !(key.as_str() == "status" && resource.status)
+        });
+        let mut members: Vec<_> = members
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        members.sort_by(|one, other| one.0.cmp(&other.0));
+        members
+    };
+    if old.get("spec") != new.get("spec") || wanted(old) != wanted(new) {
+        new["metadata"]["generation"] = (object::generation(old) + 1).into();
+    }
+}
+
+/// A terminating object without finalizers and without a grace period to wait for is gone.
+fn is_finished(object: &Value) -> bool {
+    object::is_terminating(object)
+        && object::finalizers(object).next().is_none()
+        && object::items(object, "/spec/finalizers").is_empty()
+        && object["metadata"]["deletionGracePeriodSeconds"]
+            .as_i64()
+            .unwrap_or(0)
+            == 0
+}

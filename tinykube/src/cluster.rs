@@ -1,0 +1,121 @@
+//! A cluster: the API server and, unless left out, the control plane around it.
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use std::sync::Arc;
+
+use crate::api::{Api, Options, Status};
+use crate::clock::Clock;
+
+/// A running cluster. It ends when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    api: Api,
+    _running: Arc<DropGuard>,
+}
+
+/// What a cluster is to be like.
+#[derive(Debug)]
+pub struct Builder {
+    clock: Option<Clock>,
+    seed: u64,
+    history: usize,
+    crds: Vec<Value>,
+    controllers: bool,
+}
+
+impl Cluster {
+    /// A cluster with controllers, real time and seed 0.
+    pub fn builder() -> Builder {
+        Builder {
+            clock: None,
+            seed: 0,
+            history: 20_000,
+            crds: Vec::new(),
+            controllers: true,
+        }
+    }
+
+    /// The API server's verbs as functions.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// The clock of the cluster.
+    pub fn clock(&self) -> &Clock {
+        self.api.clock()
+    }
+}
+
+impl Builder {
+    /// Takes the time from `clock`; the machine's time otherwise.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Builder {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The seed of UIDs and generated names.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.seed = seed;
+        self
+    }
+
+    /// How many changes are remembered for watches and continued lists.
+    #[must_use]
+    pub fn history(mut self, changes: usize) -> Builder {
+        self.history = changes;
+        self
+    }
+
+    /// Installs a `CustomResourceDefinition` (anything that serialises to one) before the start.
+    #[must_use]
+    pub fn crd(mut self, definition: impl Serialize) -> Builder {
+        self.crds
+            .push(serde_json::to_value(definition).unwrap_or_default());
+        self
+    }
+
+    /// Runs the API server alone: no workload controllers, no scheduler, no kubelet.
+    #[must_use]
+    pub fn without_controllers(mut self) -> Builder {
+        self.controllers = false;
+        self
+    }
+
+    /// Starts the cluster; to be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The [`Status`] with which the server refuses one of the definitions.
+    pub fn start(self) -> Result<Cluster, Status> {
+        let api = Api::new(
+            self.clock.unwrap_or_else(Clock::real),
+            self.seed,
+            self.history,
+        );
+        let namespaces = api
+            .resource("", "namespaces")
+            .ok_or_else(Status::no_such_path)?;
+        for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
+            let object = serde_json::json!({"metadata": {"name": name}});
+            api.create(&namespaces, "", object, &Options::default())?;
+        }
+        let definitions = api.resource("apiextensions.k8s.io", "customresourcedefinitions");
+        let definitions = definitions.ok_or_else(Status::no_such_path)?;
+        for definition in self.crds {
+            api.create(&definitions, "", definition, &Options::default())?;
+        }
+        let cancellation = CancellationToken::new();
+        if self.controllers {
+            let control_plane = crate::workloads::ControlPlane::new(api.clone());
+            tokio::spawn(control_plane.run(cancellation.clone()));
+        }
+        Ok(Cluster {
+            api,
+            _running: Arc::new(cancellation.drop_guard()),
+        })
+    }
+}

@@ -1,0 +1,329 @@
+//! Which resources are served: the built-in ones and those of `CustomResourceDefinition`s.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde_json::Value;
+
+use crate::resource::{Definition, Resource};
+use crate::schema::Schema;
+
+/// The table of served resources. Shared by reference.
+#[derive(Debug, Default)]
+pub struct Registry {
+    served: RwLock<Served>,
+}
+
+#[derive(Debug, Default)]
+struct Served {
+    order: Vec<Resource>,
+    custom: BTreeMap<(String, String), Arc<Custom>>,
+}
+
+/// What a `CustomResourceDefinition` says about one of its versions.
+#[derive(Debug)]
+pub struct Custom {
+    /// The entry of `spec.versions`.
+    pub version: Value,
+    /// The structural schema with its compiled rules.
+    pub schema: Schema,
+    /// The name of the definition.
+    pub definition: String,
+}
+
+impl Registry {
+    /// The built-in resources.
+    pub fn builtin() -> Registry {
+        let registry = Registry::default();
+        for row in BUILTIN {
+            registry.add(row.resource());
+        }
+        registry
+    }
+
+    /// Serves one more resource, or serves it anew.
+    pub fn add(&self, resource: Resource) {
+        let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
+        match served.order.iter_mut().find(|known| **known == resource) {
+            Some(known) => *known = resource,
+            None => served.order.push(resource),
+        }
+    }
+
+    /// Serves a version of a custom resource.
+    pub fn add_custom(&self, resource: Resource, custom: Custom) {
+        let key = (resource.qualified(), resource.version.clone());
+        self.add(resource);
+        let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
+        served.custom.insert(key, Arc::new(custom));
+    }
+
+    /// Stops serving everything of the definition with this name.
+    pub fn remove_custom(&self, definition: &str) {
+        let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
+        served
+            .custom
+            .retain(|_, custom| custom.definition != definition);
+        served
+            .order
+            .retain(|resource| !(resource.custom && resource.qualified() == definition));
+    }
+
+    /// The schema and columns of a custom resource.
+    pub fn custom(&self, resource: &Resource) -> Option<Arc<Custom>> {
+        if !resource.custom {
+            return None;
+        }
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        served
+            .custom
+            .get(&(resource.qualified(), resource.version.clone()))
+            .cloned()
+    }
+
+    /// Every served resource, in the order of registration.
+    pub fn all(&self) -> Vec<Resource> {
+        self.served
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .order
+            .clone()
+    }
+
+    /// The resource at `group`/`version`/`plural`.
+    pub fn at(&self, group: &str, version: &str, plural: &str) -> Option<Resource> {
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        let mut matching = served.order.iter();
+        matching
+            .find(|resource| resource.is(group, plural) && resource.version == version)
+            .cloned()
+    }
+
+    /// The first served version of `plural` in `group`.
+    pub fn find(&self, group: &str, plural: &str) -> Option<Resource> {
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        served
+            .order
+            .iter()
+            .find(|resource| resource.is(group, plural))
+            .cloned()
+    }
+
+    /// The resource whose objects say `apiVersion` and `kind`.
+    pub fn of_kind(&self, api_version: &str, kind: &str) -> Option<Resource> {
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        let mut matching = served.order.iter();
+        matching
+            .find(|resource| resource.kind == kind && resource.api_version() == api_version)
+            .cloned()
+    }
+}
+
+struct Row {
+    group: &'static str,
+    version: &'static str,
+    plural: &'static str,
+    kind: &'static str,
+    facts: &'static str,
+    short: &'static str,
+    storage: &'static str,
+}
+
+impl Row {
+    fn resource(&self) -> Resource {
+        let has = |fact: &str| self.facts.split(' ').any(|known| known == fact);
+        let words = |text: &str| {
+            text.split(' ')
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        let storage = if self.storage.is_empty() {
+            format!("{}/{}", self.group, self.plural)
+        } else {
+            self.storage.to_owned()
+        };
+        Resource::new(Definition {
+            group: self.group.into(),
+            version: self.version.into(),
+            plural: self.plural.into(),
+            singular: self.kind.to_lowercase(),
+            kind: self.kind.into(),
+            list_kind: format!("{}List", self.kind),
+            namespaced: has("namespaced"),
+            short_names: words(self.short),
+            categories: if has("all") {
+                vec!["all".into()]
+            } else {
+                Vec::new()
+            },
+            status: has("status"),
+            scale: has("scale"),
+            custom: false,
+            virtual_only: has("virtual"),
+            storage: storage.into(),
+        })
+    }
+}
+
+const fn row(
+    group: &'static str,
+    version: &'static str,
+    plural: &'static str,
+    kind: &'static str,
+    facts: &'static str,
+    short: &'static str,
+) -> Row {
+    Row {
+        group,
+        version,
+        plural,
+        kind,
+        facts,
+        short,
+        storage: "",
+    }
+}
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+const BUILTIN: &[Row] = &[
+    row("", "v1", "configmaps", "ConfigMap", "namespaced", "cm"),
+    row("", "v1", "events", "Event", "namespaced", "ev"),
+    row("", "v1", "namespaces", "Namespace", "status", "ns"),
+    row("", "v1", "nodes", "Node", "status", "no"),
+    row(
+        "",
+        "v1",
+        "persistentvolumeclaims",
+        "PersistentVolumeClaim",
+        "namespaced status",
+        "pvc",
+    ),
+    row("", "v1", "pods", "Pod", "namespaced status all", "po"),
+    row("", "v1", "secrets", "Secret", "namespaced", ""),
+    row(
+        "",
+        "v1",
+        "serviceaccounts",
+        "ServiceAccount",
+        "namespaced",
+        "sa",
+    ),
+    row(
+        "",
+        "v1",
+        "services",
+        "Service",
+        "namespaced status all",
+        "svc",
+    ),
+    row(
+        "apiextensions.k8s.io",
+        "v1",
+        "customresourcedefinitions",
+        "CustomResourceDefinition",
+        "status extensions",
+        "crd crds",
+    ),
+    row(
+        "apps",
+        "v1",
+        "controllerrevisions",
+        "ControllerRevision",
+        "namespaced",
+        "",
+    ),
+    row(
+        "apps",
+        "v1",
+        "daemonsets",
+        "DaemonSet",
+        "namespaced status all",
+        "ds",
+    ),
+    row(
+        "apps",
+        "v1",
+        "deployments",
+        "Deployment",
+        "namespaced status scale all",
+        "deploy",
+    ),
+    row(
+        "apps",
+        "v1",
+        "replicasets",
+        "ReplicaSet",
+        "namespaced status scale all",
+        "rs",
+    ),
+    row(
+        "apps",
+        "v1",
+        "statefulsets",
+        "StatefulSet",
+        "namespaced status scale all",
+        "sts",
+    ),
+    row(
+        "authentication.k8s.io",
+        "v1",
+        "selfsubjectreviews",
+        "SelfSubjectReview",
+        "virtual",
+        "",
+    ),
+    row(
+        "authorization.k8s.io",
+        "v1",
+        "selfsubjectaccessreviews",
+        "SelfSubjectAccessReview",
+        "virtual",
+        "",
+    ),
+    row(
+        "autoscaling",
+        "v2",
+        "horizontalpodautoscalers",
+        "HorizontalPodAutoscaler",
+        "namespaced status all",
+        "hpa",
+    ),
+    row(
+        "coordination.k8s.io",
+        "v1",
+        "leases",
+        "Lease",
+        "namespaced",
+        "",
+    ),
+    Row {
+        group: "events.k8s.io",
+        version: "v1",
+        plural: "events",
+        kind: "Event",
+        facts: "namespaced",
+        short: "ev",
+        storage: "/events",
+    },
+    row(
+        "policy",
+        "v1",
+        "poddisruptionbudgets",
+        "PodDisruptionBudget",
+        "namespaced status",
+        "pdb",
+    ),
+    row(
+        RBAC,
+        "v1",
+        "clusterrolebindings",
+        "ClusterRoleBinding",
+        "",
+        "",
+    ),
+    row(RBAC, "v1", "clusterroles", "ClusterRole", "", ""),
+    row(RBAC, "v1", "rolebindings", "RoleBinding", "namespaced", ""),
+    row(RBAC, "v1", "roles", "Role", "namespaced", ""),
+];

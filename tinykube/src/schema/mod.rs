@@ -1,0 +1,5 @@
+//! Structural schemas of custom resources.
+
+/// A structural schema.
+#[derive(Debug)]
+pub struct Schema;
