@@ -1,0 +1,135 @@
+//! Budgets: how much may happen at once, anywhere, and how fast again here.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    policy::{ClusterPolicy, RemediationPolicy, Window},
+    reason::{Block, Reason},
+    snapshot::Neighbour,
+    time::{Wakeups, after, before, elapsed},
+};
+
+/// The delay before the next action when `attempts` have been made: exponential, capped, with up to 25 % of jitter that
+/// only depends on the object and the attempt, so that tests repeat and neighbours do not march in step.
+pub fn backoff(policy: &RemediationPolicy, seed: &str, attempts: u32) -> SignedDuration {
+    let initial = policy.backoff_initial.as_secs().max(1);
+    let cap = policy.backoff_max.as_secs().max(initial);
+    let factor = i64::from(policy.backoff_factor.max(1));
+    let mut delay = initial;
+    for _ in 1..attempts.min(64) {
+        delay = delay.saturating_mul(factor).min(cap);
+    }
+    let permille = i64::from(fnv1a(seed, attempts) % 501) - 250;
+    let jittered = delay + delay * permille / 1000;
+    SignedDuration::from_secs(jittered.clamp(1, cap))
+}
+
+/// FNV-1a: stable across releases and machines, unlike the standard library's hasher.
+fn fnv1a(text: &str, number: u32) -> u32 {
+    text.bytes()
+        .chain(number.to_le_bytes())
+        .fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// The cluster-wide reasons to wait. `me` is this service's key.
+pub fn cluster_holds(
+    policy: &ClusterPolicy,
+    services: &[Neighbour],
+    me: &(String, String),
+    wakeups: &mut Wakeups,
+    now: Timestamp,
+) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    if let Some(reason) = policy.paused.first() {
+        blocks.push(Block::new(Reason::ClusterPaused, format!("healing is paused for the whole cluster: {reason}")));
+    }
+    blocks.extend(storm(policy, services, wakeups, now));
+    let in_flight = services.iter().filter(|other| other.key != *me && other.in_flight).count();
+    if in_flight >= policy.max_in_flight as usize {
+        let message = format!("{in_flight} repairs are in flight in the cluster, {} are allowed", policy.max_in_flight);
+        blocks.push(Block::new(Reason::ClusterBudget, message));
+    }
+    let minute = SignedDuration::from_secs(60);
+    let mut recent: Vec<_> = services
+        .iter()
+        .flat_map(|service| service.actions.iter().copied())
+        .filter(|&time| elapsed(time, now) < minute && time <= now)
+        .collect();
+    recent.sort_unstable();
+    if recent.len() >= policy.max_actions_per_minute as usize {
+        let message =
+            format!("{} actions in the last minute, {} are allowed", recent.len(), policy.max_actions_per_minute);
+        blocks.push(Block::new(Reason::ClusterBudget, message));
+        if let Some(&oldest) = recent.first() {
+            wakeups.at(after(oldest, minute), now);
+        }
+    }
+    blocks
+}
+
+/// A storm: more services are unhealthy at once than one cause of their own explains. What each remembers of its last
+/// unhealthy time is enough to see a storm that has just passed, so nothing needs to remember the storm itself.
+pub fn storm(policy: &ClusterPolicy, services: &[Neighbour], wakeups: &mut Wakeups, now: Timestamp) -> Option<Block> {
+    let total = services.len();
+    let share = (total * policy.storm_percent as usize).div_ceil(100);
+    let limit = share.max(policy.storm_minimum as usize);
+    let counted = || services.iter().filter(|service| !service.held);
+    let unwell_at = |time: Timestamp| {
+        counted()
+            .filter(|service| {
+                let Some(from) = service.unhealthy_since else { return false };
+                let until = service.unhealthy_until.filter(|&end| end >= from).unwrap_or(Timestamp::MAX);
+                from <= time && time < until
+            })
+            .count()
+    };
+    let current = unwell_at(now);
+    if current > limit {
+        let message =
+            format!("{current} of {total} services are unhealthy at once, more than {limit}: something they share is");
+        return Some(Block::new(Reason::StormHold, message));
+    }
+    // The peak within the cool-down lies at the begin of somebody's unhealthy time, or at the begin of the cool-down.
+    let begin = before(now, policy.storm_cooldown);
+    let last_stormy_end = counted()
+        .filter_map(|service| service.unhealthy_since)
+        .map(|from| from.max(begin))
+        .chain([begin])
+        .filter(|&time| unwell_at(time) > limit)
+        .filter_map(|time| {
+            counted()
+                .filter_map(|service| service.unhealthy_until)
+                .filter(|&end| end > time && unwell_at(end) <= limit)
+                .min()
+        })
+        .max()?;
+    let quiet_at = after(last_stormy_end, policy.storm_cooldown);
+    wakeups.at(quiet_at, now);
+    (now < quiet_at).then(|| {
+        Block::new(
+            Reason::StormHold,
+            format!("many services were unhealthy at once until {last_stormy_end:.0}; waiting for calm"),
+        )
+    })
+}
+
+/// Whether acting is allowed at this hour.
+pub fn outside_windows(windows: &[Window], wakeups: &mut Wakeups, now: Timestamp) -> Option<Block> {
+    if windows.is_empty() || windows.iter().any(|window| is_inside(window, now)) {
+        return None;
+    }
+    // Windows begin at full minutes at the earliest: looking again within the hour is near enough and cheap.
+    wakeups.at(after(now, SignedDuration::from_secs(60)), now);
+    Some(Block::new(Reason::OutsideWindow, "no maintenance window is open now"))
+}
+
+fn is_inside(window: &Window, now: Timestamp) -> bool {
+    let local = now.to_zoned(window.zone.clone());
+    let (time, today) = (local.time(), local.weekday());
+    let begins_on = |day: jiff::civil::Weekday| window.days.is_empty() || window.days.contains(&day);
+    if window.start <= window.end {
+        begins_on(today) && window.start <= time && time < window.end
+    } else {
+        (begins_on(today) && time >= window.start) || (begins_on(today.previous()) && time < window.end)
+    }
+}

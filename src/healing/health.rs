@@ -1,0 +1,196 @@
+//! Health: the sum over the pods.
+//!
+//! Unknown is not unhealthy: what cannot be seen never makes a service worse.
+
+use jiff::Timestamp;
+
+use super::{
+    cause::{Cause, Finding, is_starting, node_lost},
+    policy::Policy,
+    reason::Reason,
+    snapshot::{Phase, Pod, Readiness, Role, Rollout, Workload, WorkloadKind, WorkloadState},
+    time::Wakeups,
+};
+
+/// How the service is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// All wanted pods are ready.
+    Healthy,
+    /// Fewer than wanted, but enough.
+    Degraded,
+    /// Fewer than enough, and not for lack of time.
+    Unhealthy,
+    /// Still within its time to start.
+    Starting,
+    /// Nothing is wanted: suspended, scaled to zero, completed.
+    Idle,
+    /// It cannot be seen.
+    Unknown,
+}
+
+impl Health {
+    /// The health's name in status, metrics and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "Healthy",
+            Self::Degraded => "Degraded",
+            Self::Unhealthy => "Unhealthy",
+            Self::Starting => "Starting",
+            Self::Idle => "Idle",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// Pods by what they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PodCounts {
+    /// Wanted.
+    pub desired: u32,
+    /// Ready.
+    pub ready: u32,
+    /// Within their time to start.
+    pub starting: u32,
+    /// With a lasting finding.
+    pub unhealthy: u32,
+    /// On a node that does not answer.
+    pub lost: u32,
+}
+
+/// The sum and the reason for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// How the service is.
+    pub health: Health,
+    /// Why.
+    pub reason: Reason,
+    /// One sentence for people.
+    pub message: String,
+    /// Pods by what they are.
+    pub pods: PodCounts,
+}
+
+/// Sums up what was found.
+pub fn sum(
+    policy: &Policy,
+    workload: &Workload,
+    pods: &[Pod],
+    findings: &[Finding],
+    missing_confirmed: bool,
+    wakeups: &mut Wakeups,
+    now: Timestamp,
+) -> Verdict {
+    let verdict = |health, reason, message: String, pods| Verdict { health, reason, message, pods };
+    if policy.suspend {
+        return verdict(Health::Idle, Reason::Suspended, "suspended by its spec".into(), PodCounts::default());
+    }
+    let state = match workload {
+        Workload::Present(state) => state,
+        Workload::Unknown(why) => {
+            return verdict(Health::Unknown, Reason::WorkloadUnknown, why.clone(), PodCounts::default());
+        }
+        Workload::Missing { kind, name } => {
+            let (health, text) = if missing_confirmed {
+                (Health::Unhealthy, "is gone")
+            } else {
+                (Health::Unknown, "was not found; looking again before believing it")
+            };
+            let message = format!("{} {name} {text}", kind.as_str());
+            return verdict(health, Reason::WorkloadMissing, message, PodCounts::default());
+        }
+    };
+    let counts = count(policy, state, pods, findings, wakeups, now);
+    if state.desired == 0 {
+        return verdict(Health::Idle, Reason::ScaledToZero, "scaled to zero".into(), counts);
+    }
+    if state.kind == WorkloadKind::Pod && pods.iter().any(|pod| pod.phase == Phase::Succeeded) {
+        return verdict(Health::Idle, Reason::Completed, "the pod ended well".into(), counts);
+    }
+    let (health, reason, message) = compare(policy, state, &counts, findings);
+    verdict(health, reason, message, counts)
+}
+
+fn count(
+    policy: &Policy,
+    state: &WorkloadState,
+    pods: &[Pod],
+    findings: &[Finding],
+    wakeups: &mut Wakeups,
+    now: Timestamp,
+) -> PodCounts {
+    let mut counts = PodCounts { desired: state.desired, ..PodCounts::default() };
+    for pod in pods.iter().filter(|pod| !pod.deleting && !matches!(pod.phase, Phase::Succeeded)) {
+        let lasting = findings.iter().any(|finding| finding.uid == pod.uid && finding.lasting);
+        if node_lost(pod) {
+            counts.lost += 1;
+        } else if lasting {
+            counts.unhealthy += 1;
+        } else if matches!(pod.ready, Readiness::Ready(_)) {
+            counts.ready += 1;
+        } else if starting(policy, pod, wakeups, now) {
+            counts.starting += 1;
+        }
+    }
+    counts
+}
+
+fn starting(policy: &Policy, pod: &Pod, wakeups: &mut Wakeups, now: Timestamp) -> bool {
+    let first_start = pod.containers.iter().all(|container| container.restart_count == 0);
+    let in_time = pod
+        .containers
+        .iter()
+        .filter(|container| container.role != Role::Init && !container.ready)
+        .all(|container| is_starting(container, &policy.health, wakeups, now));
+    match pod.phase {
+        Phase::Pending => true,
+        Phase::Running => first_start || in_time,
+        Phase::Succeeded | Phase::Failed | Phase::Unknown => false,
+    }
+}
+
+fn compare(
+    policy: &Policy,
+    state: &WorkloadState,
+    counts: &PodCounts,
+    findings: &[Finding],
+) -> (Health, Reason, String) {
+    let PodCounts { desired, ready, starting: _, unhealthy, lost } = *counts;
+    let ready_of = format!("{ready} of {desired} pods ready");
+    let worst = findings
+        .iter()
+        .filter(|finding| finding.lasting && finding.cause != Cause::NodeLost)
+        .max_by_key(|finding| (finding.cause.restart_helps(), std::cmp::Reverse(finding.since)));
+    let quota = state.replica_failure.as_ref().filter(|_| ready < desired);
+    if ready >= desired && unhealthy == 0 {
+        return (Health::Healthy, Reason::Healthy, ready_of);
+    }
+    let enough = ready >= policy.health.min_ready.of(desired);
+    if let Some(worst) = worst {
+        let health = if enough { Health::Degraded } else { Health::Unhealthy };
+        return (health, worst.cause.reason(), format!("{ready_of}: {}", worst.message));
+    }
+    if let Some(message) = quota {
+        let health = if enough { Health::Degraded } else { Health::Unhealthy };
+        return (health, Reason::QuotaExceeded, format!("{ready_of}: {message}"));
+    }
+    if lost > 0 {
+        let health = if enough { Health::Degraded } else { Health::Unknown };
+        return (health, Reason::NodeLost, format!("{ready_of}: {lost} on a node that does not answer"));
+    }
+    if state.rollout == Rollout::Stuck {
+        return (
+            Health::Degraded,
+            Reason::RolloutStuck,
+            format!("{ready_of}: the rollout passed its progress deadline"),
+        );
+    }
+    if state.rollout == Rollout::InProgress && enough {
+        return (Health::Degraded, Reason::RolloutInProgress, format!("{ready_of}, rolling out"));
+    }
+    match findings.iter().find(|finding| finding.cause.restart_helps()) {
+        // Below its threshold: said, not counted.
+        Some(finding) => (Health::Degraded, finding.cause.reason(), format!("{ready_of}: {}", finding.message)),
+        None => (Health::Starting, Reason::Starting, format!("{ready_of}, starting")),
+    }
+}

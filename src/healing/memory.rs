@@ -1,0 +1,231 @@
+//! What a decision leaves for the next one. It lives in the object's status and nowhere else, so that a restart or a
+//! failover of the controller changes nothing.
+//!
+//! Bounds keep the status small; what falls out is the oldest.
+
+use jiff::Timestamp;
+
+use super::{
+    cause::{Cause, Finding},
+    ladder::Action,
+    time::clamp,
+};
+
+/// Containers remembered at most.
+pub const MAX_CONTAINERS: usize = 256;
+/// Restart times remembered for one container.
+pub const MAX_RESTARTS: usize = 32;
+/// Actions remembered for the breaker.
+pub const MAX_ACTIONS: usize = 64;
+/// History entries shown to people.
+pub const MAX_HISTORY: usize = 20;
+
+/// All that is remembered between two decisions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Memory {
+    /// First decision about this object.
+    pub observed_since: Option<Timestamp>,
+    /// Healthy since then; empty while it is anything else.
+    pub healthy_since: Option<Timestamp>,
+    /// Begin of the current or last unhealthy time. A repair in flight prolongs it.
+    pub unhealthy_since: Option<Timestamp>,
+    /// End of the last unhealthy time.
+    pub unhealthy_until: Option<Timestamp>,
+    /// First live 404 of the workload.
+    pub missing_since: Option<Timestamp>,
+    /// Desired pods when the workload was last seen.
+    pub last_replicas: Option<u32>,
+    /// The workload announced its own deletion when it was last seen.
+    pub intentional_delete: bool,
+    /// No action before this.
+    pub not_before: Option<Timestamp>,
+    /// What the API server said when it refused the last action; empty where `not_before` is a back-off.
+    pub refused: Option<String>,
+    /// Restart counters.
+    pub containers: Vec<ContainerMemory>,
+    /// What was found last time, so that `since` stays.
+    pub findings: Vec<Finding>,
+    /// The repair whose effect is awaited.
+    pub in_flight: Option<InFlight>,
+    /// Actions inside the breaker's windows.
+    pub actions: Vec<ActionRecord>,
+    /// The breaker.
+    pub circuit: Circuit,
+    /// For people: what was done, newest last.
+    pub history: Vec<HistoryEntry>,
+    /// Last value handled of `kubeheal.dev/heal-now`.
+    pub handled_heal_now: Option<String>,
+    /// Last value handled of `kubeheal.dev/reset-breaker`.
+    pub handled_reset: Option<String>,
+    /// Number of the last action, for ids.
+    pub last_action_id: i64,
+}
+
+/// What is remembered of one container of one pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContainerMemory {
+    /// Pod UID.
+    pub uid: String,
+    /// Container name; empty stands for the pod as a whole.
+    pub container: String,
+    /// `restartCount` when last looked at.
+    pub restart_count: u32,
+    /// When the restarts since then were seen, oldest first.
+    pub restarts: Vec<Timestamp>,
+    /// It is in a crash loop since then.
+    pub crash_loop_since: Option<Timestamp>,
+    /// It is unready since then.
+    pub not_ready_since: Option<Timestamp>,
+}
+
+/// A repair whose effect is awaited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InFlight {
+    /// Number of the action.
+    pub id: i64,
+    /// What was done.
+    pub action: Action,
+    /// Why.
+    pub cause: Cause,
+    /// When the intent was recorded.
+    pub started: Timestamp,
+    /// It counts as ineffective from then on.
+    pub verify_by: Timestamp,
+    /// Pods that were ready when it began, the target not counted. More of them, steadily, is success.
+    pub ready_before: u32,
+}
+
+/// One action, as the breaker counts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionRecord {
+    /// When it began.
+    pub time: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How an action ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Not known yet.
+    Pending,
+    /// The workload got well and stayed so.
+    Verified,
+    /// It did not, or nobody can tell.
+    Ineffective,
+    /// The API server refused it.
+    Failed,
+    /// It was not needed any more, or never made; not charged.
+    Dropped,
+}
+
+impl Outcome {
+    /// The outcome's name in status and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Verified => "Verified",
+            Self::Ineffective => "Ineffective",
+            Self::Failed => "Failed",
+            Self::Dropped => "Dropped",
+        }
+    }
+}
+
+/// One line of the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// When.
+    pub time: Timestamp,
+    /// The step: a rung or something done to the breaker.
+    pub step: String,
+    /// To what.
+    pub target: String,
+    /// Why.
+    pub cause: String,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// The breaker's memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Circuit {
+    /// Its state.
+    pub state: CircuitState,
+    /// Openings since the last reset: the exponent of the open time.
+    pub openings: u32,
+    /// When it opened.
+    pub opened_at: Option<Timestamp>,
+    /// When one trial will be allowed.
+    pub retry_at: Option<Timestamp>,
+    /// When it last closed: older actions are not counted again.
+    pub closed_at: Option<Timestamp>,
+    /// Pod template on which it opened: a new one deserves a trial at once.
+    pub template: Option<String>,
+    /// The value of `kubeheal.dev/force-open` that holds it open.
+    pub forced: Option<String>,
+}
+
+/// Closed lets actions through, Open none, HalfOpen one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CircuitState {
+    /// Actions are allowed.
+    #[default]
+    Closed,
+    /// No action.
+    Open,
+    /// One trial.
+    HalfOpen,
+}
+
+impl CircuitState {
+    /// The state's name in status, metrics and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "Closed",
+            Self::Open => "Open",
+            Self::HalfOpen => "HalfOpen",
+        }
+    }
+}
+
+impl Memory {
+    /// Pulls every instant that claims to lie in the future back to `now`, except deadlines that we set ourselves; those
+    /// are bounded where they are used.
+    pub fn clamped(mut self, now: Timestamp) -> Self {
+        for instant in [
+            &mut self.observed_since,
+            &mut self.healthy_since,
+            &mut self.unhealthy_since,
+            &mut self.unhealthy_until,
+            &mut self.missing_since,
+            &mut self.circuit.opened_at,
+            &mut self.circuit.closed_at,
+        ] {
+            *instant = instant.map(|time| clamp(time, now));
+        }
+        for container in &mut self.containers {
+            container.crash_loop_since = container.crash_loop_since.map(|time| clamp(time, now));
+            container.not_ready_since = container.not_ready_since.map(|time| clamp(time, now));
+            for time in &mut container.restarts {
+                *time = clamp(*time, now);
+            }
+        }
+        for action in &mut self.actions {
+            action.time = clamp(action.time, now);
+        }
+        self
+    }
+
+    /// What is remembered of a container.
+    pub fn container(&self, uid: &str, container: &str) -> Option<&ContainerMemory> {
+        self.containers.iter().find(|known| known.uid == uid && known.container == container)
+    }
+
+    /// Adds a line to the history and drops the oldest beyond the bound.
+    pub fn record(&mut self, entry: HistoryEntry) {
+        self.history.push(entry);
+        let surplus = self.history.len().saturating_sub(MAX_HISTORY);
+        self.history.drain(..surplus);
+    }
+}

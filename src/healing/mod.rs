@@ -1,0 +1,319 @@
+//! The decision: `decide(&policy, &snapshot, now)`, a pure function.
+//!
+//! It must not know Kubernetes, tokio, serde or tracing, must not read a clock and must not remember anything: what it needs
+//! to know later it returns as [`Memory`], which lives in the object's status. It cannot fail; what cannot be seen is
+//! Unknown, and Unknown never acts. With an unchanged world and an unchanged time it decides the same again and plans nothing
+//! more (a fixpoint): the intent of an action is part of the memory before the action is executed.
+
+pub mod breaker;
+pub mod budget;
+pub mod cause;
+pub mod condition;
+pub mod dependency;
+pub mod health;
+pub mod ladder;
+pub mod memory;
+pub mod policy;
+pub mod reason;
+pub mod restarts;
+pub mod snapshot;
+pub mod time;
+pub mod verify;
+
+use jiff::{SignedDuration, Timestamp};
+
+use self::{
+    cause::Finding,
+    condition::Condition,
+    dependency::Dependencies,
+    health::{Health, Verdict},
+    ladder::{Plan, Wish},
+    memory::{HistoryEntry, InFlight, Memory, Outcome},
+    policy::{Mode, Policy},
+    reason::{Block, Reason},
+    snapshot::{Phase, Snapshot, Workload},
+    time::{Wakeups, after, elapsed},
+    verify::{Excuse, Execution},
+};
+
+/// Two live reads must agree, this far apart, before a workload is believed to be gone.
+pub const MISSING_CONFIRMATION: SignedDuration = SignedDuration::from_secs(10);
+
+/// What was seen, what is to be done, and why not more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// How the service is.
+    pub verdict: Verdict,
+    /// What is wrong with which container.
+    pub findings: Vec<Finding>,
+    /// The step to execute now, its intent already in `memory`.
+    pub plan: Option<Plan>,
+    /// The step that would be taken if nothing held it back; the same as `plan` when nothing does.
+    pub proposal: Option<Plan>,
+    /// Why nothing happens, when something should.
+    pub blocked_by: Vec<Block>,
+    /// The dependencies, judged.
+    pub dependencies: Dependencies,
+    /// Restarts inside the window, over all containers.
+    pub restarts_in_window: u32,
+    /// The workload is as it should be and its definition is new: keep it as last known good.
+    pub record_good: bool,
+    /// Unhealthy for longer than a machine should try alone.
+    pub escalated: bool,
+    /// Conditions for the status.
+    pub conditions: Vec<Condition>,
+    /// To be written to the status before the plan is executed.
+    pub memory: Memory,
+    /// When the decision could change although nothing else does.
+    pub next_check: Option<Timestamp>,
+}
+
+/// Decides. Total and deterministic.
+pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision {
+    let mut wakeups = Wakeups::default();
+    let mut memory = snapshot.memory.clone().clamped(now);
+
+    let missing = follow_workload(&snapshot.workload, &mut memory, &mut wakeups, now);
+    let calm = policy.remediation.stabilization;
+    memory.containers = restarts::remember(&memory, &snapshot.pods, &policy.health, calm, now);
+    memory.observed_since.get_or_insert(now);
+    let findings = cause::findings(&snapshot.workload, &snapshot.pods, &memory, &policy.health, &mut wakeups, now);
+    memory.findings.clone_from(&findings);
+    let verdict = health::sum(policy, &snapshot.workload, &snapshot.pods, &findings, missing, &mut wakeups, now);
+    let dependencies = dependency::judge(&snapshot.dependencies, &mut wakeups, now);
+
+    let excuse = excuse(&verdict, missing, &dependencies);
+    let seed = &snapshot.service.uid;
+    verify::judge(policy, &snapshot.workload, &snapshot.pods, excuse, seed, &mut memory, &mut wakeups, now);
+    follow_health(&verdict, &mut memory, now);
+    breaker::advance(policy, &snapshot.service, &snapshot.workload, verdict.health, &mut memory, &mut wakeups, now);
+
+    let asked = is_asked(snapshot, &memory);
+    let wish = if verdict.health == Health::Idle {
+        Wish::Nothing
+    } else {
+        ladder::wish(policy, snapshot, &findings, missing, asked, &memory, &mut wakeups, now)
+    };
+    let (proposal, mut blocked_by) = match wish {
+        Wish::Nothing => (None, Vec::new()),
+        Wish::NoStep(block) => (None, vec![block]),
+        Wish::Step(plan, blocks) => (Some(plan), blocks),
+    };
+    if proposal.is_some() {
+        let more = holds(policy, snapshot, &dependencies, asked, &mut memory, &mut wakeups, now);
+        blocked_by.splice(0..0, more);
+    }
+    answer_request(snapshot, asked, &blocked_by, proposal.is_some(), &mut memory, now);
+    let plan = proposal.clone().filter(|_| blocked_by.is_empty() && policy.mode == Mode::Heal);
+    if let Some(plan) = &plan {
+        begin(policy, plan, verdict.pods.ready, &mut memory, &mut wakeups, now);
+    }
+
+    let record_good = is_new_good(snapshot, &verdict);
+    let escalated = is_escalated(policy, &verdict, &memory, &mut wakeups, now);
+    let restarts_in_window = memory
+        .containers
+        .iter()
+        .map(|entry| restarts::in_window(entry, policy.health.restart_window, now))
+        .fold(0, u32::saturating_add);
+    let mut decision = Decision {
+        verdict,
+        findings,
+        plan,
+        proposal,
+        blocked_by,
+        dependencies,
+        restarts_in_window,
+        record_good,
+        escalated,
+        conditions: Vec::new(),
+        memory,
+        next_check: wakeups.earliest(),
+    };
+    decision.conditions = condition::conditions(&decision, policy.mode, &warnings(snapshot));
+    decision
+}
+
+/// The memory after the API server answered. To be written when it differs from what the decision already wrote.
+pub fn settle(policy: &Policy, snapshot: &Snapshot, decided: &Memory, execution: &Execution, now: Timestamp) -> Memory {
+    let mut memory = decided.clone();
+    verify::settle(policy, &snapshot.workload, &snapshot.service.uid, &mut memory, execution, now);
+    memory
+}
+
+/// Remembers what must be known once the workload is gone, and believes in its absence only the second time.
+fn follow_workload(workload: &Workload, memory: &mut Memory, wakeups: &mut Wakeups, now: Timestamp) -> bool {
+    match workload {
+        Workload::Present(state) => {
+            memory.missing_since = None;
+            memory.last_replicas = Some(state.desired);
+            memory.intentional_delete = state.intentional_delete;
+            false
+        }
+        Workload::Missing { .. } => {
+            let since = *memory.missing_since.get_or_insert(now);
+            wakeups.at(after(since, MISSING_CONFIRMATION), now);
+            elapsed(since, now) >= MISSING_CONFIRMATION
+        }
+        Workload::Unknown(_) => false,
+    }
+}
+
+fn follow_health(verdict: &Verdict, memory: &mut Memory, now: Timestamp) {
+    if verdict.health == Health::Healthy {
+        memory.healthy_since.get_or_insert(now);
+    } else {
+        memory.healthy_since = None;
+    }
+    let was_unhealthy = memory.unhealthy_since.is_some() && memory.unhealthy_until.is_none();
+    let is_unhealthy = match verdict.health {
+        Health::Unhealthy => true,
+        // What cannot be seen changes nothing; a repair in flight still counts as unhealthy.
+        Health::Unknown => was_unhealthy,
+        Health::Healthy | Health::Degraded | Health::Starting | Health::Idle => {
+            was_unhealthy && memory.in_flight.is_some()
+        }
+    };
+    match (was_unhealthy, is_unhealthy) {
+        (false, true) => (memory.unhealthy_since, memory.unhealthy_until) = (Some(now), None),
+        (true, false) => memory.unhealthy_until = Some(now),
+        (true, true) | (false, false) => {}
+    }
+}
+
+fn excuse(verdict: &Verdict, missing: bool, dependencies: &Dependencies) -> Excuse {
+    match verdict.health {
+        _ if missing => Excuse::GoneAgain,
+        Health::Idle => Excuse::NothingWanted,
+        _ if dependencies.held.is_some() => Excuse::Held,
+        _ => Excuse::None,
+    }
+}
+
+/// Every reason to hold a step back that does not depend on the step.
+fn holds(
+    policy: &Policy,
+    snapshot: &Snapshot,
+    dependencies: &Dependencies,
+    asked: bool,
+    memory: &mut Memory,
+    wakeups: &mut Wakeups,
+    now: Timestamp,
+) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    if snapshot.service.deleting {
+        blocks.push(Block::new(Reason::ServiceDeleting, "the HealedService or its namespace is being deleted"));
+    }
+    if let Some((reason, message)) = &dependencies.held {
+        blocks.push(Block::new(*reason, message.clone()));
+    }
+    if let Some(in_flight) = &memory.in_flight {
+        let message =
+            format!("{} of {} must prove itself first", in_flight.action.step.as_str(), in_flight.action.target);
+        blocks.push(Block::new(Reason::ActionInFlight, message));
+    }
+    if blocks.is_empty() && breaker::trips_on_recurrence(policy, memory, now) {
+        breaker::open(policy, &snapshot.workload, memory, now);
+        wakeups.at(memory.circuit.retry_at.unwrap_or(now), now);
+    }
+    blocks.extend(breaker::hold(&policy.breaker, &memory.circuit));
+    let me = (snapshot.service.namespace.clone(), snapshot.service.name.clone());
+    blocks.extend(budget::cluster_holds(&policy.cluster, &snapshot.services, &me, wakeups, now));
+    blocks.extend(budget::outside_windows(&policy.remediation.windows, wakeups, now));
+    blocks.extend(back_off(policy, asked, memory, wakeups, now));
+    blocks
+}
+
+fn back_off(policy: &Policy, asked: bool, memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> Option<Block> {
+    // Bounded by the longest back-off, so that a deadline written by a clock that jumped cannot hold for ever.
+    let until = memory.not_before?.min(after(now, policy.remediation.backoff_max));
+    wakeups.at(until, now);
+    (now < until && !asked).then(|| match &memory.refused {
+        Some(why) => Block::new(Reason::Refused, format!("the API server refused: {why}; again at {until:.0}")),
+        None => Block::new(Reason::BackOff, format!("waiting until {until:.0} after the last action")),
+    })
+}
+
+fn is_asked(snapshot: &Snapshot, memory: &Memory) -> bool {
+    snapshot.service.heal_now.is_some() && snapshot.service.heal_now != memory.handled_heal_now
+}
+
+/// A request by annotation is answered once, whatever comes of it.
+fn answer_request(
+    snapshot: &Snapshot,
+    asked: bool,
+    blocked_by: &[Block],
+    has_step: bool,
+    memory: &mut Memory,
+    now: Timestamp,
+) {
+    memory.handled_heal_now.clone_from(&snapshot.service.heal_now);
+    if !asked {
+        return;
+    }
+    let (cause, outcome) = match blocked_by.first() {
+        Some(block) => (block.reason.as_str(), Outcome::Dropped),
+        None if has_step => (Reason::Allowed.as_str(), Outcome::Verified),
+        None => (Reason::NotNeeded.as_str(), Outcome::Dropped),
+    };
+    memory.record(HistoryEntry {
+        time: now,
+        step: "HealNow".into(),
+        target: String::new(),
+        cause: cause.into(),
+        outcome,
+    });
+}
+
+/// Writes the intent into the memory: from here on the attempt counts.
+fn begin(policy: &Policy, plan: &Plan, ready: u32, memory: &mut Memory, wakeups: &mut Wakeups, now: Timestamp) {
+    let verify_by = after(now, policy.remediation.verify);
+    memory.last_action_id = memory.last_action_id.saturating_add(1);
+    memory.in_flight = Some(InFlight {
+        id: memory.last_action_id,
+        action: plan.action.clone(),
+        cause: plan.cause,
+        started: now,
+        verify_by,
+        ready_before: ready,
+    });
+    memory.not_before = None;
+    memory.refused = None;
+    memory.record(HistoryEntry {
+        time: now,
+        step: plan.action.step.as_str().into(),
+        target: plan.action.target.clone(),
+        cause: plan.cause.as_str().into(),
+        outcome: Outcome::Pending,
+    });
+    breaker::begin(memory, now);
+    wakeups.at(verify_by, now);
+}
+
+fn is_new_good(snapshot: &Snapshot, verdict: &Verdict) -> bool {
+    let Workload::Present(state) = &snapshot.workload else { return false };
+    let known = snapshot.last_known_good.as_ref().is_some_and(|good| good.definition == state.definition);
+    verdict.health == Health::Healthy && state.rollout == snapshot::Rollout::Complete && !state.deleting && !known
+}
+
+fn is_escalated(policy: &Policy, verdict: &Verdict, memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> bool {
+    let (Some(since), None) = (memory.unhealthy_since, memory.unhealthy_until) else { return false };
+    wakeups.at(after(since, policy.escalate_after), now);
+    verdict.health != Health::Healthy && elapsed(since, now) >= policy.escalate_after
+}
+
+/// What would keep the workload from being healed, said while all is still well.
+fn warnings(snapshot: &Snapshot) -> Vec<String> {
+    let Workload::Present(state) = &snapshot.workload else { return Vec::new() };
+    let mut warnings = Vec::new();
+    if state.no_probes {
+        warnings.push(format!("{} has no probes: only crashes can be seen", state.name));
+    }
+    if state.paused {
+        warnings.push(format!("{} is paused: its controller does not roll out changes", state.name));
+    }
+    if state.kind == snapshot::WorkloadKind::Pod && snapshot.pods.iter().any(|pod| pod.phase == Phase::Failed) {
+        warnings.push("the pod's restartPolicy does not restart it".to_owned());
+    }
+    warnings
+}

@@ -1,0 +1,195 @@
+//! The effective policy: what one `HealedService` asks for, with every default filled in.
+//!
+//! Plain values only. Where they come from (the object, a policy object, ceilings) is not known here.
+
+use jiff::SignedDuration;
+
+/// Everything `decide` may be told by people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Heal, or only say what healing would do.
+    pub mode: Mode,
+    /// Hold still: the service is Idle.
+    pub suspend: bool,
+    /// When a pod counts as unwell.
+    pub health: HealthPolicy,
+    /// What may be done about it.
+    pub remediation: RemediationPolicy,
+    /// When to stop trying.
+    pub breaker: BreakerPolicy,
+    /// Unwell for this long needs a person.
+    pub escalate_after: SignedDuration,
+    /// Limits shared by all services.
+    pub cluster: ClusterPolicy,
+}
+
+/// Whether decisions become actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Decide, report, act.
+    Heal,
+    /// Decide and report.
+    Observe,
+}
+
+/// Thresholds of section 2 of the semantics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthPolicy {
+    /// Time a container may take to become ready; the startup probe's own budget always applies on top.
+    pub startup_grace: SignedDuration,
+    /// Unready for this long counts.
+    pub not_ready: SignedDuration,
+    /// In a crash loop for this long counts, however few restarts fall into the window.
+    pub crash_loop: SignedDuration,
+    /// Restarts inside `restart_window` that count.
+    pub restart_threshold: u32,
+    /// The window of `restart_threshold`.
+    pub restart_window: SignedDuration,
+    /// Fewer ready pods than this is Unhealthy rather than Degraded.
+    pub min_ready: MinReady,
+    /// Pod conditions that count as unwell when they last.
+    pub pod_conditions: Vec<PodConditionPolicy>,
+    /// Restarts after these exit codes are not counted.
+    pub ignore_exit_codes: Vec<i32>,
+}
+
+/// A number of pods, absolute or relative to the desired number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MinReady {
+    /// So many pods.
+    Count(u32),
+    /// So many per cent of the desired pods, rounded up.
+    Percent(u32),
+}
+
+impl MinReady {
+    /// The number of pods meant when `desired` are wanted; never more than those.
+    pub fn of(self, desired: u32) -> u32 {
+        match self {
+            Self::Count(count) => count.min(desired),
+            Self::Percent(percent) => (desired * percent.min(100)).div_ceil(100),
+        }
+    }
+}
+
+/// A pod condition that counts as unwell once it has had `status` for `lasting`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodConditionPolicy {
+    /// The condition's type.
+    pub kind: String,
+    /// The status that counts: `True`, `False` or `Unknown`.
+    pub status: String,
+    /// How long it must last.
+    pub lasting: SignedDuration,
+}
+
+/// The rungs of the ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rung {
+    /// Evict the sick pod so that its controller replaces it.
+    RestartPod,
+    /// Create the workload again from its last known good definition.
+    RecreateWorkload,
+    /// Bring back the pod template that was last seen healthy.
+    Rollback,
+}
+
+/// When `RecreateWorkload` may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recreate {
+    /// Only for a workload that is gone.
+    IfMissing,
+    /// Also for one that restarts did not cure.
+    OnFailure,
+    /// Not at all.
+    Never,
+}
+
+/// What may be done and how fast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemediationPolicy {
+    /// Rungs in the order in which they are tried.
+    pub ladder: Vec<Rung>,
+    /// When the recreate rung applies.
+    pub recreate: Recreate,
+    /// Whether an unready pod may be deleted although a disruption budget refuses.
+    pub delete_when_unready: bool,
+    /// First delay between two actions.
+    pub backoff_initial: SignedDuration,
+    /// Growth of the delay with every action.
+    pub backoff_factor: u32,
+    /// Longest delay.
+    pub backoff_max: SignedDuration,
+    /// An action must have proved itself by then.
+    pub verify: SignedDuration,
+    /// Ready without a restart for this long is the proof.
+    pub stabilization: SignedDuration,
+    /// Well for this long forgets earlier attempts.
+    pub reset_after_healthy: SignedDuration,
+    /// A missing workload that belongs to a GitOps tool is left to it for this long.
+    pub gitops_grace: SignedDuration,
+    /// Times at which acting is allowed; empty is always.
+    pub windows: Vec<Window>,
+}
+
+/// A weekly recurring time span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Days on which the span begins, Monday first; empty is every day.
+    pub days: Vec<jiff::civil::Weekday>,
+    /// Local time at which it begins.
+    pub start: jiff::civil::Time,
+    /// Local time at which it ends; earlier than `start` means the next day.
+    pub end: jiff::civil::Time,
+    /// The zone of both.
+    pub zone: jiff::tz::TimeZone,
+}
+
+/// Section 5 of the semantics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerPolicy {
+    /// Ineffective actions inside `window` that open the breaker.
+    pub failure_threshold: u32,
+    /// The window of `failure_threshold`.
+    pub window: SignedDuration,
+    /// Actions of any outcome inside `recurrence_window` that open it.
+    pub recurrence_threshold: u32,
+    /// The window of `recurrence_threshold`.
+    pub recurrence_window: SignedDuration,
+    /// How long the first opening lasts; each further one twice as long.
+    pub open: SignedDuration,
+    /// The longest opening.
+    pub max_open: SignedDuration,
+    /// After so many openings a person must close it; 0 is never.
+    pub latch_after: u32,
+}
+
+/// Limits shared by all services of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterPolicy {
+    /// Repairs in flight at once.
+    pub max_in_flight: u32,
+    /// Actions begun in any minute.
+    pub max_actions_per_minute: u32,
+    /// A storm needs more unhealthy services than this …
+    pub storm_minimum: u32,
+    /// … and more than this share of all services, in per cent, rounded up.
+    pub storm_percent: u32,
+    /// The storm is over when it has been quiet for this long.
+    pub storm_cooldown: SignedDuration,
+    /// Reasons to hold the whole cluster still.
+    pub paused: Vec<String>,
+}
+
+impl Default for ClusterPolicy {
+    fn default() -> Self {
+        Self {
+            max_in_flight: 3,
+            max_actions_per_minute: 10,
+            storm_minimum: 2,
+            storm_percent: 40,
+            storm_cooldown: SignedDuration::from_secs(300),
+            paused: Vec::new(),
+        }
+    }
+}

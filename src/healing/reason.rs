@@ -1,0 +1,117 @@
+//! The one vocabulary: a `Reason` is the condition reason, the Event reason and the metric label.
+
+/// Why something is as it is, or why nothing is done. Bounded on purpose: it becomes a metric label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "each name says itself what it means, in status and in metrics")]
+pub enum Reason {
+    // States.
+    Healthy,
+    Degraded,
+    Unhealthy,
+    Starting,
+    Idle,
+    Suspended,
+    ScaledToZero,
+    Completed,
+    Unknown,
+    // Causes.
+    CrashLoop,
+    LivenessFailed,
+    StartupFailed,
+    ReadinessFailed,
+    OOMKilled,
+    Deadlocked,
+    PodCondition,
+    WorkloadMissing,
+    ImagePull,
+    ConfigError,
+    Unschedulable,
+    QuotaExceeded,
+    InitFailed,
+    NodeLost,
+    RolloutInProgress,
+    RolloutStuck,
+    DependencyDown,
+    // Why nothing is done.
+    Observing,
+    ServiceDeleting,
+    WorkloadDeleting,
+    WorkloadNotFound,
+    WorkloadUnknown,
+    WorkloadPaused,
+    NoLastKnownGood,
+    RecreateNotAllowed,
+    IntentionalDelete,
+    ControlledByOwner,
+    GitOpsGrace,
+    NotYet,
+    BackOff,
+    Refused,
+    ActionInFlight,
+    DisruptionBudget,
+    OutsideWindow,
+    StormHold,
+    ClusterBudget,
+    ClusterPaused,
+    BreakerOpen,
+    BreakerLatched,
+    ForcedOpen,
+    NoStepLeft,
+    RestartCannotHelp,
+    // Dependencies.
+    AllReady,
+    NoDependencies,
+    DependencyUnknown,
+    DependencyCycle,
+    NotGranted,
+    // Conditions in order.
+    AsExpected,
+    Verifying,
+    Remediating,
+    BreakerClosed,
+    HalfOpen,
+    Allowed,
+    NotNeeded,
+    Escalated,
+}
+
+impl Reason {
+    /// The reason as it is written into status, Events and metrics.
+    pub fn as_str(self) -> &'static str {
+        macro_rules! names {
+            ($($name:ident)*) => { match self { $(Self::$name => stringify!($name),)* } };
+        }
+        names!(
+            Healthy Degraded Unhealthy Starting Idle Suspended ScaledToZero Completed Unknown CrashLoop LivenessFailed
+            StartupFailed ReadinessFailed OOMKilled Deadlocked PodCondition WorkloadMissing ImagePull ConfigError
+            Unschedulable QuotaExceeded InitFailed NodeLost RolloutInProgress RolloutStuck DependencyDown Observing
+            ServiceDeleting WorkloadDeleting WorkloadNotFound WorkloadUnknown WorkloadPaused NoLastKnownGood
+            RecreateNotAllowed IntentionalDelete ControlledByOwner GitOpsGrace NotYet BackOff Refused ActionInFlight
+            DisruptionBudget OutsideWindow StormHold ClusterBudget ClusterPaused BreakerOpen BreakerLatched ForcedOpen
+            NoStepLeft RestartCannotHelp AllReady NoDependencies DependencyUnknown DependencyCycle NotGranted AsExpected
+            Verifying Remediating BreakerClosed HalfOpen Allowed NotNeeded Escalated
+        )
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One reason why nothing happens, with a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// The reason.
+    pub reason: Reason,
+    /// The sentence.
+    pub message: String,
+}
+
+impl Block {
+    /// A block with its sentence.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}

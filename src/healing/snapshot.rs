@@ -1,0 +1,314 @@
+//! What was seen: the world as one `HealedService` sees it at one instant.
+//!
+//! Plain values, made by `observe` from watch caches and live reads. A thing that could not be read is `Unknown`, never a
+//! guess.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{dependency::Dependency, memory::Memory};
+
+/// Everything `decide` looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The service itself.
+    pub service: Service,
+    /// The workload that it names.
+    pub workload: Workload,
+    /// Its pods.
+    pub pods: Vec<Pod>,
+    /// The services it depends on.
+    pub dependencies: Vec<Dependency>,
+    /// What can bring the workload back.
+    pub last_known_good: Option<LastKnownGood>,
+    /// All services of the cluster, this one included.
+    pub services: Vec<Neighbour>,
+    /// What earlier decisions left in the status.
+    pub memory: Memory,
+}
+
+/// Identity and requests of the `HealedService`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Service {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID, the seed of jitter.
+    pub uid: String,
+    /// It or its namespace is being deleted.
+    pub deleting: bool,
+    /// Value of `kubeheal.dev/heal-now`.
+    pub heal_now: Option<String>,
+    /// Value of `kubeheal.dev/reset-breaker`.
+    pub reset_breaker: Option<String>,
+    /// Value of `kubeheal.dev/force-open`.
+    pub force_open: Option<String>,
+}
+
+/// The kinds of workload that can be healed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkloadKind {
+    /// `apps/v1` Deployment.
+    Deployment,
+    /// `apps/v1` StatefulSet.
+    StatefulSet,
+    /// `apps/v1` DaemonSet.
+    DaemonSet,
+    /// `v1` Pod without a controller.
+    Pod,
+}
+
+impl WorkloadKind {
+    /// The kind's name in the Kubernetes API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::Pod => "Pod",
+        }
+    }
+}
+
+/// The workload as far as it could be seen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Workload {
+    /// It is there.
+    Present(WorkloadState),
+    /// A live read, not a cache, answered 404 just now.
+    Missing {
+        /// The kind that was asked for.
+        kind: WorkloadKind,
+        /// The name that was asked for.
+        name: String,
+    },
+    /// It could not be seen; the text says why.
+    Unknown(String),
+}
+
+/// What matters of a living workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkloadState {
+    /// Its kind.
+    pub kind: WorkloadKind,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Pods wanted.
+    pub desired: u32,
+    /// Where its rollout stands.
+    pub rollout: Rollout,
+    /// Hash of the pod template.
+    pub template: String,
+    /// It is being deleted.
+    pub deleting: bool,
+    /// Its own controller was told to stop (`spec.paused`).
+    pub paused: bool,
+    /// It carries `kubeheal.dev/intentional-delete`.
+    pub intentional_delete: bool,
+    /// Why its controller cannot create pods, for example an exceeded quota.
+    pub replica_failure: Option<String>,
+    /// None of its containers has a probe: only crashes can be seen.
+    pub no_probes: bool,
+    /// Hash of the whole definition, to see when a new last known good must be recorded.
+    pub definition: String,
+}
+
+/// Where a rollout stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rollout {
+    /// All pods come from the newest template.
+    Complete,
+    /// Pods are being replaced by the workload's own controller.
+    InProgress,
+    /// It made no progress until its deadline.
+    Stuck,
+}
+
+/// A pod, as small as deciding allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// A deletion timestamp is set.
+    pub deleting: bool,
+    /// `status.phase`.
+    pub phase: Phase,
+    /// `status.reason`, such as `Evicted`.
+    pub reason: Option<String>,
+    /// The `Ready` condition.
+    pub ready: Readiness,
+    /// Message of `PodScheduled=False/Unschedulable`.
+    pub unschedulable: Option<String>,
+    /// The pod was created by an older revision of its StatefulSet or ReplicaSet.
+    pub old_revision: bool,
+    /// Conditions that a policy may name, as (type, status, since).
+    pub conditions: Vec<(String, String, Option<Timestamp>)>,
+    /// Init containers, sidecars and containers, in that order.
+    pub containers: Vec<Container>,
+    /// Name of the disruption budget that would refuse an eviction now.
+    pub refused_by_budget: Option<String>,
+}
+
+/// `status.phase` of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Not all containers have been started.
+    Pending,
+    /// At least one container runs or restarts.
+    Running,
+    /// All containers ended well and none will restart.
+    Succeeded,
+    /// All containers ended, at least one badly.
+    Failed,
+    /// The node does not answer, or the phase is not known to us.
+    Unknown,
+}
+
+/// The pod's `Ready` condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// True since then.
+    Ready(Option<Timestamp>),
+    /// False, with the reason the kubelet gave; a lost node leaves it empty.
+    NotReady(Option<String>),
+    /// Not written yet, or `Unknown`.
+    Unknown,
+}
+
+/// What a container is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Runs to its end before the others start.
+    Init,
+    /// An init container with `restartPolicy: Always`.
+    Sidecar,
+    /// An ordinary container.
+    Main,
+}
+
+/// A container of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// `ready`.
+    pub ready: bool,
+    /// `started`: the startup probe passed, or there is none.
+    pub started: bool,
+    /// `restartCount`.
+    pub restart_count: u32,
+    /// What it is doing.
+    pub state: ContainerState,
+    /// How it ended last time.
+    pub last: Option<Termination>,
+    /// initialDelay + period × failureThreshold of its startup probe.
+    pub startup_budget: Option<SignedDuration>,
+    /// It has a liveness probe.
+    pub has_liveness: bool,
+    /// The probe that a `Killing` or `Unhealthy` Event named. Names a finding, never causes one.
+    pub probe_event: Option<Probe>,
+}
+
+/// `state` of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerState {
+    /// Not running, and why.
+    Waiting {
+        /// `reason`.
+        reason: String,
+        /// `message`.
+        message: String,
+    },
+    /// Running since then.
+    Running(Option<Timestamp>),
+    /// Ended.
+    Terminated(Termination),
+    /// No state was reported.
+    Unknown,
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Termination {
+    /// `exitCode`.
+    pub exit_code: i32,
+    /// `reason`: `Error`, `OOMKilled`, `Completed` …
+    pub reason: String,
+    /// `message`, bounded and cleaned of control characters.
+    pub message: String,
+    /// `startedAt`.
+    pub started: Option<Timestamp>,
+    /// `finishedAt`.
+    pub finished: Option<Timestamp>,
+    /// What a diagnosis rule made of the message.
+    pub diagnosis: Option<Diagnosis>,
+}
+
+/// A named root cause, found by a rule in what a container said when it ended. Informs; never widens what is acted on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// Name of the rule, such as `DatabaseUnreachable`.
+    pub name: String,
+    /// What a person should do.
+    pub advice: String,
+}
+
+/// The three probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Probe {
+    /// `startupProbe`.
+    Startup,
+    /// `readinessProbe`.
+    Readiness,
+    /// `livenessProbe`.
+    Liveness,
+}
+
+impl Probe {
+    /// The probe's name in findings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Startup => "Startup",
+            Self::Readiness => "Readiness",
+            Self::Liveness => "Liveness",
+        }
+    }
+}
+
+/// The definition that can bring a workload back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastKnownGood {
+    /// Name of the ControllerRevision that holds it.
+    pub revision: String,
+    /// Hash of the whole definition.
+    pub definition: String,
+    /// Hash of its pod template.
+    pub template: String,
+    /// The GitOps tool that the workload belonged to.
+    pub managed_by: Option<String>,
+    /// The workload had a controller owner, which alone may bring it back.
+    pub controlled: bool,
+}
+
+/// What is known of another service of the cluster, from its status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Namespace and name.
+    pub key: (String, String),
+    /// Begin of its current or last unhealthy time.
+    pub unhealthy_since: Option<Timestamp>,
+    /// End of its last unhealthy time; empty while that goes on.
+    pub unhealthy_until: Option<Timestamp>,
+    /// A dependency holds it: its trouble is not its own.
+    pub held: bool,
+    /// A repair is in flight.
+    pub in_flight: bool,
+    /// When its latest actions began.
+    pub actions: Vec<Timestamp>,
+}
