@@ -1,1 +1,4 @@
 //! kubeheal
+
+pub mod api;
+pub mod healing;

@@ -1,0 +1,40 @@
+//! How a root cause is named from what a container said last.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use super::schema::CAMEL_CASE;
+
+/// How a root cause is named from what a container said last. A diagnosis explains; it never allows an action.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default = "Diagnosis::default")]
+pub struct Diagnosis {
+    /// Lines read from the end of the previous container's log, besides its termination message. 0 reads none. More
+    /// needs the permission to read pods/log.
+    #[schemars(range(min = 0, max = 1000))]
+    pub log_tail_lines: i32,
+
+    /// Own rules, tried in this order before the built-in ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub rules: Vec<DiagnosisRule>,
+}
+
+/// Names a root cause by a pattern in the output of a container.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiagnosisRule {
+    /// Name of the root cause, a CamelCase word such as `LicenceExpired`.
+    #[schemars(length(min = 1, max = 64), regex(pattern = CAMEL_CASE))]
+    pub name: String,
+
+    /// Regular expression (RE2 syntax) looked for in what the container said.
+    #[schemars(length(min = 1, max = 512))]
+    pub pattern: String,
+
+    /// What a person should do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub advice: Option<String>,
+}

@@ -1,0 +1,130 @@
+//! When a pod, and a workload, counts as unwell.
+
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::schema::count_or_percentage;
+
+/// When a pod, and the workload as a whole, counts as unwell.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default = "HealthCriteria::default")]
+pub struct HealthCriteria {
+    /// Seconds a starting container is left alone. The budget of its startupProbe always applies, if it is longer.
+    #[schemars(range(min = 0, max = 86_400))]
+    pub startup_grace_seconds: i32,
+
+    /// A started pod that is not ready for this many seconds is unhealthy. A short flap is not.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub not_ready_seconds: i32,
+
+    /// `CrashLoopBackOff` for this many seconds is unhealthy by itself: the kubelet then restarts too rarely to be counted.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub crash_loop_seconds: i32,
+
+    /// How many restarts of one container, in which time, are unhealthy.
+    pub restarts: RestartLimit,
+
+    /// With fewer ready pods than this, a number or a percentage of the desired ones (rounded up), the workload is
+    /// Unhealthy; with fewer than desired it is Degraded.
+    #[serde(deserialize_with = "count_or_default")]
+    #[schemars(schema_with = "count_or_percentage")]
+    pub min_ready: IntOrString,
+
+    /// Pod conditions that make a pod unhealthy when they last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into(), "status".into()]))]
+    pub pod_conditions: Vec<PodConditionRule>,
+
+    /// Exit codes that are no failure, for example 143 of a process that ends on SIGTERM.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(range(min = 0, max = 255)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub ignore_exit_codes: Vec<i32>,
+}
+
+impl Default for HealthCriteria {
+    fn default() -> Self {
+        Self {
+            startup_grace_seconds: 0,
+            not_ready_seconds: 300,
+            crash_loop_seconds: 300,
+            restarts: RestartLimit::default(),
+            min_ready: default_min_ready(),
+            pod_conditions: Vec::new(),
+            ignore_exit_codes: Vec::new(),
+        }
+    }
+}
+
+fn default_min_ready() -> IntOrString {
+    IntOrString::Int(1)
+}
+
+/// kube marks an optional int-or-string nullable, so a stored null must not make the object unreadable.
+fn count_or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IntOrString, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_else(default_min_ready))
+}
+
+/// A number of restarts in a sliding window.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default = "RestartLimit::default")]
+pub struct RestartLimit {
+    /// This many restarts of one container are too many.
+    // Fewer than are remembered of one container, or it could never be reached.
+    #[schemars(range(min = 1, max = 30))]
+    pub threshold: i32,
+
+    /// Seconds in which they are counted. A crash loop settles at one restart in 300 seconds, so a short window goes
+    /// blind after the first burst.
+    #[schemars(range(min = 60, max = 86_400))]
+    pub window_seconds: i32,
+}
+
+impl Default for RestartLimit {
+    fn default() -> Self {
+        Self { threshold: 5, window_seconds: 1800 }
+    }
+}
+
+/// A pod condition that makes a pod unhealthy when it lasts.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodConditionRule {
+    /// Type of the pod condition, for example `DiskPressure` or a readiness gate.
+    #[serde(rename = "type")]
+    #[schemars(length(min = 1, max = 316), regex(pattern = r"^([a-z0-9.-]+/)?[A-Za-z0-9][A-Za-z0-9_.-]*$"))]
+    pub type_: String,
+
+    /// The status that is bad.
+    #[serde(default = "ConditionStatus::bad_by_default")]
+    pub status: ConditionStatus,
+
+    /// For how many seconds it must last.
+    #[serde(default = "default_condition_seconds")]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub seconds: i32,
+}
+
+fn default_condition_seconds() -> i32 {
+    60
+}
+
+/// Status of a condition.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ConditionStatus {
+    /// It holds.
+    True,
+    /// It does not hold.
+    False,
+    /// Nobody can say.
+    Unknown,
+}
+
+impl ConditionStatus {
+    fn bad_by_default() -> Self {
+        Self::True
+    }
+}

@@ -1,0 +1,4 @@
+//! Integration tests of kubeheal, in one binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
+mod crds;
