@@ -2,12 +2,15 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use std::sync::Arc;
 
 use crate::api::{Api, Options, Status};
+use crate::auth::Auth;
 use crate::clock::Clock;
+use crate::http::{self, Service};
 
 /// A running cluster. It ends when the last clone is dropped.
 #[derive(Clone, Debug)]
@@ -29,18 +32,30 @@ pub struct Builder {
 impl Cluster {
     /// A cluster with controllers, real time and seed 0.
     pub fn builder() -> Builder {
-        Builder {
-            clock: None,
-            seed: 0,
-            history: 20_000,
-            crds: Vec::new(),
-            controllers: true,
-        }
+        Builder { clock: None, seed: 0, history: 20_000, crds: Vec::new(), controllers: true }
     }
 
     /// The API server's verbs as functions.
     pub fn api(&self) -> &Api {
         &self.api
+    }
+
+    /// The API server as a `tower::Service`; requests are the admin's.
+    pub fn service(&self) -> Service {
+        Service::new(self.api.clone(), Auth::open())
+    }
+
+    /// A client of this cluster, without a socket and without retries.
+    pub fn client(&self) -> kube::Client {
+        kube::Client::new(self.service(), "default")
+    }
+
+    /// Serves HTTP on `listener` until the future is dropped.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(&self, listener: TcpListener, auth: Auth) -> std::io::Result<()> {
+        http::serve(listener, Service::new(self.api.clone(), auth)).await
     }
 
     /// The clock of the cluster.
@@ -74,8 +89,7 @@ impl Builder {
     /// Installs a `CustomResourceDefinition` (anything that serialises to one) before the start.
     #[must_use]
     pub fn crd(mut self, definition: impl Serialize) -> Builder {
-        self.crds
-            .push(serde_json::to_value(definition).unwrap_or_default());
+        self.crds.push(serde_json::to_value(definition).unwrap_or_default());
         self
     }
 
@@ -91,14 +105,8 @@ impl Builder {
     /// # Errors
     /// The [`Status`] with which the server refuses one of the definitions.
     pub fn start(self) -> Result<Cluster, Status> {
-        let api = Api::new(
-            self.clock.unwrap_or_else(Clock::real),
-            self.seed,
-            self.history,
-        );
-        let namespaces = api
-            .resource("", "namespaces")
-            .ok_or_else(Status::no_such_path)?;
+        let api = Api::new(self.clock.unwrap_or_else(Clock::real), self.seed, self.history);
+        let namespaces = api.resource("", "namespaces").ok_or_else(Status::no_such_path)?;
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
             let object = serde_json::json!({"metadata": {"name": name}});
             api.create(&namespaces, "", object, &Options::default())?;
@@ -113,9 +121,6 @@ impl Builder {
             let control_plane = crate::workloads::ControlPlane::new(api.clone());
             tokio::spawn(control_plane.run(cancellation.clone()));
         }
-        Ok(Cluster {
-            api,
-            _running: Arc::new(cancellation.drop_guard()),
-        })
+        Ok(Cluster { api, _running: Arc::new(cancellation.drop_guard()) })
     }
 }

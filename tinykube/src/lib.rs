@@ -1,16 +1,20 @@
 //! An embedded Kubernetes for controller tests.
 
 pub mod api;
+pub mod auth;
 pub mod clock;
 pub mod cluster;
+pub mod http;
 mod kinds;
 pub mod kubelet;
 mod managed;
 pub mod object;
+mod openapi;
 pub mod patch;
 pub mod random;
 pub mod registry;
 pub mod resource;
+mod route;
 mod schema;
 pub mod storage;
 pub mod workloads;

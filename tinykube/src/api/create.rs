@@ -45,22 +45,12 @@ impl Api {
         if options.dry_run {
             return Ok(Arc::new(object));
         }
-        let stored = self.store().write(resource, namespace, &name, object);
-        kinds::after_write(self, resource, &stored);
-        Ok(stored)
+        Ok(self.put(resource, namespace, &name, object))
     }
 
     /// A namespace must exist and not be going away before anything is created in it.
-    fn check_namespace_accepts(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        object: &Value,
-    ) -> Result<(), Status> {
-        let Some(namespaces) = self
-            .resource("", "namespaces")
-            .filter(|_| resource.namespaced)
-        else {
+    fn check_namespace_accepts(&self, resource: &Resource, namespace: &str, object: &Value) -> Result<(), Status> {
+        let Some(namespaces) = self.resource("", "namespaces").filter(|_| resource.namespaced) else {
             return Ok(());
         };
         let Some(found) = self.store().get(&namespaces, "", namespace) else {
@@ -69,9 +59,7 @@ impl Api {
         if !object::is_terminating(&found) {
             return Ok(());
         }
-        let why = format!(
-            "unable to create new content in namespace {namespace} because it is being terminated"
-        );
+        let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
         let mut status = Status::forbidden(resource, object::name(object), &why);
         if let Some(details) = &mut status.details {
             details["causes"] = serde_json::json!([{
@@ -83,12 +71,7 @@ impl Api {
         Err(status)
     }
 
-    fn name_new_object(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        object: &mut Value,
-    ) -> Result<(), Status> {
+    fn name_new_object(&self, resource: &Resource, namespace: &str, object: &mut Value) -> Result<(), Status> {
         if !object::name(object).is_empty() {
             return Ok(());
         }
@@ -113,12 +96,7 @@ impl Api {
         let uid = self.random().uid();
         let now = self.clock().seconds();
         let metadata = object::entry(object, "metadata");
-        for server_owned in [
-            "resourceVersion",
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "selfLink",
-        ] {
+        for server_owned in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
             metadata.remove(server_owned);
         }
         metadata.insert("uid".into(), uid.into());
@@ -127,21 +105,13 @@ impl Api {
 }
 
 /// The namespace of the object, if it names one, must be that of the request; it is filled in.
-pub(super) fn check_namespace_matches(
-    resource: &Resource,
-    namespace: &str,
-    object: &mut Value,
-) -> Result<(), Status> {
+pub(super) fn check_namespace_matches(resource: &Resource, namespace: &str, object: &mut Value) -> Result<(), Status> {
     let metadata = object::entry(object, "metadata");
     if !resource.namespaced {
         metadata.remove("namespace");
         return Ok(());
     }
-    match metadata
-        .get("namespace")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-    {
+    match metadata.get("namespace").and_then(Value::as_str).unwrap_or_default() {
         "" => {
             metadata.insert("namespace".into(), namespace.into());
             Ok(())

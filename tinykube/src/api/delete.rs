@@ -44,21 +44,13 @@ impl Api {
             if options.dry_run {
                 return Ok(Deletion::Gone(old));
             }
-            let gone = self.store().remove(resource, namespace, name, new);
-            kinds::after_delete(self, resource, &gone);
-            return Ok(Deletion::Gone(gone));
+            return Ok(Deletion::Gone(self.take(resource, namespace, name, new)));
         }
         self.mark_terminating(resource, &old, &mut new, grace);
         if *old == new || options.dry_run {
-            return Ok(Deletion::Pending(if options.dry_run {
-                Arc::new(new)
-            } else {
-                old
-            }));
+            return Ok(Deletion::Pending(if options.dry_run { Arc::new(new) } else { old }));
         }
-        let stored = self.store().write(resource, namespace, name, new);
-        kinds::after_write(self, resource, &stored);
-        Ok(Deletion::Pending(stored))
+        Ok(Deletion::Pending(self.put(resource, namespace, name, new)))
     }
 
     /// Sets the deletion timestamp, or brings it forward when less grace is given than before.
@@ -68,14 +60,9 @@ impl Api {
             return;
         }
         let now = self.clock().now();
-        let when = now
-            .checked_add(jiff::SignedDuration::from_secs(grace))
-            .unwrap_or(now);
+        let when = now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(now);
         let metadata = object::entry(new, "metadata");
-        metadata.insert(
-            "deletionTimestamp".into(),
-            when.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
-        );
+        metadata.insert("deletionTimestamp".into(), when.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into());
         metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
         if let Some(generation) = metadata.get("generation").and_then(Value::as_i64) {
             metadata.insert("generation".into(), (generation + 1).into());
@@ -84,28 +71,13 @@ impl Api {
     }
 }
 
-fn check_preconditions(
-    resource: &Resource,
-    old: &Value,
-    options: &DeleteOptions,
-) -> Result<(), Status> {
+fn check_preconditions(resource: &Resource, old: &Value, options: &DeleteOptions) -> Result<(), Status> {
     let name = object::name(old);
     let refuse = |why: String| {
-        let message = format!(
-            "Operation cannot be fulfilled on {} {name:?}: {why}",
-            resource.qualified_kind()
-        );
-        Status::new(409, "Conflict", message).with_details(details(
-            name,
-            &resource.group,
-            &resource.kind,
-        ))
+        let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", resource.qualified_kind());
+        Status::new(409, "Conflict", message).with_details(details(name, &resource.group, &resource.kind))
     };
-    if let Some(uid) = options
-        .uid
-        .as_deref()
-        .filter(|uid| *uid != object::uid(old))
-    {
+    if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != object::uid(old)) {
         return Err(refuse(format!(
             "the UID in the precondition ({uid}) does not match the UID in record ({}). \
              The object might have been deleted and then recreated",

@@ -3,17 +3,28 @@
 //! The HTTP service and the in-process controllers both end here, so both get the same validation, defaulting and
 //! conflicts. Nothing here waits: a write is done when the function returns.
 
+pub(crate) mod convert;
 mod create;
 mod delete;
-mod read;
+pub(crate) mod discovery;
+mod eviction;
+mod finalize;
+pub mod list;
+pub mod path;
+mod scale;
+pub mod selector;
 mod status;
+mod table;
 mod update;
+pub mod view;
+pub mod watch;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-pub use self::read::{ListOptions, Page};
+pub use self::list::{ListOptions, Page};
+pub(crate) use self::status::details;
 pub use self::status::{Cause, Status};
 use crate::clock::Clock;
 use crate::patch::Patch;
@@ -54,10 +65,7 @@ pub struct Options {
 impl Options {
     /// Writes are recorded in `managedFields` under this name.
     pub fn by(manager: impl Into<String>) -> Options {
-        Options {
-            manager: Some(manager.into()),
-            ..Options::default()
-        }
+        Options { manager: Some(manager.into()), ..Options::default() }
     }
 }
 
@@ -85,17 +93,14 @@ impl Warnings {
 
     pub(crate) fn add(&self, warning: impl Into<String>) {
         if let Some(list) = &self.0 {
-            list.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(warning.into());
+            list.lock().unwrap_or_else(PoisonError::into_inner).push(warning.into());
         }
     }
 
     /// What was added so far.
     pub fn take(&self) -> Vec<String> {
         let list = self.0.as_ref();
-        list.map(|list| std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner)))
-            .unwrap_or_default()
+        list.map(|list| std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner))).unwrap_or_default()
     }
 }
 
@@ -139,10 +144,7 @@ pub struct DeleteOptions {
 impl DeleteOptions {
     /// At once, as the kubelet deletes a pod that ended.
     pub fn now() -> DeleteOptions {
-        DeleteOptions {
-            grace_period_seconds: Some(0),
-            ..DeleteOptions::default()
-        }
+        DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() }
     }
 
     /// Only this very object.
@@ -201,11 +203,38 @@ impl Api {
         self.inner.registry.find(group, plural)
     }
 
+    /// One object; `namespace` is empty for cluster-scoped ones.
+    ///
+    /// # Errors
+    /// 404.
+    pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Result<Arc<Value>, Status> {
+        let found = self.store().get(resource, namespace, name);
+        let found = found.ok_or_else(|| Status::not_found(resource, name))?;
+        Ok(convert::to_version(resource, &found))
+    }
+
+    /// Every object of a namespace, or of all if it is empty, ordered by namespace and name.
+    pub fn list(&self, resource: &Resource, namespace: &str) -> Vec<Arc<Value>> {
+        let stored = self.store().list(resource, namespace);
+        stored.iter().map(|object| convert::to_version(resource, object)).collect()
+    }
+
+    /// Writes an object to the store; the caller holds the write lock.
+    pub(crate) fn put(&self, resource: &Resource, namespace: &str, name: &str, object: Value) -> Arc<Value> {
+        let stored = self.store().write(resource, namespace, name, convert::to_storage(resource, object));
+        crate::kinds::after_write(self, resource, &stored);
+        convert::to_version(resource, &stored)
+    }
+
+    /// Removes an object from the store; the caller holds the write lock.
+    pub(crate) fn take(&self, resource: &Resource, namespace: &str, name: &str, object: Value) -> Arc<Value> {
+        let stored = self.store().remove(resource, namespace, name, convert::to_storage(resource, object));
+        crate::kinds::after_delete(self, resource, &stored);
+        convert::to_version(resource, &stored)
+    }
+
     pub(crate) fn writing(&self) -> MutexGuard<'_, ()> {
-        self.inner
-            .writing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes one part of an object by a patch.

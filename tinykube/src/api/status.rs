@@ -34,33 +34,21 @@ pub struct Cause {
 impl Cause {
     /// `Invalid value: value: why`.
     pub fn invalid(field: impl Into<String>, value: &Value, why: &str) -> Cause {
-        Cause {
-            reason: "FieldValueInvalid",
-            message: format!("Invalid value: {value}: {why}"),
-            field: field.into(),
-        }
+        Cause { reason: "FieldValueInvalid", message: format!("Invalid value: {value}: {why}"), field: field.into() }
     }
 
     /// `Required value: why`; `why` may be empty.
     pub fn required(field: impl Into<String>, why: &str) -> Cause {
         Cause {
             reason: "FieldValueRequired",
-            message: if why.is_empty() {
-                "Required value".to_owned()
-            } else {
-                format!("Required value: {why}")
-            },
+            message: if why.is_empty() { "Required value".to_owned() } else { format!("Required value: {why}") },
             field: field.into(),
         }
     }
 
     /// `Forbidden: why`.
     pub fn forbidden(field: impl Into<String>, why: &str) -> Cause {
-        Cause {
-            reason: "FieldValueForbidden",
-            message: format!("Forbidden: {why}"),
-            field: field.into(),
-        }
+        Cause { reason: "FieldValueForbidden", message: format!("Forbidden: {why}"), field: field.into() }
     }
 
     /// `Unsupported value: value: supported values: …`.
@@ -68,10 +56,7 @@ impl Cause {
         let supported: Vec<String> = supported.iter().map(|value| format!("{value:?}")).collect();
         Cause {
             reason: "FieldValueNotSupported",
-            message: format!(
-                "Unsupported value: {value}: supported values: {}",
-                supported.join(", ")
-            ),
+            message: format!("Unsupported value: {value}: supported values: {}", supported.join(", ")),
             field: field.into(),
         }
     }
@@ -84,13 +69,7 @@ impl Cause {
 impl Status {
     /// A status without details.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Status {
-        Status {
-            code,
-            reason,
-            message: message.into(),
-            details: None,
-            retry_after: None,
-        }
+        Status { code, reason, message: message.into(), details: None, retry_after: None }
     }
 
     /// The same with details.
@@ -108,11 +87,7 @@ impl Status {
     /// 404 of an object.
     pub fn not_found(resource: &Resource, name: &str) -> Status {
         let message = format!("{} {name:?} not found", resource.qualified());
-        Status::new(404, "NotFound", message).with_details(details(
-            name,
-            &resource.group,
-            &resource.plural,
-        ))
+        Status::new(404, "NotFound", message).with_details(details(name, &resource.group, &resource.plural))
     }
 
     /// 404 of a path nobody serves.
@@ -124,24 +99,13 @@ impl Status {
     /// 409: the name is taken.
     pub fn already_exists(resource: &Resource, name: &str) -> Status {
         let message = format!("{} {name:?} already exists", resource.qualified());
-        Status::new(409, "AlreadyExists", message).with_details(details(
-            name,
-            &resource.group,
-            &resource.plural,
-        ))
+        Status::new(409, "AlreadyExists", message).with_details(details(name, &resource.group, &resource.plural))
     }
 
     /// 409: written meanwhile, or a precondition that does not hold.
     pub fn conflict(resource: &Resource, name: &str, why: &str) -> Status {
-        let message = format!(
-            "Operation cannot be fulfilled on {} {name:?}: {why}",
-            resource.qualified()
-        );
-        Status::new(409, "Conflict", message).with_details(details(
-            name,
-            &resource.group,
-            &resource.plural,
-        ))
+        let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", resource.qualified());
+        Status::new(409, "Conflict", message).with_details(details(name, &resource.group, &resource.plural))
     }
 
     /// 409 because the resource version sent is not the latest.
@@ -163,11 +127,7 @@ impl Status {
         } else {
             format!("{qualified} {name:?} is forbidden: {why}")
         };
-        Status::new(403, "Forbidden", message).with_details(details(
-            name,
-            &resource.group,
-            &resource.plural,
-        ))
+        Status::new(403, "Forbidden", message).with_details(details(name, &resource.group, &resource.plural))
     }
 
     /// 405.
@@ -189,33 +149,19 @@ impl Status {
                 lines.push(line);
             }
         }
-        let lines = if let [line] = &lines[..] {
-            line.clone()
-        } else {
-            format!("[{}]", lines.join(", "))
-        };
-        let qualified = if group.is_empty() {
-            kind.to_owned()
-        } else {
-            format!("{kind}.{group}")
-        };
+        let lines = if let [line] = &lines[..] { line.clone() } else { format!("[{}]", lines.join(", ")) };
+        let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
         let mut details = details(name, group, kind);
         details["causes"] = causes
             .iter()
             .map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}))
             .collect();
-        Status::new(
-            422,
-            "Invalid",
-            format!("{qualified} {name:?} is invalid: {lines}"),
-        )
-        .with_details(details)
+        Status::new(422, "Invalid", format!("{qualified} {name:?} is invalid: {lines}")).with_details(details)
     }
 
     /// 501: a real server would answer, this one does not.
     pub fn not_implemented(what: &str) -> Status {
-        let message =
-            format!("tinykube does not implement {what}; see its README for what it does");
+        let message = format!("tinykube does not implement {what}; see its README for what it does");
         Status::new(501, "NotImplemented", message)
     }
 

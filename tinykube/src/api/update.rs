@@ -126,24 +126,16 @@ impl Api {
             return Ok(Arc::new(new));
         }
         if is_finished(&new) {
-            let gone = self.store().remove(resource, namespace, name, new);
-            kinds::after_delete(self, resource, &gone);
-            return Ok(gone);
+            return Ok(self.take(resource, namespace, name, new));
         }
-        let stored = self.store().write(resource, namespace, name, new);
-        kinds::after_write(self, resource, &stored);
-        Ok(stored)
+        Ok(self.put(resource, namespace, name, new))
     }
 }
 
 /// The name of the object, if it has one, must be that of the request; it is filled in.
 pub(crate) fn check_name_matches(object: &mut Value, name: &str) -> Result<(), Status> {
     let metadata = object::entry(object, "metadata");
-    match metadata
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-    {
+    match metadata.get("name").and_then(Value::as_str).unwrap_or_default() {
         "" => {
             metadata.insert("name".into(), name.into());
             Ok(())
@@ -176,11 +168,8 @@ fn check_preconditions(resource: &Resource, old: &Value, new: &Value) -> Result<
 }
 
 fn storage_key(resource: &Resource, namespace: &str, name: &str) -> String {
-    let group = if resource.group.contains('.') && resource.custom {
-        format!("{}/", resource.group)
-    } else {
-        String::new()
-    };
+    let group =
+        if resource.group.contains('.') && resource.custom { format!("{}/", resource.group) } else { String::new() };
     if namespace.is_empty() {
         format!("/registry/{group}{}/{name}", resource.plural)
     } else {
@@ -189,10 +178,8 @@ fn storage_key(resource: &Resource, namespace: &str, name: &str) -> String {
 }
 
 fn keep_server_owned(old: &Value, new: &mut Value) {
-    let kept: Vec<(&str, Option<Value>)> = SERVER_OWNED
-        .iter()
-        .map(|key| (*key, old["metadata"].get(key).cloned()))
-        .collect();
+    let kept: Vec<(&str, Option<Value>)> =
+        SERVER_OWNED.iter().map(|key| (*key, old["metadata"].get(key).cloned())).collect();
     let rv = old["metadata"]["resourceVersion"].clone();
     let metadata = object::entry(new, "metadata");
     for (key, value) in kept {
@@ -215,9 +202,7 @@ fn count_generation(resource: &Resource, part: Part, old: &Value, new: &mut Valu
             !matches!(key.as_str(), "metadata" | "apiVersion" | "kind")
                 && !(key.as_str() == "status" && resource.status)
         });
-        let mut members: Vec<_> = members
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
+        let mut members: Vec<_> = members.map(|(key, value)| (key.clone(), value.clone())).collect();
         members.sort_by(|one, other| one.0.cmp(&other.0));
         members
     };
@@ -231,8 +216,5 @@ fn is_finished(object: &Value) -> bool {
     object::is_terminating(object)
         && object::finalizers(object).next().is_none()
         && object::items(object, "/spec/finalizers").is_empty()
-        && object["metadata"]["deletionGracePeriodSeconds"]
-            .as_i64()
-            .unwrap_or(0)
-            == 0
+        && object["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0
 }

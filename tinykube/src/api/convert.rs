@@ -1,0 +1,67 @@
+//! Resources that are views of the same stored objects: the two Event APIs, and versions of custom resources.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::object;
+use crate::resource::Resource;
+
+/// Field names of `events.k8s.io/v1` and of the core group's Event.
+const EVENT_FIELDS: [(&str, &str); 7] = [
+    ("regarding", "involvedObject"),
+    ("note", "message"),
+    ("reportingController", "reportingComponent"),
+    ("deprecatedSource", "source"),
+    ("deprecatedFirstTimestamp", "firstTimestamp"),
+    ("deprecatedLastTimestamp", "lastTimestamp"),
+    ("deprecatedCount", "count"),
+];
+
+fn is_new_event(resource: &Resource) -> bool {
+    resource.group == "events.k8s.io"
+}
+
+/// A stored object as `resource` shows it. Free unless the versions differ.
+pub(crate) fn to_version(resource: &Resource, stored: &Arc<Value>) -> Arc<Value> {
+    match rename(resource, stored) {
+        Some(shown) => Arc::new(shown),
+        None => stored.clone(),
+    }
+}
+
+/// An object of `resource` as it is stored.
+pub(crate) fn to_storage(resource: &Resource, object: Value) -> Value {
+    if !is_new_event(resource) {
+        return object;
+    }
+    let mut stored = renamed(object, |new, old| (new, old));
+    stored["apiVersion"] = "v1".into();
+    stored
+}
+
+fn rename(resource: &Resource, stored: &Value) -> Option<Value> {
+    if is_new_event(resource) {
+        let mut shown = renamed(stored.clone(), |new, old| (old, new));
+        shown["apiVersion"] = resource.api_version().into();
+        return Some(shown);
+    }
+    let version = stored["apiVersion"].as_str().unwrap_or_default();
+    if resource.custom && version != resource.api_version() {
+        let mut shown = stored.clone();
+        shown["apiVersion"] = resource.api_version().into();
+        return Some(shown);
+    }
+    None
+}
+
+fn renamed(mut event: Value, direction: impl Fn(&'static str, &'static str) -> (&'static str, &'static str)) -> Value {
+    let members = object::map(&mut event);
+    for (new, old) in EVENT_FIELDS {
+        let (from, to) = direction(new, old);
+        if let Some(value) = members.shift_remove(from) {
+            members.insert(to.to_owned(), value);
+        }
+    }
+    event
+}

@@ -1,0 +1,100 @@
+//! What a request is about: its path and its query.
+
+use percent_encoding::percent_decode_str;
+
+/// What a path names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A resource, one of its objects or a part of one.
+    Resource(ResourcePath),
+    /// `/api/v1`, `/apis/apps/v1`: the resources of a version.
+    Version {
+        /// Empty for the core group.
+        group: String,
+        /// The version.
+        version: String,
+    },
+    /// `/apis/apps`: the versions of a group.
+    Group(String),
+    /// Anything else, such as `/version`.
+    Other(String),
+}
+
+/// The parts of a resource's path; what is missing is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResourcePath {
+    /// Empty for the core group.
+    pub group: String,
+    /// Version of the group.
+    pub version: String,
+    /// Plural name of the resource.
+    pub plural: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Name of the object.
+    pub name: String,
+    /// Part of the object, such as `status`.
+    pub subresource: String,
+}
+
+impl Target {
+    /// Takes a path apart, as `RequestInfo` of the real server does.
+    pub fn parse(path: &str) -> Target {
+        let decoded: Vec<String> = path
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
+            .collect();
+        let parts: Vec<&str> = decoded.iter().map(String::as_str).collect();
+        let (group, version, rest) = match parts[..] {
+            ["api", version, ref rest @ ..] => ("", version, rest),
+            ["apis", group, version, ref rest @ ..] => (group, version, rest),
+            ["apis", group] => return Target::Group(group.to_owned()),
+            _ => return Target::Other(path.to_owned()),
+        };
+        let path = |namespace: &str, plural: &str, rest: &[&str]| {
+            Target::Resource(ResourcePath {
+                group: group.to_owned(),
+                version: version.to_owned(),
+                plural: plural.to_owned(),
+                namespace: namespace.to_owned(),
+                name: rest.first().copied().unwrap_or_default().to_owned(),
+                subresource: rest.get(1..).unwrap_or_default().join("/"),
+            })
+        };
+        match *rest {
+            [] => Target::Version { group: group.to_owned(), version: version.to_owned() },
+            ["namespaces", _, "status" | "finalize"] => path("", "namespaces", &rest[1..]),
+            ["namespaces", namespace, plural, ref more @ ..] => path(namespace, plural, more),
+            [plural, ref more @ ..] => path("", plural, more),
+        }
+    }
+}
+
+/// The query parameters of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Takes a query string apart.
+    pub fn parse(query: &str) -> Query {
+        let decode = |text: &str| {
+            let text = text.replace('+', " ");
+            percent_decode_str(&text).decode_utf8_lossy().into_owned()
+        };
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        Query(pairs.map(|(key, value)| (decode(key), decode(value))).collect())
+    }
+
+    /// The first value of `key`, or empty.
+    pub fn get(&self, key: &str) -> &str {
+        let mut pairs = self.0.iter();
+        pairs.find(|(known, _)| known == key).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// Whether `key` is set to something true.
+    pub fn is_true(&self, key: &str) -> bool {
+        matches!(self.get(key), "true" | "1" | "True" | "TRUE" | "t" | "T")
+    }
+}

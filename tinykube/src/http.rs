@@ -1,0 +1,134 @@
+//! The API server as a `tower::Service`, in this process and over a socket.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use http::{Request, Response, StatusCode, header};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+
+use crate::api::{Api, Status};
+use crate::auth::Auth;
+use crate::route;
+
+/// The body of an answer; a watch streams it.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Largest request body, as the real server limits it.
+const BODY_LIMIT: usize = 3 * 1024 * 1024;
+
+/// The API server for one way of authentication. Clones share the cluster.
+#[derive(Clone, Debug)]
+pub struct Service {
+    api: Api,
+    auth: Auth,
+}
+
+impl Service {
+    /// Serves `api` to the users of `auth`.
+    pub fn new(api: Api, auth: Auth) -> Service {
+        Service { api, auth }
+    }
+
+    async fn answer<B>(self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        let header = |name| parts.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
+        let Some(user) = self.auth.user(header(header::AUTHORIZATION)) else {
+            return failure(&Status::new(401, "Unauthorized", "Unauthorized"));
+        };
+        let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
+            let message = format!("Request entity too large: limit is {BODY_LIMIT}");
+            return failure(&Status::new(413, "RequestEntityTooLarge", message));
+        };
+        let request = route::Request {
+            api: &self.api,
+            user,
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: crate::api::path::Query::parse(parts.uri.query().unwrap_or_default()),
+            accept: header(header::ACCEPT).unwrap_or("application/json"),
+            content_type: header(header::CONTENT_TYPE).unwrap_or("application/json"),
+            user_agent: header(header::USER_AGENT).unwrap_or_default(),
+            body: body.to_bytes(),
+        };
+        route::answer(&request).unwrap_or_else(|status| failure(&status))
+    }
+}
+
+impl<B> tower::Service<Request<B>> for Service
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.answer(request).await) })
+    }
+}
+
+/// Accepts connections until the task is dropped.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, service: Service) -> std::io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let service = TowerToHyperService::new(service.clone());
+        tokio::spawn(async move {
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+    }
+}
+
+/// An answer with a body that is there.
+pub(crate) fn reply(code: u16, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
+    let body = Full::new(Bytes::from(body)).boxed_unsync();
+    response(code, content_type, body)
+}
+
+/// An answer whose body is still to come.
+pub(crate) fn stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Response<Body> {
+    let frames = events.map(|event| Ok(Frame::data(event)));
+    response(200, "application/json", StreamBody::new(frames).boxed_unsync())
+}
+
+/// The answer to a request that failed.
+pub(crate) fn failure(status: &Status) -> Response<Body> {
+    let mut response = reply(status.code, "application/json", status.to_json().to_string().into_bytes());
+    if let Some(seconds) = status.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+fn response(code: u16, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,137 @@
+//! Reading what a client sent.
+
+use serde_json::Value;
+
+use super::Request;
+use crate::api::{DeleteOptions, FieldValidation, Options, Propagation, Status};
+use crate::patch::Patch;
+use crate::resource::Resource;
+use crate::schema::strict;
+
+/// The object of a create or update request, of the kind the path says.
+pub(super) fn object(request: &Request<'_>, resource: &Resource, options: &Options) -> Result<Value, Status> {
+    let value = read(request).map_err(|why| {
+        let text = String::from_utf8_lossy(&request.body);
+        Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; \
+             json parse error: {why} ({})",
+            resource.kind,
+            text.chars().take(100).collect::<String>()
+        ))
+    })?;
+    check_kind(resource, &value)?;
+    if options.validation != FieldValidation::Ignore && !is_yaml(request) {
+        strict::check_duplicates(resource, &request.body, options)?;
+    }
+    Ok(value)
+}
+
+fn check_kind(resource: &Resource, value: &Value) -> Result<(), Status> {
+    let (kind, version) =
+        (value["kind"].as_str().unwrap_or_default(), value["apiVersion"].as_str().unwrap_or_default());
+    if (kind.is_empty() || kind == resource.kind) && (version.is_empty() || version == resource.api_version()) {
+        return Ok(());
+    }
+    if kind == resource.kind || resource.custom {
+        return Err(Status::bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({})",
+            resource.api_version()
+        )));
+    }
+    let short = version.rsplit('/').next().unwrap_or_default();
+    let internal =
+        if resource.group.is_empty() { "core" } else { resource.group.split('.').next().unwrap_or_default() };
+    Err(Status::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {}: converting ({short}.{kind}) to ({internal}.{}): \
+         unknown conversion",
+        resource.kind, resource.kind
+    )))
+}
+
+/// The body as JSON, whatever kind it is.
+pub(super) fn json(request: &Request<'_>) -> Result<Value, Status> {
+    read(request).map_err(|why| Status::bad_request(format!("the body of the request could not be read: {why}")))
+}
+
+fn is_yaml(request: &Request<'_>) -> bool {
+    request.content_type.contains("yaml")
+}
+
+fn read(request: &Request<'_>) -> Result<Value, String> {
+    if is_yaml(request) {
+        let text = std::str::from_utf8(&request.body).map_err(|error| error.to_string())?;
+        return serde_saphyr::from_str(text).map_err(|error| error.to_string());
+    }
+    serde_json::from_slice(&request.body).map_err(|error| strict::go_error(&request.body, &error))
+}
+
+/// The patch of a request, by its content type.
+pub(super) fn patch(request: &Request<'_>, resource: &Resource) -> Result<Patch, Status> {
+    let kind = request.content_type.split(';').next().unwrap_or_default().trim();
+    let unread = |why: String| Status::bad_request(format!("error decoding patch: {why}"));
+    match kind {
+        "application/json-patch+json" => {
+            serde_json::from_slice(&request.body).map(Patch::Json).map_err(|error| unread(error.to_string()))
+        }
+        "application/merge-patch+json" => Ok(Patch::Merge(read(request).map_err(unread)?)),
+        "application/strategic-merge-patch+json" if resource.custom => {
+            let message = "the body of the request was in an unknown format - accepted media types include: \
+                           application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+            Err(Status::new(415, "UnsupportedMediaType", message))
+        }
+        "application/strategic-merge-patch+json" => Ok(Patch::Strategic(read(request).map_err(unread)?)),
+        "application/apply-patch+yaml" => apply_patch(request, resource),
+        _ => {
+            Err(Status::new(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+                .with_details(serde_json::json!({})))
+        }
+    }
+}
+
+fn apply_patch(request: &Request<'_>, resource: &Resource) -> Result<Patch, Status> {
+    if request.query.get("fieldManager").is_empty() {
+        let cause = crate::api::Cause::required("fieldManager", "is required for apply patch");
+        return Err(Status::invalid_kind("meta.k8s.io", "PatchOptions", "", &[cause]));
+    }
+    let text = std::str::from_utf8(&request.body).unwrap_or_default();
+    let object: Value =
+        serde_saphyr::from_str(text).map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
+    check_kind(resource, &object)?;
+    Ok(Patch::Apply { object, force: request.query.is_true("force") })
+}
+
+/// How to delete: the body, then the query parameters.
+pub(super) fn delete_options(request: &Request<'_>) -> Result<DeleteOptions, Status> {
+    let body = if request.body.is_empty() { Value::Null } else { json(request)? };
+    let mut options = delete_options_of(&body);
+    let query = &request.query;
+    options.grace_period_seconds =
+        options.grace_period_seconds.or_else(|| query.get("gracePeriodSeconds").parse().ok());
+    options.propagation = options.propagation.or_else(|| propagation(query.get("propagationPolicy")));
+    options.dry_run |= !query.get("dryRun").is_empty();
+    Ok(options)
+}
+
+/// A `DeleteOptions` object.
+pub(super) fn delete_options_of(body: &Value) -> DeleteOptions {
+    let orphan = body["orphanDependents"]
+        .as_bool()
+        .map(|orphan| if orphan { Propagation::Orphan } else { Propagation::Background });
+    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    DeleteOptions {
+        grace_period_seconds: body["gracePeriodSeconds"].as_i64(),
+        propagation: propagation(body["propagationPolicy"].as_str().unwrap_or_default()).or(orphan),
+        uid: text(&body["preconditions"]["uid"]),
+        resource_version: text(&body["preconditions"]["resourceVersion"]),
+        dry_run: body["dryRun"].as_array().is_some_and(|stages| !stages.is_empty()),
+    }
+}
+
+fn propagation(policy: &str) -> Option<Propagation> {
+    match policy {
+        "Orphan" => Some(Propagation::Orphan),
+        "Background" => Some(Propagation::Background),
+        "Foreground" => Some(Propagation::Foreground),
+        _ => None,
+    }
+}

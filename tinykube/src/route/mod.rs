@@ -1,0 +1,322 @@
+//! From a request to the verb that answers it.
+
+mod body;
+mod reviews;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use serde_json::{Value, json};
+
+use crate::api::path::{Query, ResourcePath, Target};
+use crate::api::view::View;
+use crate::api::watch::WatchOptions;
+use crate::api::{Api, Deletion, FieldValidation, ListOptions, Options, Part, Status, Warnings, discovery};
+use crate::auth::User;
+use crate::http::{Body, reply, stream};
+use crate::resource::Resource;
+use crate::{object, openapi, patch};
+
+/// A request, authenticated and read.
+pub(crate) struct Request<'a> {
+    pub(crate) api: &'a Api,
+    pub(crate) user: User,
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: Query,
+    pub(crate) accept: &'a str,
+    pub(crate) content_type: &'a str,
+    pub(crate) user_agent: &'a str,
+    pub(crate) body: Bytes,
+}
+
+/// A request for a resource that is served.
+struct Call<'a> {
+    request: &'a Request<'a>,
+    api: &'a Api,
+    resource: Resource,
+    path: ResourcePath,
+}
+
+const JSON: &str = "application/json";
+
+/// Answers a request.
+///
+/// # Errors
+/// The [`Status`] to answer instead.
+pub(crate) fn answer(request: &Request<'_>) -> Result<Response<Body>, Status> {
+    match Target::parse(request.path) {
+        Target::Resource(path) => answer_resource(request, path),
+        Target::Version { group, version } => Ok(json_or_404(request.api.resource_list(&group, &version))),
+        Target::Group(group) => Ok(json_or_404(request.api.group(&group))),
+        Target::Other(path) => Ok(answer_other(request, &path)),
+    }
+}
+
+fn json_or_404(found: Option<Value>) -> Response<Body> {
+    match found {
+        Some(value) => reply(200, JSON, value.to_string().into_bytes()),
+        None => reply(404, "text/plain; charset=utf-8", b"404 page not found\n".to_vec()),
+    }
+}
+
+fn answer_other(request: &Request<'_>, path: &str) -> Response<Body> {
+    const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+    let aggregated = request.accept.contains("as=APIGroupDiscoveryList") && request.accept.contains("v=v2");
+    let trimmed = path.trim_matches('/');
+    match trimmed {
+        "healthz" | "livez" | "readyz" => reply(200, "text/plain; charset=utf-8", b"ok".to_vec()),
+        "version" => json_or_404(Some(discovery::version())),
+        "api" | "apis" if aggregated => {
+            reply(200, AGGREGATED, request.api.aggregated(trimmed == "api").to_string().into_bytes())
+        }
+        "api" => json_or_404(Some(json!({
+            "kind": "APIVersions",
+            "versions": ["v1"],
+            "serverAddressByClientCIDRs": [],
+        }))),
+        "apis" => json_or_404(Some(request.api.group_list())),
+        "openapi/v3" => json_or_404(Some(openapi::index(request.api))),
+        other => match other.strip_prefix("openapi/v3/") {
+            Some(document) => json_or_404(openapi::document(request.api, document)),
+            None => json_or_404(None),
+        },
+    }
+}
+
+fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response<Body>, Status> {
+    let api = request.api;
+    let watching = request.query.is_true("watch");
+    let Some(resource) = api.registry().at(&path.group, &path.version, &path.plural) else {
+        authorize(request, &path, watching)?;
+        let served =
+            api.groups().into_iter().any(|(group, versions)| group == path.group && versions.contains(&path.version));
+        return if served { Err(Status::no_such_path()) } else { Ok(json_or_404(None)) };
+    };
+    if !resource.virtual_only {
+        authorize(request, &path, watching)?;
+    }
+    if resource.namespaced && path.namespace.is_empty() && !path.name.is_empty() {
+        return Err(Status::no_such_path());
+    }
+    let call = Call { request, api, resource, path };
+    if call.resource.virtual_only {
+        return reviews::answer(request, &call.resource);
+    }
+    match (request.method, call.path.name.is_empty(), call.path.subresource.as_str()) {
+        ("GET", true, "") if watching => call.watch(),
+        ("GET", true, "") => call.list(),
+        ("GET", false, "") if watching => call.watch(),
+        ("GET", false, "") => call.get(),
+        ("POST", true, "") => call.create(),
+        ("DELETE", true, "") => call.delete_collection(),
+        ("PUT", false, "") => call.update(Part::Main),
+        ("PATCH", false, "") => call.patch(Part::Main),
+        ("DELETE", false, "") => call.delete(),
+        ("GET", false, "status") if call.resource.status => call.get(),
+        ("PUT", false, "status") if call.resource.status => call.update(Part::Status),
+        ("PATCH", false, "status") if call.resource.status => call.patch(Part::Status),
+        ("GET", false, "scale") if call.resource.scale => call.get_scale(),
+        ("PUT", false, "scale") if call.resource.scale => call.update_scale(),
+        ("PATCH", false, "scale") if call.resource.scale => call.patch(Part::Scale),
+        ("POST", false, "eviction") if call.resource.is("", "pods") => call.evict(),
+        ("PUT", false, "finalize") if call.resource.is("", "namespaces") => call.finalize(),
+        (
+            _,
+            false,
+            "log" | "exec" | "attach" | "portforward" | "proxy" | "ephemeralcontainers" | "binding" | "resize",
+        ) if call.resource.is("", "pods") => Err(Status::not_implemented(&format!("pods/{}", call.path.subresource))),
+        (_, _, "" | "status" | "scale" | "eviction") => Err(Status::method_not_allowed()),
+        _ => Err(Status::no_such_path()),
+    }
+}
+
+/// Users may do everything or nothing.
+fn authorize(request: &Request<'_>, path: &ResourcePath, watching: bool) -> Result<(), Status> {
+    if request.user.admin {
+        return Ok(());
+    }
+    let verb = match (request.method, path.name.is_empty()) {
+        ("GET", _) if watching => "watch",
+        ("GET", true) => "list",
+        ("GET", false) => "get",
+        ("POST", _) => "create",
+        ("PUT", _) => "update",
+        ("PATCH", _) => "patch",
+        ("DELETE", true) => "deletecollection",
+        ("DELETE", false) => "delete",
+        (other, _) => other,
+    };
+    let mut named = path.plural.clone();
+    if !path.subresource.is_empty() {
+        named = format!("{named}/{}", path.subresource);
+    }
+    let mut why =
+        format!("User {:?} cannot {verb} resource {named:?} in API group {:?}", request.user.name, path.group);
+    if path.namespace.is_empty() {
+        why.push_str(" at the cluster scope");
+    } else {
+        why = format!("{why} in the namespace {:?}", path.namespace);
+    }
+    let qualified = if path.group.is_empty() { path.plural.clone() } else { format!("{}.{}", path.plural, path.group) };
+    let message = if path.name.is_empty() {
+        format!("{qualified} is forbidden: {why}")
+    } else {
+        format!("{qualified} {:?} is forbidden: {why}", path.name)
+    };
+    let details = crate::api::details(&path.name, &path.group, &path.plural);
+    Err(Status::new(403, "Forbidden", message).with_details(details))
+}
+
+impl Call<'_> {
+    fn view(&self) -> View {
+        View::accepted(self.request.accept, self.request.query.get("includeObject"))
+    }
+
+    fn options(&self) -> Options {
+        let query = &self.request.query;
+        let manager = match query.get("fieldManager") {
+            "" => self.request.user_agent.split('/').next().filter(|name| !name.is_empty()).unwrap_or("unknown"),
+            named => named,
+        };
+        Options {
+            manager: Some(manager.to_owned()),
+            dry_run: !query.get("dryRun").is_empty(),
+            validation: match query.get("fieldValidation") {
+                "Ignore" => FieldValidation::Ignore,
+                "Strict" => FieldValidation::Strict,
+                _ => FieldValidation::Warn,
+            },
+            warnings: Warnings::collecting(),
+        }
+    }
+
+    fn shown(&self, code: u16, object: &Arc<Value>, options: &Options) -> Response<Body> {
+        let mut response = reply(code, JSON, self.view().one(self.api, &self.resource, object));
+        for warning in options.warnings.take() {
+            let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
+            if let Ok(value) = http::HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+                response.headers_mut().append(http::header::WARNING, value);
+            }
+        }
+        response
+    }
+
+    fn get(&self) -> Result<Response<Body>, Status> {
+        let found = self.api.get(&self.resource, &self.path.namespace, &self.path.name)?;
+        Ok(self.shown(200, &found, &Options::default()))
+    }
+
+    fn list(&self) -> Result<Response<Body>, Status> {
+        let options = ListOptions::parse(self.api, &self.resource, &self.request.query)?;
+        let page = self.api.page(&self.resource, &self.path.namespace, &options)?;
+        Ok(reply(200, JSON, self.view().list(self.api, &self.resource, &page)))
+    }
+
+    fn watch(&self) -> Result<Response<Body>, Status> {
+        let mut options = WatchOptions::parse(self.api, &self.resource, &self.request.query, self.view())?;
+        options.only(&self.path.name);
+        Ok(stream(self.api.watch(&self.resource, &self.path.namespace, options)?))
+    }
+
+    fn create(&self) -> Result<Response<Body>, Status> {
+        let options = self.options();
+        let object = body::object(self.request, &self.resource, &options)?;
+        let created = self.api.create(&self.resource, &self.path.namespace, object, &options)?;
+        Ok(self.shown(201, &created, &options))
+    }
+
+    fn update(&self, part: Part) -> Result<Response<Body>, Status> {
+        let options = self.options();
+        let object = body::object(self.request, &self.resource, &options)?;
+        let (namespace, name) = (&self.path.namespace, &self.path.name);
+        let updated = if part == Part::Status {
+            self.api.update_status(&self.resource, namespace, name, object, &options)?
+        } else {
+            self.api.update(&self.resource, namespace, name, object, &options)?
+        };
+        Ok(self.shown(200, &updated, &options))
+    }
+
+    fn patch(&self, part: Part) -> Result<Response<Body>, Status> {
+        let options = self.options();
+        let patch = body::patch(self.request, &self.resource)?;
+        let (namespace, name) = (&self.path.namespace, &self.path.name);
+        let known = self.api.get(&self.resource, namespace, name).is_ok();
+        let patched = patch::run(self.api, &self.resource, namespace, name, part, &patch, &options)?;
+        let code = if known { 200 } else { 201 };
+        if part == Part::Scale {
+            let scale = self.api.scale(&self.resource, &patched)?;
+            return Ok(reply(code, JSON, scale.to_string().into_bytes()));
+        }
+        Ok(self.shown(code, &patched, &options))
+    }
+
+    fn delete(&self) -> Result<Response<Body>, Status> {
+        let options = body::delete_options(self.request)?;
+        match self.api.delete(&self.resource, &self.path.namespace, &self.path.name, &options)? {
+            Deletion::Pending(object) => Ok(self.shown(200, &object, &Options::default())),
+            Deletion::Gone(object) if returns_deleted(&self.resource) => {
+                Ok(self.shown(200, &object, &Options::default()))
+            }
+            Deletion::Gone(object) => Ok(reply(200, JSON, success(&self.resource, &object).to_string().into_bytes())),
+        }
+    }
+
+    fn delete_collection(&self) -> Result<Response<Body>, Status> {
+        let options = ListOptions::parse(self.api, &self.resource, &self.request.query)?;
+        let deletion = body::delete_options(self.request)?;
+        let page = self.api.page(&self.resource, &self.path.namespace, &options)?;
+        for found in &page.objects {
+            let (namespace, name) = (object::namespace(found), object::name(found));
+            match self.api.delete(&self.resource, namespace, name, &deletion) {
+                Err(status) if status.code != 404 => return Err(status),
+                _ => {}
+            }
+        }
+        Ok(reply(200, JSON, self.view().list(self.api, &self.resource, &page)))
+    }
+
+    fn get_scale(&self) -> Result<Response<Body>, Status> {
+        let found = self.api.get(&self.resource, &self.path.namespace, &self.path.name)?;
+        let scale = self.api.scale(&self.resource, &found)?;
+        Ok(reply(200, JSON, scale.to_string().into_bytes()))
+    }
+
+    fn update_scale(&self) -> Result<Response<Body>, Status> {
+        let options = self.options();
+        let scale = body::json(self.request)?;
+        let (namespace, name) = (&self.path.namespace, &self.path.name);
+        let updated = self.api.update_scale(&self.resource, namespace, name, &scale, &options)?;
+        let scale = self.api.scale(&self.resource, &updated)?;
+        Ok(reply(200, JSON, scale.to_string().into_bytes()))
+    }
+
+    fn evict(&self) -> Result<Response<Body>, Status> {
+        let eviction = body::json(self.request)?;
+        let mut options = body::delete_options_of(&eviction["deleteOptions"]);
+        options.dry_run |= !self.request.query.get("dryRun").is_empty();
+        self.api.evict(&self.path.namespace, &self.path.name, &options)?;
+        let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+        Ok(reply(201, JSON, done.to_string().into_bytes()))
+    }
+
+    fn finalize(&self) -> Result<Response<Body>, Status> {
+        let options = self.options();
+        let namespace = body::json(self.request)?;
+        let finalized = self.api.finalize_namespace(&self.path.name, &namespace, &options)?;
+        Ok(self.shown(200, &finalized, &options))
+    }
+}
+
+/// Kinds whose deletion answers with the object although it is gone.
+fn returns_deleted(resource: &Resource) -> bool {
+    matches!(resource.kind.as_str(), "Pod" | "PersistentVolumeClaim" | "ServiceAccount")
+}
+
+fn success(resource: &Resource, object: &Value) -> Value {
+    let mut details = crate::api::details(object::name(object), &resource.group, &resource.plural);
+    details["uid"] = object["metadata"]["uid"].clone();
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+}
