@@ -1,0 +1,589 @@
+//! One container: from its turn to start, over restarts and back-off, to its end. Pure; time is an argument.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1 as core;
+
+use super::backoff::{Backoff, go_duration};
+use super::log::{Line, Log};
+use super::note::Note;
+use super::probe::{Probe, ProbeKind};
+use super::process::{Ending, Process};
+use super::script::Behaviour;
+use super::span::after;
+use super::spec::{self, ConfigRef, RestartPolicy, Role};
+use super::start::StartProblem;
+use super::world::World;
+
+/// From creating a container to its process running, the first time and when all is at hand.
+const FIRST_START: Duration = Duration::from_millis(400);
+const RESTART: Duration = Duration::from_millis(100);
+/// The kubelet looks after a pod at least this often.
+const RESYNC: Duration = Duration::from_mins(1);
+
+/// What all containers of a pod share while time passes.
+pub(crate) struct Scene<'a> {
+    pub(crate) pod: &'a Identity,
+    pub(crate) world: &'a dyn World,
+    pub(crate) notes: &'a mut Vec<Note>,
+    /// When a further Event about the pod would be written.
+    pub(crate) heard_from: Timestamp,
+    /// The pod is ending: nothing is started any more.
+    pub(crate) ending: bool,
+}
+
+/// Which pod it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) uid: String,
+    pub(crate) ip: String,
+    pub(crate) restart_policy: RestartPolicy,
+    /// What a process gets between SIGTERM and SIGKILL.
+    pub(crate) grace: Duration,
+}
+
+/// A finished instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Terminated {
+    pub(crate) code: u8,
+    pub(crate) reason: String,
+    pub(crate) message: Option<String>,
+    pub(crate) started: Timestamp,
+    pub(crate) finished: Timestamp,
+    pub(crate) instance: u32,
+}
+
+/// Why a container waits, as its status says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+}
+
+/// Where a container stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Its turn has not come.
+    Idle,
+    /// The image comes.
+    Pulling { until: Timestamp },
+    /// Something is missing; looked at again at `sync`, when the last problem shows in the status.
+    Blocked { sync: Timestamp, problem: Option<Waiting> },
+    /// The process is about to run.
+    Starting { at: Timestamp },
+    /// The process runs.
+    Running { since: Timestamp },
+    /// The process was told to end.
+    Stopping { since: Timestamp, exit: Timestamp, code: u8, by_probe: bool },
+    /// Finished, started again after the back-off; looked at again at `sync`.
+    BackingOff { sync: Timestamp },
+    /// Finished for good.
+    Finished,
+}
+
+/// A container of a pod.
+#[derive(Clone, Debug)]
+pub(crate) struct Container {
+    pub(crate) name: String,
+    pub(crate) image: String,
+    pub(crate) role: Role,
+    pub(crate) state: State,
+    /// Why it waits, once the status shows it.
+    pub(crate) waiting: Option<Waiting>,
+    pub(crate) exited: Option<Terminated>,
+    pub(crate) before: Option<Terminated>,
+    /// How often its process has been started.
+    pub(crate) instances: u32,
+    pub(crate) started: bool,
+    pub(crate) ready: bool,
+    pub(crate) image_backoff: Backoff,
+    pub(crate) failed_pulls: u32,
+    pub(crate) pulled: bool,
+    pub(crate) environment: Vec<ConfigRef>,
+    probes: Vec<Probe>,
+    pub(crate) behaviour: Arc<Behaviour>,
+    script_since: Timestamp,
+    baseline: Timestamp,
+    /// How often each exit rule has ended the process.
+    fired: Vec<u32>,
+    backoff: Backoff,
+    log: Log,
+    log_on_error: bool,
+    syncs: u32,
+}
+
+impl Container {
+    /// A container whose turn has not come; its probes' beat starts at `admitted`.
+    pub(crate) fn new(container: &core::Container, role: Role, admitted: Timestamp) -> Container {
+        Container {
+            name: container.name.clone(),
+            image: container.image.clone().unwrap_or_default(),
+            role,
+            state: State::Idle,
+            waiting: None,
+            exited: None,
+            before: None,
+            instances: 0,
+            started: false,
+            ready: false,
+            image_backoff: Backoff::default(),
+            failed_pulls: 0,
+            pulled: false,
+            environment: spec::environment(container),
+            probes: spec::probes(container, admitted),
+            behaviour: Arc::new(Behaviour::default()),
+            script_since: admitted,
+            baseline: admitted,
+            fired: Vec::new(),
+            backoff: Backoff::default(),
+            log: Log::default(),
+            log_on_error: container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError"),
+            syncs: 0,
+        }
+    }
+
+    /// A new script is in force from `now` on.
+    pub(crate) fn behave(&mut self, behaviour: &Arc<Behaviour>, now: Timestamp, world: &dyn World) {
+        if self.behaviour == *behaviour {
+            return;
+        }
+        self.settle_log(now, world);
+        self.behaviour = Arc::clone(behaviour);
+        self.script_since = now;
+        self.baseline = now;
+        self.fired.clear();
+        if let State::Blocked { sync, .. } = &mut self.state {
+            *sync = now;
+        }
+    }
+
+    /// Whether its process is up.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.state, State::Running { .. } | State::Stopping { .. })
+    }
+
+    /// Whether it will not run any more.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.state == State::Finished
+    }
+
+    /// Whether it ended well.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.is_finished() && self.exited.as_ref().is_some_and(|exited| exited.code == 0)
+    }
+
+    /// The next moment at which something happens by itself.
+    pub(crate) fn due(&self, world: &dyn World) -> Timestamp {
+        match &self.state {
+            State::Idle | State::Finished => Timestamp::MAX,
+            State::Pulling { until } => *until,
+            State::Blocked { sync, .. } | State::BackingOff { sync } => *sync,
+            State::Starting { at } => *at,
+            State::Stopping { exit, .. } => *exit,
+            State::Running { since } => {
+                let ending = self.process(*since, world).ending(&self.fired).map_or(Timestamp::MAX, |ending| ending.at);
+                self.probes.iter().map(Probe::due).fold(ending.max(*since), Timestamp::min)
+            }
+        }
+    }
+
+    /// Does what is due at `at`.
+    pub(crate) fn act(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
+        match self.state.clone() {
+            State::Idle | State::Finished => {}
+            State::Pulling { .. } => {
+                self.pulled = true;
+                self.prepare(scene, at);
+            }
+            State::Blocked { problem, .. } => {
+                self.waiting = problem;
+                self.prepare(scene, at);
+            }
+            State::BackingOff { .. } => self.sync_back_off(scene, at),
+            State::Starting { .. } => self.start(scene, at),
+            State::Stopping { since, code, by_probe, .. } => self.stopped(scene, since, code, by_probe, at),
+            State::Running { since } => self.live(scene, since, at),
+        }
+    }
+
+    /// Plans the next questions of its probes, after the world or the time has changed.
+    pub(crate) fn plan_probes(&mut self, scene: &Scene<'_>, now: Timestamp) {
+        let State::Running { since } = self.state else { return };
+        let mut probes = std::mem::take(&mut self.probes);
+        let process = self.process(since, scene.world);
+        for probe in &mut probes {
+            let waits_for_startup = probe.kind != ProbeKind::Startup && !self.started;
+            if !waits_for_startup && probe.due() > now {
+                probe.plan(&process, now, scene.heard_from);
+            }
+        }
+        self.probes = probes;
+    }
+
+    /// Creates it: image, configuration, then the process.
+    pub(crate) fn prepare(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
+        match self.start_problem(scene, at) {
+            None => {
+                self.note(scene, Note::normal("Created", "Container created".to_owned()));
+                let delay = if self.instances == 0 { FIRST_START } else { RESTART };
+                self.state = State::Starting { at: after(at, delay) };
+            }
+            Some(StartProblem::Pulling(takes)) => self.state = State::Pulling { until: after(at, takes) },
+            Some(StartProblem::Missing(problem)) => {
+                let first = !matches!(self.state, State::Blocked { .. });
+                let delay = if first { Duration::from_secs(1) } else { self.jitter(scene, Duration::from_secs(10)) };
+                self.state = State::Blocked {
+                    sync: after(at, delay),
+                    problem: Some(problem),
+                };
+            }
+        }
+    }
+
+    /// Tells the process to end, and kills it after `grace`.
+    pub(crate) fn stop(&mut self, at: Timestamp, grace: Duration, by_probe: bool) {
+        match &mut self.state {
+            State::Running { since } => {
+                let wish = self.behaviour.on_term.after.duration();
+                let (exit, code) = if wish < grace {
+                    (after(at, wish), self.behaviour.on_term.code)
+                } else {
+                    (after(at, grace), 137)
+                };
+                self.state = State::Stopping {
+                    since: *since,
+                    exit,
+                    code,
+                    by_probe,
+                };
+            }
+            State::Stopping { exit, code, by_probe: probe, .. } => {
+                *probe &= by_probe;
+                let deadline = after(at, grace);
+                if deadline < *exit {
+                    (*exit, *code) = (deadline, 137);
+                }
+            }
+            _ => self.state = State::Finished,
+        }
+    }
+
+    /// The log of the running (or last) instance, or of the one before it.
+    pub(crate) fn log(&self, previous: bool, now: Timestamp, world: &dyn World) -> Option<Vec<Line>> {
+        if self.instances == 0 || (previous && self.before_or_exited().is_none()) {
+            return None;
+        }
+        if previous {
+            return Some(self.log.previous.clone());
+        }
+        let mut lines = self.log.current.clone();
+        if let State::Running { since } | State::Stopping { since, .. } = self.state {
+            lines.extend(self.process(since, world).printed(now));
+        }
+        Some(lines)
+    }
+
+    /// Probes begin anew, as if the container had just been started; one that was started stays so.
+    pub(crate) fn forget_probe_results(&mut self, now: Timestamp) {
+        if !matches!(self.state, State::Running { .. }) {
+            return;
+        }
+        for probe in self.probes.iter_mut().filter(|probe| probe.kind != ProbeKind::Startup) {
+            probe.begin(now);
+        }
+        self.ready = self.started && !self.has(ProbeKind::Readiness);
+    }
+
+    /// Says something about this container.
+    pub(crate) fn note(&self, scene: &mut Scene<'_>, note: Note) {
+        let list = if self.role.is_init() { "initContainers" } else { "containers" };
+        scene.notes.push(Note {
+            field_path: Some(format!("spec.{list}{{{}}}", self.name)),
+            ..note
+        });
+    }
+
+    fn before_or_exited(&self) -> Option<&Terminated> {
+        if self.is_running() { self.exited.as_ref() } else { self.before.as_ref() }
+    }
+
+    fn process<'a>(&'a self, started: Timestamp, world: &'a dyn World) -> Process<'a> {
+        Process {
+            behaviour: &self.behaviour,
+            started,
+            baseline: self.baseline,
+            world,
+        }
+    }
+
+    fn start(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
+        self.instances += 1;
+        self.log.rotate();
+        self.baseline = at.max(self.script_since);
+        if let Some(problem) = self.behaviour.start_error.clone() {
+            self.fail_to_start(scene, problem, at);
+            return;
+        }
+        self.note(scene, Note::normal("Started", "Container started".to_owned()));
+        self.waiting = None;
+        self.state = State::Running { since: at };
+        self.started = !self.has(ProbeKind::Startup);
+        self.ready = self.started && !self.has(ProbeKind::Readiness);
+        for probe in &mut self.probes {
+            probe.begin(at);
+        }
+    }
+
+    fn fail_to_start(&mut self, scene: &mut Scene<'_>, problem: String, at: Timestamp) {
+        self.note(scene, Note::warning("Failed", format!("Error: {problem}")));
+        let ended = Terminated {
+            code: 128,
+            reason: "StartError".to_owned(),
+            message: Some(problem.clone()),
+            started: Timestamp::UNIX_EPOCH,
+            finished: at,
+            instance: self.instances,
+        };
+        self.finish(ended);
+        self.waiting = Some(Waiting {
+            reason: "RunContainerError",
+            message: problem,
+        });
+        self.restart(scene, at);
+    }
+
+    fn live(&mut self, scene: &mut Scene<'_>, since: Timestamp, at: Timestamp) {
+        let ending = self.process(since, scene.world).ending(&self.fired);
+        if let Some(ending) = ending.filter(|ending| ending.at.max(since) <= at) {
+            self.exit(scene, since, &ending, at);
+            return;
+        }
+        for index in 0..self.probes.len() {
+            if !matches!(self.state, State::Running { .. }) {
+                return;
+            }
+            self.ask(scene, since, index, at);
+        }
+    }
+
+    fn ask(&mut self, scene: &mut Scene<'_>, since: Timestamp, index: usize, at: Timestamp) {
+        let Some(mut probe) = self.probes.get(index).cloned() else { return };
+        let waits_for_startup = probe.kind != ProbeKind::Startup && !self.started;
+        if waits_for_startup || probe.due() > at {
+            return;
+        }
+        let process = self.process(since, scene.world);
+        let asked = probe.ask(&process, at);
+        probe.plan(&process, after(at, Duration::from_millis(1)), scene.heard_from);
+        let (kind, result) = (probe.kind, probe.result);
+        if let Some(slot) = self.probes.get_mut(index) {
+            *slot = probe;
+        }
+        if let Some((complaint, times)) = asked.complaint {
+            let message = complaint.replace("$(IP)", &scene.pod.ip);
+            let note = Note::warning("Unhealthy", message);
+            self.note(scene, Note { times, ..note });
+        }
+        if asked.kill && !scene.ending {
+            self.fail_probe(scene, kind, at);
+        } else if asked.flipped {
+            self.heed(kind, result, since, at);
+        }
+    }
+
+    fn heed(&mut self, kind: ProbeKind, result: bool, since: Timestamp, at: Timestamp) {
+        match kind {
+            ProbeKind::Liveness => {}
+            ProbeKind::Readiness => self.ready = result,
+            ProbeKind::Startup => {
+                self.started = result;
+                self.ready = result && !self.has(ProbeKind::Readiness);
+                for probe in self.probes.iter_mut().filter(|probe| probe.kind != ProbeKind::Startup) {
+                    probe.released(since, at);
+                }
+            }
+        }
+    }
+
+    fn fail_probe(&mut self, scene: &mut Scene<'_>, kind: ProbeKind, at: Timestamp) {
+        let probe = kind.title().to_lowercase();
+        let message = format!("Container {} failed {probe} probe, will be restarted", self.name);
+        self.note(scene, Note::normal("Killing", message));
+        self.stop(at, scene.pod.grace, true);
+    }
+
+    fn exit(&mut self, scene: &mut Scene<'_>, since: Timestamp, ending: &Ending, at: Timestamp) {
+        self.settle_log(at, scene.world);
+        let Some(rule) = self.process(since, scene.world).rule(ending).cloned() else { return };
+        if self.fired.len() <= ending.rule {
+            self.fired.resize(ending.rule + 1, 0);
+        }
+        if let Some(fired) = self.fired.get_mut(ending.rule) {
+            *fired += 1;
+        }
+        self.log.current.extend(rule.log.clone().map(|line| (at, line)));
+        let code = rule.exit_code();
+        let ended = Terminated {
+            code,
+            reason: rule.reason.unwrap_or_else(|| default_reason(code)),
+            message: rule.message.or_else(|| self.message_from_log(code)),
+            started: since,
+            finished: at,
+            instance: self.instances,
+        };
+        self.finish(ended);
+        self.restart(scene, at);
+    }
+
+    fn stopped(&mut self, scene: &mut Scene<'_>, since: Timestamp, code: u8, by_probe: bool, at: Timestamp) {
+        self.settle_log(at, scene.world);
+        let last = self.exited.as_ref().map(|exited| exited.finished);
+        let ended = Terminated {
+            code,
+            reason: default_reason(code),
+            message: self.message_from_log(code),
+            started: since,
+            finished: at,
+            instance: self.instances,
+        };
+        self.finish(ended);
+        if by_probe && !scene.ending {
+            self.restart_killed(scene, last, at);
+        } else {
+            self.restart(scene, at);
+        }
+    }
+
+    fn finish(&mut self, ended: Terminated) {
+        self.before = self.exited.replace(ended);
+        self.waiting = None;
+        self.started = false;
+        self.ready = false;
+        for probe in &mut self.probes {
+            probe.end();
+        }
+    }
+
+    /// After an exit: free the first time, then after the back-off since this exit.
+    fn restart(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
+        if !self.may_restart(scene) {
+            self.ready = self.role == Role::Init && self.exited.as_ref().is_some_and(|exited| exited.code == 0);
+            self.state = State::Finished;
+        } else if let Some((_, left)) = self.backoff.remaining(at, at) {
+            self.back_off(scene, left, at);
+        } else {
+            self.backoff.step(at, at);
+            self.prepare(scene, at);
+        }
+    }
+
+    /// After a probe's kill the kubelet still counts from the exit *before* this one, which is why a container that
+    /// fails its liveness probe slowly is restarted several times before it first backs off.
+    fn restart_killed(&mut self, scene: &mut Scene<'_>, last_exit: Option<Timestamp>, at: Timestamp) {
+        if !self.may_restart(scene) {
+            self.state = State::Finished;
+            return;
+        }
+        let Some(last_exit) = last_exit else {
+            return self.restart_now(scene, at);
+        };
+        if let Some((delay, _)) = self.backoff.remaining(last_exit, at) {
+            self.waiting = Some(crash_loop(&self.name, scene.pod, delay));
+            self.back_off(scene, delay, at);
+        } else {
+            self.backoff.step(last_exit, at);
+            self.restart_now(scene, at);
+        }
+    }
+
+    fn restart_now(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
+        self.prepare(scene, at);
+        if matches!(self.state, State::Starting { .. }) {
+            self.start(scene, at);
+        }
+    }
+
+    fn back_off(&mut self, scene: &mut Scene<'_>, left: Duration, at: Timestamp) {
+        let message = format!(
+            "Back-off restarting failed container {} in pod {}_{}({})",
+            self.name, scene.pod.name, scene.pod.namespace, scene.pod.uid
+        );
+        self.note(scene, Note::warning("BackOff", message));
+        let sync = after(at, self.jitter(scene, left.min(RESYNC)));
+        self.state = State::BackingOff { sync };
+    }
+
+    fn sync_back_off(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
+        let Some(finished) = self.exited.as_ref().map(|exited| exited.finished) else {
+            return self.prepare(scene, at);
+        };
+        if self.waiting.as_ref().is_none_or(|waiting| waiting.reason != "CrashLoopBackOff") {
+            let delay = self.backoff.remaining(finished, finished).map_or(Duration::ZERO, |(delay, _)| delay);
+            self.waiting = Some(crash_loop(&self.name, scene.pod, delay));
+        }
+        if let Some((_, left)) = self.backoff.remaining(finished, at) {
+            self.back_off(scene, left, at);
+        } else {
+            self.backoff.step(finished, at);
+            self.prepare(scene, at);
+        }
+    }
+
+    fn may_restart(&self, scene: &Scene<'_>) -> bool {
+        let failed = self.exited.as_ref().is_some_and(|exited| exited.code != 0);
+        let wanted = match (self.role, scene.pod.restart_policy) {
+            (Role::Sidecar, _) | (Role::Main, RestartPolicy::Always) => true,
+            (Role::Init, RestartPolicy::Always) | (_, RestartPolicy::OnFailure) => failed,
+            (_, RestartPolicy::Never) => false,
+        };
+        wanted && !scene.ending
+    }
+
+    /// Between the length and half as much again, as the kubelet spreads its work; the same for the same pod.
+    fn jitter(&mut self, scene: &Scene<'_>, length: Duration) -> Duration {
+        self.syncs = self.syncs.wrapping_add(1);
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let bytes = scene.pod.uid.bytes().chain(self.name.bytes()).chain(self.syncs.to_le_bytes());
+        for byte in bytes {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        let share = u32::try_from(hash >> 33 & 0xffff).unwrap_or(0);
+        length + length * share / 0x2_0000
+    }
+
+    fn message_from_log(&self, code: u8) -> Option<String> {
+        if self.log_on_error && code != 0 { self.log.tail() } else { None }
+    }
+
+    fn settle_log(&mut self, at: Timestamp, world: &dyn World) {
+        if let State::Running { since } | State::Stopping { since, .. } = self.state {
+            let printed = self.process(since, world).printed(at);
+            self.log.current.extend(printed);
+        }
+    }
+
+    fn has(&self, kind: ProbeKind) -> bool {
+        self.probes.iter().any(|probe| probe.kind == kind)
+    }
+}
+
+fn default_reason(code: u8) -> String {
+    if code == 0 { "Completed" } else { "Error" }.to_owned()
+}
+
+fn crash_loop(container: &str, pod: &Identity, delay: Duration) -> Waiting {
+    Waiting {
+        reason: "CrashLoopBackOff",
+        message: format!(
+            "back-off {} restarting failed container={container} pod={}_{}({})",
+            go_duration(delay),
+            pod.name,
+            pod.namespace,
+            pod.uid
+        ),
+    }
+}

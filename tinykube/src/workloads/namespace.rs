@@ -1,0 +1,38 @@
+//! Namespaces: one that is being deleted is emptied, then let go.
+
+use serde_json::json;
+
+use super::Turn;
+use super::context::Context;
+use super::view::Key;
+use crate::api::{DeleteOptions, Options, Status};
+use crate::object;
+
+/// One turn for one namespace.
+pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
+    let Some(namespace) = context.view.get_key(key) else { return Ok(None) };
+    if !object::is_terminating(&namespace) {
+        return Ok(None);
+    }
+    let contents = context.view.contents(&key.name);
+    for content in &contents {
+        empty(context, content)?;
+    }
+    if contents.iter().all(|content| context.store_lacks(content)) {
+        let finalized = json!({"spec": {"finalizers": []}});
+        context.api.finalize_namespace(&key.name, &finalized, &Options::default())?;
+    }
+    Ok(None)
+}
+
+fn empty(context: &Context, key: &Key) -> Result<(), Status> {
+    let Some(found) = context.view.get_key(key).filter(|found| !object::is_terminating(found)) else {
+        return Ok(());
+    };
+    let Some(resource) = context.view.resource(key) else { return Ok(()) };
+    let options = DeleteOptions::default().with_uid(object::uid(&found));
+    match context.api.delete(resource, &key.namespace, &key.name, &options) {
+        Err(status) if status.code != 404 && status.code != 409 => Err(status),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,246 @@
+//! The one node: its object, its lease, and what happens to its pods when it is lost.
+//!
+//! A node whose object carries the annotation `tinykube.dev/lost: "true"` has a kubelet that is silent: after 40 s its
+//! conditions turn Unknown and the Ready condition of its pods False, without a reason, while the containers in their
+//! statuses stay ready. After another 300 s its pods are deleted. Without the annotation it is back at once.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Turn;
+use super::context::{Context, NODE};
+use super::queue::{Controller, Queue, Work};
+use super::view::Key;
+use crate::api::{DeleteOptions, Options, Part, Status};
+use crate::kubelet::{Kubelet, Note, after};
+use crate::object;
+
+/// The annotation that silences the kubelet.
+pub const LOST_ANNOTATION: &str = "tinykube.dev/lost";
+
+const COMPONENT: &str = "node-controller";
+const LEASE_NAMESPACE: &str = "kube-node-lease";
+const RENEWAL: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(40);
+const EVICTION: Duration = Duration::from_mins(5);
+/// Type, what the kubelet says of it, and why.
+const PRESSURES: [(&str, &str, &str); 3] = [
+    ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+];
+
+/// One turn for the node.
+pub(crate) fn reconcile(context: &mut Context, kubelet: &mut Kubelet, queue: &mut Queue) -> Turn {
+    let Some(node) = context.view.get(&context.kinds.nodes, "", NODE) else {
+        register(context)?;
+        return Ok(Some(after(context.now, RENEWAL)));
+    };
+    let lost = object::annotation(&node, LOST_ANNOTATION) == Some("true");
+    if kubelet.set_offline(lost) && !lost {
+        kubelet.forget_probe_results(context.now);
+        for pod in context.view.all(&context.kinds.pods) {
+            let key = Key::of(&context.kinds.pods, object::namespace(pod), object::name(pod));
+            queue.add(Work::new(Controller::Pod, key));
+        }
+    }
+    if !lost {
+        let next = renew_lease(context)?;
+        report(context, &node)?;
+        return Ok(Some(next));
+    }
+    let silent_from = last_renewal(context).unwrap_or(context.now);
+    let dead_from = after(silent_from, GRACE);
+    if context.now < dead_from {
+        return Ok(Some(dead_from));
+    }
+    declare_lost(context, &node)?;
+    let evicted_from = after(dead_from, EVICTION);
+    if context.now < evicted_from {
+        return Ok(Some(evicted_from));
+    }
+    evict(context)?;
+    Ok(None)
+}
+
+fn register(context: &Context) -> Result<(), Status> {
+    let node = json!({
+        "metadata": {"name": NODE, "labels": {
+            "kubernetes.io/arch": "amd64",
+            "kubernetes.io/hostname": NODE,
+            "kubernetes.io/os": "linux",
+        }},
+        "spec": {"podCIDR": "10.244.0.0/16", "podCIDRs": ["10.244.0.0/16"]},
+    });
+    let stored = context.create(&context.kinds.nodes, "", node)?;
+    report(context, &stored)?;
+    renew_lease(context).map(|_| ())
+}
+
+/// Writes what the kubelet says of the node, if it is not what is known already.
+fn report(context: &Context, node: &Value) -> Result<(), Status> {
+    let ready = ("Ready", "KubeletReady", "kubelet is posting ready status");
+    let well = |kind: &str| if kind == "Ready" { "True" } else { "False" };
+    let known = object::items(node, "/status/conditions");
+    let says_so = |kind: &str| known.iter().any(|condition| condition["type"] == kind && condition["status"] == well(kind));
+    let tainted = object::items(node, "/spec/taints").iter().any(is_lost_taint);
+    if PRESSURES.iter().chain([&ready]).all(|(kind, ..)| says_so(kind)) && !tainted {
+        return Ok(());
+    }
+    let now = context.api.clock().seconds();
+    let conditions: Vec<Value> = PRESSURES.iter().chain([&ready]).map(|(kind, reason, message)| {
+        condition(kind, well(kind), &now, reason, message)
+    }).collect();
+    let amounts = json!({"cpu": "2", "ephemeral-storage": "264212084Ki", "memory": "24684092Ki", "pods": "250"});
+    modify(context, Part::Status, |node| {
+        node["status"]["capacity"] = amounts.clone();
+        node["status"]["allocatable"] = amounts;
+        node["status"]["conditions"] = conditions.into();
+        node["status"]["addresses"] =
+            json!([{"type": "InternalIP", "address": "192.0.2.2"}, {"type": "Hostname", "address": NODE}]);
+        node["status"]["nodeInfo"]["kubeletVersion"] = "v1.36.0".into();
+    })?;
+    modify(context, Part::Main, |node| {
+        let mut taints = object::items(node, "/spec/taints").to_vec();
+        taints.retain(|taint| !is_lost_taint(taint));
+        let spec = object::entry(node, "spec");
+        if taints.is_empty() {
+            spec.shift_remove("taints");
+        } else {
+            spec.insert("taints".into(), taints.into());
+        }
+    })
+}
+
+fn declare_lost(context: &mut Context, node: &Value) -> Result<(), Status> {
+    let known = object::items(node, "/status/conditions");
+    if known.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "Unknown") {
+        return Ok(());
+    }
+    let now = context.api.clock().seconds();
+    let conditions: Vec<Value> = known.iter().map(|known| {
+        let mut lost = condition(object::text(known, "/type"), "Unknown", &now, "NodeStatusUnknown", "Kubelet stopped posting node status.");
+        lost["lastHeartbeatTime"] = known["lastHeartbeatTime"].clone();
+        lost
+    }).collect();
+    modify(context, Part::Status, |node| node["status"]["conditions"] = conditions.into())?;
+    modify(context, Part::Main, |node| {
+        let mut taints = object::items(node, "/spec/taints").to_vec();
+        for effect in ["NoSchedule", "NoExecute"] {
+            taints.push(json!({"key": "node.kubernetes.io/unreachable", "effect": effect, "timeAdded": now}));
+        }
+        node["spec"]["taints"] = taints.into();
+    })?;
+    for pod in pods_of_node(context) {
+        turn_unready(context, &pod, &now)?;
+    }
+    Ok(())
+}
+
+/// The Ready condition turns False without a reason; all else stays as the kubelet left it.
+fn turn_unready(context: &mut Context, pod: &Value, now: &str) -> Result<(), Status> {
+    if !super::pods::is_ready(pod) {
+        return Ok(());
+    }
+    let pods = context.kinds.pods.clone();
+    let options = Options::default();
+    context.api.modify(&pods, object::namespace(pod), object::name(pod), Part::Status, &options, |pod| {
+        let conditions = pod.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
+        for condition in conditions.into_iter().flatten().filter(|condition| condition["type"] == "Ready") {
+            condition["status"] = "False".into();
+            condition["lastTransitionTime"] = now.into();
+        }
+    })?;
+    context.tell(COMPONENT, &pods, pod, Note::warning("NodeNotReady", "Node is not ready".to_owned()));
+    Ok(())
+}
+
+/// The pods' tolerations of a lost node have run out.
+fn evict(context: &Context) -> Result<(), Status> {
+    for pod in pods_of_node(context) {
+        if object::is_terminating(&pod) {
+            continue;
+        }
+        let options = DeleteOptions::default().with_uid(object::uid(&pod));
+        context.api.delete(&context.kinds.pods, object::namespace(&pod), object::name(&pod), &options)?;
+    }
+    Ok(())
+}
+
+fn pods_of_node(context: &Context) -> Vec<std::sync::Arc<Value>> {
+    let pods = context.view.all(&context.kinds.pods);
+    pods.filter(|pod| object::text(pod, "/spec/nodeName") == NODE).cloned().collect()
+}
+
+/// Renews the lease when it is due; when it will be next.
+fn renew_lease(context: &Context) -> Result<Timestamp, Status> {
+    let due = last_renewal(context).map(|last| after(last, RENEWAL));
+    if let Some(due) = due.filter(|due| *due > context.now) {
+        return Ok(due);
+    }
+    let leases = &context.kinds.leases;
+    let renewed: Value = context.api.clock().micros().into();
+    if due.is_some() {
+        let options = Options::default();
+        context.api.modify(leases, LEASE_NAMESPACE, NODE, Part::Main, &options, |lease| {
+            lease["spec"]["renewTime"] = renewed;
+        })?;
+    } else {
+        let spec = json!({"holderIdentity": NODE, "leaseDurationSeconds": 40, "renewTime": renewed});
+        context.create(leases, LEASE_NAMESPACE, json!({"metadata": {"name": NODE}, "spec": spec}))?;
+    }
+    Ok(after(context.now, RENEWAL))
+}
+
+fn last_renewal(context: &Context) -> Option<Timestamp> {
+    let lease = context.api.get(&context.kinds.leases, LEASE_NAMESPACE, NODE).ok()?;
+    object::text(&lease, "/spec/renewTime").parse().ok()
+}
+
+fn modify(context: &Context, part: Part, change: impl FnOnce(&mut Value)) -> Result<(), Status> {
+    context.api.modify(&context.kinds.nodes, "", NODE, part, &Options::default(), change).map(|_| ())
+}
+
+fn condition(kind: &str, status: &str, now: &str, reason: &str, message: &str) -> Value {
+    json!({
+        "type": kind,
+        "status": status,
+        "lastHeartbeatTime": now,
+        "lastTransitionTime": now,
+        "reason": reason,
+        "message": message,
+    })
+}
+
+fn is_lost_taint(taint: &Value) -> bool {
+    taint["key"] == "node.kubernetes.io/unreachable"
+}
+
+/// A quantity such as `500m`, `2` or `24684092Ki` as a number; 0 if it is none.
+pub(crate) fn quantity(value: &Value) -> f64 {
+    let text = match value {
+        Value::String(text) => text.as_str(),
+        Value::Number(number) => return number.as_f64().unwrap_or(0.0),
+        _ => return 0.0,
+    };
+    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit {
+        "" => 1.0,
+        "m" => 1e-3,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        "P" => 1e15,
+        "Ki" => 1024.0,
+        "Mi" => 1_048_576.0,
+        "Gi" => 1_073_741_824.0,
+        "Ti" => 1_099_511_627_776.0,
+        "Pi" => 1_125_899_906_842_624.0,
+        _ => return 0.0,
+    };
+    number.parse::<f64>().map_or(0.0, |number| number * factor)
+}
