@@ -158,7 +158,10 @@ pub fn findings(
     for pod in pods.iter().filter(|pod| !pod.deleting) {
         match whole_pod(pod, bare, memory, policy, wakeups, now) {
             Some(finding) => found.push(finding),
-            None => found.extend(containers(pod, memory, policy, wakeups, now)),
+            None => {
+                let of_containers = containers(pod, memory, policy, wakeups, now);
+                found.extend(of_containers.into_iter().map(|finding| stuck_on_old_revision(pod, finding)));
+            }
         }
     }
     for finding in &mut found {
@@ -168,6 +171,16 @@ pub fn findings(
     }
     found.sort_by(|a, b| (&a.pod, &a.container).cmp(&(&b.pod, &b.container)));
     found
+}
+
+/// A StatefulSet waits for a broken pod of an old revision before it replaces it by a repaired one, for ever: here
+/// replacing the pod helps whatever the cause.
+fn stuck_on_old_revision(pod: &Pod, finding: Finding) -> Finding {
+    if !(pod.old_revision && finding.lasting) {
+        return finding;
+    }
+    let message = format!("stuck on an old revision: {}", finding.message);
+    Finding { cause: Cause::Deadlocked, message, ..finding }
 }
 
 /// What concerns the pod as a whole and makes a look at its containers pointless.

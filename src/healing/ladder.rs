@@ -276,6 +276,7 @@ fn repair_blocks(policy: &Policy, state: &WorkloadState, pod: &Pod, plan: &Plan)
     }
     match (state.rollout, plan.action.step) {
         (Rollout::Complete, _) | (Rollout::Stuck, Rung::Rollback) => {}
+        (Rollout::InProgress, Rung::RestartPod) if plan.cause == Cause::Deadlocked => {}
         (Rollout::InProgress, _) => {
             let message = format!("{} is rolling out: its own controller is at work", state.name);
             blocks.push(Block::new(Reason::RolloutInProgress, message));

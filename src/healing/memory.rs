@@ -14,7 +14,7 @@ use super::{
 /// Containers remembered at most.
 pub const MAX_CONTAINERS: usize = 256;
 /// Restart times remembered for one container.
-pub const MAX_RESTARTS: usize = 32;
+pub const MAX_RESTARTS: usize = 64;
 /// Actions remembered for the breaker.
 pub const MAX_ACTIONS: usize = 64;
 /// History entries shown to people.
@@ -129,6 +129,13 @@ impl Outcome {
             Self::Failed => "Failed",
             Self::Dropped => "Dropped",
         }
+    }
+
+    /// The outcome of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Verified, Self::Ineffective, Self::Failed, Self::Dropped]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == name)
     }
 }
 

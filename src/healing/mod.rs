@@ -56,6 +56,8 @@ pub struct Decision {
     pub dependencies: Dependencies,
     /// Restarts inside the window, over all containers.
     pub restarts_in_window: u32,
+    /// Actions that did not help and count towards opening the breaker.
+    pub ineffective: u32,
     /// The workload is as it should be and its definition is new: keep it as last known good.
     pub record_good: bool,
     /// Unhealthy for longer than a machine should try alone.
@@ -124,6 +126,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
         blocked_by,
         dependencies,
         restarts_in_window,
+        ineffective: breaker::ineffective(&policy.breaker, &memory, now),
         record_good,
         escalated,
         conditions: Vec::new(),

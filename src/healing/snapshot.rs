@@ -46,7 +46,7 @@ pub struct Service {
 }
 
 /// The kinds of workload that can be healed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WorkloadKind {
     /// `apps/v1` Deployment.
     Deployment,

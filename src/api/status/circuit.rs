@@ -28,9 +28,9 @@ pub struct CircuitStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Time>,
 
-    /// Whether the trial of a half-open circuit has been made: there is one, and a restart of kubeheal gives no second.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub trial: bool,
+    /// When it last closed. Actions before that were forgiven and are not counted again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Time>,
 
     /// Digest of the pod template on which it opened: another template is new code and deserves one try at once.
     #[serde(skip_serializing_if = "Option::is_none")]

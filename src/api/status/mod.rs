@@ -156,9 +156,27 @@ pub struct HealedServiceStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub healthy_since: Option<Time>,
 
-    /// Since when the workload has been unhealthy without a break. Escalation is counted from here.
+    /// Begin of the current or last unhealthy time. Escalation is counted from here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unhealthy_since: Option<Time>,
+
+    /// When the last unhealthy time ended. With its begin it lets a storm across services be seen after it has passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unhealthy_until: Option<Time>,
+
+    /// The workload carried kubeheal.dev/intentional-delete when it was last seen: once it is gone, nobody can look.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub intentional_delete: bool,
+
+    /// What the API server said when it refused the last action. Absent where notBefore is a back-off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub refused: Option<String>,
+
+    /// Number of the last action on this service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub last_action_id: Option<i64>,
 
     /// The last desired number of replicas that was observed: a workload that is created again, or scaled back up, gets
     /// this many.

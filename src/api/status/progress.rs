@@ -62,10 +62,10 @@ pub struct InFlight {
     #[schemars(length(max = 128))]
     pub target_uid: Option<String>,
 
-    /// Restarts of all containers when the action began. More than this means that it has not helped yet.
+    /// Pods that were ready when the action began, its target not counted. It has helped when more are, and stay so.
     #[serde(default)]
     #[schemars(range(min = 0))]
-    pub baseline_restarts: i32,
+    pub ready_before: i32,
 
     /// When it began.
     pub started_at: Time,

@@ -1,0 +1,417 @@
+//! The controller: observe → decide → record → execute → report, for one service at a time.
+//!
+//! Holds no knowledge between two reconciles but caches, which a restart fills again. What a decision must remember is in
+//! the status, written *before* the action that it announces.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use kube::{Api, Client, ResourceExt, api::PostParams};
+use serde_json::json;
+use tokio::{
+    sync::Mutex,
+    task::JoinSet,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::{
+    api::{
+        FIELD_MANAGER, HealedService,
+        status::{CircuitStatus, EffectivePolicy, HealedServiceStatus},
+    },
+    clock::Clock,
+    diagnosis::Rules,
+    error::Error,
+    execute::{Executor, keep},
+    healing::{
+        Decision, decide,
+        memory::Outcome,
+        policy::{ClusterPolicy, Mode, Policy, Rung},
+        settle,
+        snapshot::{Snapshot, Workload},
+        verify::Execution,
+    },
+    leader::Leadership,
+    metrics::{Metrics, ReconcileResult},
+    observe::{
+        definition::digest,
+        policy::effective,
+        record::Key,
+        snapshot::{Presence, Sources, snapshot},
+        watch::{Shared, watch},
+    },
+    publish::{
+        event::{notices, publish},
+        status::{remember, render},
+    },
+    queue::Queue,
+};
+
+/// A stream that is behind for longer is said in the status; for shorter, nobody needs to know.
+const BEHIND_TOO_LONG: Duration = Duration::from_secs(60);
+/// Look again when something could not be read.
+const UNREADABLE_RETRY: Duration = Duration::from_secs(10);
+/// Longest time between two looks at a service, whatever was decided.
+const RESYNC: Duration = Duration::from_secs(600);
+/// First wait after a failed reconcile.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// Longest wait after a failed reconcile.
+const LAST_RETRY: Duration = Duration::from_secs(60);
+
+/// How the controller runs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Look after one namespace; `None` is all.
+    pub namespace: Option<String>,
+    /// Services looked at at the same time, at least 1.
+    pub concurrency: usize,
+    /// Treat every service as if its mode were Observe.
+    pub observe_only: bool,
+    /// Where to count.
+    pub metrics: Metrics,
+    /// Act only while leading; `None` is alone.
+    pub leader: Option<Leadership>,
+}
+
+/// The controller.
+pub struct Controller {
+    context: Arc<Context>,
+}
+
+/// What one reconcile needs.
+struct Context {
+    reads: Client,
+    executor: Executor,
+    clock: Clock,
+    options: Options,
+    cluster: ClusterPolicy,
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    /// Held from the last look at the cluster-wide limits until the intent is recorded and visible to all workers.
+    gate: Mutex<()>,
+    retries: std::sync::Mutex<BTreeMap<Key, u32>>,
+}
+
+/// One look at a service.
+struct Look {
+    service: Arc<HealedService>,
+    policy: Policy,
+    snapshot: Snapshot,
+    decision: Decision,
+    now: Timestamp,
+}
+
+impl Controller {
+    /// A controller that reads through one client and acts through another, which must not retry by itself.
+    pub fn new(reads: Client, actions: Client, clock: Clock, options: Options) -> Self {
+        let queue = Arc::new(Queue::default());
+        let shared = Arc::new(Shared::new(queue.clone(), options.metrics.clone()));
+        let context = Context {
+            reads,
+            executor: Executor::new(actions),
+            clock,
+            options,
+            cluster: ClusterPolicy::default(),
+            shared,
+            queue,
+            gate: Mutex::new(()),
+            retries: std::sync::Mutex::default(),
+        };
+        Self { context: Arc::new(context) }
+    }
+
+    /// Whether all caches are filled; if not, which is not and why.
+    pub fn ready(&self) -> Result<(), String> {
+        readiness(&self.context.shared)
+    }
+
+    /// A check of readiness that outlives the borrow of the controller.
+    pub fn readiness(&self) -> impl Fn() -> Result<(), String> + Send + Sync + 'static + use<> {
+        let shared = self.context.shared.clone();
+        move || readiness(&shared)
+    }
+
+    /// The breakers of all services, as (namespace, name, circuit).
+    pub fn circuits(&self) -> impl Fn() -> Vec<(String, String, CircuitStatus)> + Send + Sync + 'static + use<> {
+        let shared = self.context.shared.clone();
+        move || {
+            let caches = shared.caches();
+            let circuit = |(key, service): (&Key, &Arc<HealedService>)| {
+                let circuit = service.status.as_ref()?.circuit.clone()?;
+                Some((key.0.clone(), key.1.clone(), circuit))
+            };
+            caches.services().filter_map(circuit).collect()
+        }
+    }
+
+    /// Runs until told to stop. Then no new look begins, and those under way end.
+    pub async fn run(self, stop: CancellationToken) {
+        let context = self.context;
+        let watching = stop.child_token();
+        let namespace = context.options.namespace.clone();
+        let (client, shared, until) = (context.reads.clone(), context.shared.clone(), watching.clone());
+        let watches = tokio::spawn(async move { watch(client, namespace.as_deref(), shared, until).await });
+        let mut workers = JoinSet::new();
+        for _ in 0..context.options.concurrency.max(1) {
+            workers.spawn(work(context.clone(), stop.clone()));
+        }
+        while let Some(ended) = workers.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a worker ended abnormally, the others go on");
+                workers.spawn(work(context.clone(), stop.clone()));
+            }
+        }
+        watching.cancel();
+        let _ended = watches.await;
+    }
+}
+
+fn readiness(shared: &Shared) -> Result<(), String> {
+    match shared.behind() {
+        None => Ok(()),
+        Some((kind, _, why)) => Err(format!("the cache of {} is not filled: {why}", kind.as_str())),
+    }
+}
+
+async fn work(context: Arc<Context>, stop: CancellationToken) {
+    loop {
+        let key = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            key = context.queue.next() => key,
+        };
+        let span = tracing::info_span!("reconcile", namespace = key.0, name = key.1);
+        context.options.metrics.worker_started();
+        let began = Instant::now();
+        let outcome = context.reconcile(&key).instrument(span).await;
+        context.options.metrics.worker_finished();
+        context.requeue(key, outcome, began.elapsed());
+    }
+}
+
+impl Context {
+    /// One service, start to end. Returns when to look again.
+    async fn reconcile(&self, key: &Key) -> Result<Option<Duration>, Error> {
+        if self.options.leader.as_ref().is_some_and(|leader| !leader.is_leading()) {
+            return Ok(Some(FIRST_RETRY));
+        }
+        if self.shared.behind().is_some_and(|(_, since, _)| since < BEHIND_TOO_LONG) {
+            return Ok(Some(FIRST_RETRY));
+        }
+        let Some(mut look) = self.look(key).await else {
+            self.options.metrics.forget(&key.0, &key.1);
+            return Ok(None);
+        };
+        if look.decision.plan.is_none() {
+            let recorded = self.record(&look).await?;
+            self.report(&look, &recorded).await;
+            return Ok(Some(self.next_look(&look)));
+        }
+        let recorded = {
+            let _gate = self.gate.lock().await;
+            // Others may have acted while we waited: look at the shared limits again.
+            let Some(again) = self.look(key).await else { return Ok(None) };
+            look = again;
+            let recorded = self.record(&look).await?;
+            self.shared.wrote(recorded.clone());
+            recorded
+        };
+        self.report(&look, &recorded).await;
+        if let Some(plan) = look.decision.plan.clone() {
+            let execution = self.act(&look, &plan).await;
+            self.settle(&look, recorded, &execution).await?;
+        }
+        Ok(Some(self.next_look(&look)))
+    }
+
+    /// Observe and decide.
+    async fn look(&self, key: &Key) -> Option<Look> {
+        let service = self.shared.caches().service(key)?;
+        let (presence, namespace_deleting) = self.ask(&service).await;
+        let rules = Rules::compile(&service.spec.settings.diagnosis.rules);
+        let now = self.clock.now();
+        let mut policy = effective(&service.spec.settings, &self.cluster);
+        if self.options.observe_only {
+            policy.mode = Mode::Observe;
+        }
+        let sources = Sources { presence, namespace_deleting, rules: &rules };
+        let mut seen = snapshot(&self.shared.caches(), key, &sources)?;
+        if let Some((kind, _, why)) = self.shared.behind() {
+            seen.workload = Workload::Unknown(format!("the watch of {} is interrupted: {why}", kind.as_str()));
+        }
+        let decision = decide(&policy, &seen, now);
+        // The caches may have moved on while the live reads were under way.
+        let service = self.shared.caches().service(key)?;
+        Some(Look { service, policy, snapshot: seen, decision, now })
+    }
+
+    /// A workload that the cache does not have is asked for live: a cache alone never says that something is gone.
+    async fn ask(&self, service: &HealedService) -> (Presence, bool) {
+        if self.shared.caches().workload(service).is_some() {
+            return (Presence::Cached, false);
+        }
+        let presence = self.executor.presence(service).await;
+        let deleting = match presence {
+            Presence::Missing => {
+                self.executor.is_namespace_deleting(&service.namespace().unwrap_or_default()).await
+            }
+            Presence::Cached | Presence::NotYetCached | Presence::Unreadable(_) => false,
+        };
+        (presence, deleting)
+    }
+
+    /// Writes the decision into the status, if that changes it. The resourceVersion makes a look at an outdated object fail
+    /// here, before anything is done.
+    async fn record(&self, look: &Look) -> Result<HealedService, Error> {
+        let old = look.service.status.clone().unwrap_or_default();
+        let good = match self.keep(look).await {
+            Some(kept) => Some(kept),
+            None => old.last_known_good.clone(),
+        };
+        let settings = json!(look.service.spec.settings);
+        let policy = EffectivePolicy { digest: digest(&settings), overrides: Vec::new() };
+        let generation = look.service.metadata.generation;
+        let status = render(&look.decision, &old, generation, good, Some(policy), look.now);
+        self.write(&look.service, status).await
+    }
+
+    async fn keep(&self, look: &Look) -> Option<crate::api::status::LastKnownGood> {
+        if !look.decision.record_good {
+            return None;
+        }
+        let workload = self.shared.caches().workload(&look.service)?;
+        match keep(&self.executor, &look.service, &workload, look.now).await {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::warn!(%error, "the last known good definition could not be kept");
+                None
+            }
+        }
+    }
+
+    async fn write(&self, service: &HealedService, status: HealedServiceStatus) -> Result<HealedService, Error> {
+        let mut written = service.clone();
+        if service.status.as_ref() == Some(&status) {
+            return Ok(written);
+        }
+        written.status = Some(status);
+        let api: Api<HealedService> =
+            Api::namespaced(self.reads.clone(), &service.namespace().unwrap_or_default());
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        match api.replace_status(&service.name_any(), &params, &written).await {
+            Ok(answer) => {
+                self.shared.wrote(answer.clone());
+                Ok(answer)
+            }
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Err(Error::Conflict),
+            Err(error) => Err(Error::Status(error)),
+        }
+    }
+
+    /// Carries out the plan, unless the lease is about to run out: then the attempt counts and is not made.
+    async fn act(&self, look: &Look, plan: &crate::healing::ladder::Plan) -> Execution {
+        if self.options.leader.as_ref().is_some_and(|leader| !leader.may_act()) {
+            return Execution::Refused("the lease of this controller is about to run out".to_owned());
+        }
+        let execution = self.executor.run(&look.service, plan).await;
+        tracing::info!(
+            step = plan.action.step.as_str(),
+            target_name = plan.action.target,
+            target_uid = plan.action.target_uid,
+            cause = plan.cause.as_str(),
+            execution = ?execution,
+            "acted"
+        );
+        execution
+    }
+
+    async fn settle(&self, look: &Look, recorded: HealedService, execution: &Execution) -> Result<(), Error> {
+        if *execution == Execution::Done {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let memory = settle(&look.policy, &look.snapshot, &look.decision.memory, execution, now);
+        let old = recorded.status.clone().unwrap_or_default();
+        let mut status = old.clone();
+        remember(&mut status, &memory, look.decision.ineffective);
+        let written = self.write(&recorded, status).await?;
+        self.tell(&recorded, &old, &written, now).await;
+        Ok(())
+    }
+
+    /// Events, metrics and the audit line.
+    async fn report(&self, look: &Look, recorded: &HealedService) {
+        let old = look.service.status.clone().unwrap_or_default();
+        let Decision { verdict, conditions, memory, blocked_by, .. } = &look.decision;
+        let (namespace, name) = (recorded.namespace().unwrap_or_default(), recorded.name_any());
+        self.options.metrics.decided(&namespace, &name, verdict.health, memory.circuit.state, conditions);
+        let blocks_changed = recorded.status.as_ref().is_some_and(|new| new.blocked_by != old.blocked_by);
+        if blocks_changed {
+            for block in blocked_by {
+                self.options.metrics.suppressed(block.reason);
+                tracing::info!(reason = block.reason.as_str(), message = block.message, "held back");
+            }
+        }
+        if let (Some(since), Some(until), true) =
+            (memory.unhealthy_since, memory.unhealthy_until, old.unhealthy_until.is_none() && old.unhealthy_since.is_some())
+        {
+            self.options.metrics.recovered(until.duration_since(since).as_secs_f64());
+        }
+        self.tell(&look.service, &old, recorded, look.now).await;
+    }
+
+    async fn tell(&self, service: &HealedService, old: &HealedServiceStatus, written: &HealedService, now: Timestamp) {
+        let new = written.status.clone().unwrap_or_default();
+        for entry in new.history.iter().filter(|entry| !old.history.contains(entry)) {
+            if let (Some(step), Some(outcome)) = (Rung::parse(&entry.step), Outcome::parse(&entry.outcome)) {
+                self.options.metrics.acted(step, outcome);
+            }
+        }
+        for notice in notices(old, &new) {
+            tracing::info!(reason = notice.reason, action = notice.action, note = notice.note, "notice");
+            if let Err(error) = publish(&self.reads, service, &notice, now).await {
+                tracing::warn!(%error, reason = notice.reason, "the Event could not be written");
+            }
+        }
+    }
+
+    fn next_look(&self, look: &Look) -> Duration {
+        if matches!(look.snapshot.workload, Workload::Unknown(_)) {
+            return UNREADABLE_RETRY;
+        }
+        let due = look.decision.next_check.map(|check| check.duration_since(self.clock.now()).max(jiff::SignedDuration::ZERO));
+        let due = due.and_then(|due| Duration::try_from(due).ok()).unwrap_or(RESYNC);
+        due.min(RESYNC)
+    }
+
+    fn requeue(&self, key: Key, outcome: Result<Option<Duration>, Error>, took: Duration) {
+        let mut retries = self.retries.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (result, wait) = match outcome {
+            Ok(wait) => {
+                retries.remove(&key);
+                (if wait.is_some() { ReconcileResult::RequeueAfter } else { ReconcileResult::Success }, wait)
+            }
+            Err(error) => {
+                let tries = retries.entry(key.clone()).or_insert(0);
+                let wait = FIRST_RETRY.saturating_mul(1 << (*tries).min(10)).min(LAST_RETRY);
+                *tries = tries.saturating_add(1);
+                match error {
+                    Error::Conflict => tracing::debug!(namespace = key.0, name = key.1, "{error}"),
+                    Error::Status(_) => {
+                        tracing::warn!(namespace = key.0, name = key.1, %error, retry_in = ?wait, "reconcile failed");
+                    }
+                }
+                (ReconcileResult::Error, Some(wait))
+            }
+        };
+        drop(retries);
+        self.options.metrics.reconciled(result, took);
+        self.queue.done(&key);
+        if let Some(wait) = wait {
+            // A wake-up right at a threshold could come a hair early on a coarse clock.
+            self.queue.add(key, Instant::now() + wait.max(Duration::from_millis(50)));
+        }
+    }
+}

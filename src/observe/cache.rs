@@ -1,0 +1,426 @@
+//! The caches: everything watched, indexed the way decisions ask for it.
+//!
+//! Answers two questions: what does a service see, and whom does a change concern. Decides nothing, reads no clock.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use kube::ResourceExt;
+
+use super::{
+    companion::{Budget, ProbeEvent, Revision},
+    pod::PodRecord,
+    record::{Key, key_of},
+    workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet, WorkloadRecord},
+};
+use crate::{
+    api::{self, HealedService},
+    healing::snapshot::{Probe, WorkloadKind},
+};
+
+/// Probe names remembered at most; they only name findings.
+const MAX_PROBE_EVENTS: usize = 4096;
+
+/// What is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each variant is the kind of its name")]
+pub enum Kind {
+    Service,
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    ReplicaSet,
+    Pod,
+    Budget,
+    Event,
+    Revision,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Service,
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::ReplicaSet,
+        Self::Pod,
+        Self::Budget,
+        Self::Event,
+        Self::Revision,
+    ];
+
+    /// The resource's plural name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Service => "healedservices",
+            Self::Deployment => "deployments",
+            Self::StatefulSet => "statefulsets",
+            Self::DaemonSet => "daemonsets",
+            Self::ReplicaSet => "replicasets",
+            Self::Pod => "pods",
+            Self::Budget => "poddisruptionbudgets",
+            Self::Event => "events",
+            Self::Revision => "controllerrevisions",
+        }
+    }
+}
+
+/// Anything that a watch delivers.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "each variant holds the record of its name")]
+pub enum Object {
+    Service(Arc<HealedService>),
+    Deployment(Deployment),
+    StatefulSet(StatefulSet),
+    DaemonSet(DaemonSet),
+    ReplicaSet(ReplicaSet),
+    Pod(Box<PodRecord>),
+    Budget(Budget),
+    Event(ProbeEvent),
+    Revision(Revision),
+}
+
+/// The caches, kept up to date by `apply` and `remove`.
+#[derive(Debug, Default)]
+pub struct Caches {
+    services: BTreeMap<Key, Arc<HealedService>>,
+    workloads: BTreeMap<(WorkloadKind, Key), Arc<WorkloadRecord>>,
+    workload_by_uid: BTreeMap<String, (WorkloadKind, Key)>,
+    replica_sets: BTreeMap<Key, ReplicaSet>,
+    replica_set_owner: BTreeMap<String, String>,
+    replica_sets_of: BTreeMap<String, BTreeSet<String>>,
+    pods: BTreeMap<Key, Arc<PodRecord>>,
+    pods_of: BTreeMap<String, BTreeSet<Key>>,
+    budgets: BTreeMap<Key, Budget>,
+    revisions: BTreeMap<Key, Revision>,
+    probe_events: BTreeMap<(String, String), Probe>,
+    services_of: BTreeMap<(WorkloadKind, Key), BTreeSet<Key>>,
+    dependents_of: BTreeMap<Key, BTreeSet<Key>>,
+}
+
+impl Object {
+    /// The object's key.
+    pub fn key(&self) -> Key {
+        key_of(match self {
+            Self::Service(object) => &object.metadata,
+            Self::Deployment(object) => &object.meta,
+            Self::StatefulSet(object) => &object.meta,
+            Self::DaemonSet(object) => &object.meta,
+            Self::ReplicaSet(object) => &object.meta,
+            Self::Pod(object) => &object.meta,
+            Self::Budget(object) => &object.meta,
+            Self::Event(object) => &object.meta,
+            Self::Revision(object) => &object.meta,
+        })
+    }
+}
+
+impl Caches {
+    /// Takes in a new or changed object. Returns the services whose decision may change.
+    pub fn apply(&mut self, object: Object) -> BTreeSet<Key> {
+        match object {
+            Object::Service(service) => self.apply_service(service),
+            Object::Deployment(Deployment { meta, record }) => {
+                self.apply_workload(WorkloadKind::Deployment, key_of(&meta), record)
+            }
+            Object::StatefulSet(StatefulSet { meta, record }) => {
+                self.apply_workload(WorkloadKind::StatefulSet, key_of(&meta), record)
+            }
+            Object::DaemonSet(DaemonSet { meta, record }) => {
+                self.apply_workload(WorkloadKind::DaemonSet, key_of(&meta), record)
+            }
+            Object::ReplicaSet(replica_set) => self.apply_replica_set(replica_set),
+            Object::Pod(pod) => self.apply_pod(*pod),
+            Object::Budget(budget) => {
+                let key = key_of(&budget.meta);
+                let namespace = key.0.clone();
+                self.budgets.insert(key, budget);
+                self.services_in(&namespace)
+            }
+            Object::Event(event) => self.apply_event(event),
+            Object::Revision(revision) => {
+                let key = key_of(&revision.meta);
+                let namespace = key.0.clone();
+                self.revisions.insert(key, revision);
+                self.services_in(&namespace)
+            }
+        }
+    }
+
+    /// Forgets an object that is gone. Returns the services whose decision may change.
+    pub fn remove(&mut self, kind: Kind, key: &Key) -> BTreeSet<Key> {
+        match kind {
+            Kind::Service => self.remove_service(key),
+            Kind::Deployment => self.remove_workload(WorkloadKind::Deployment, key.clone()),
+            Kind::StatefulSet => self.remove_workload(WorkloadKind::StatefulSet, key.clone()),
+            Kind::DaemonSet => self.remove_workload(WorkloadKind::DaemonSet, key.clone()),
+            Kind::ReplicaSet => {
+                self.remove_replica_set(key);
+                BTreeSet::new()
+            }
+            Kind::Pod => self.remove_pod(key),
+            Kind::Budget => {
+                self.budgets.remove(key);
+                self.services_in(&key.0)
+            }
+            // The finding that an Event named outlives the Event.
+            Kind::Event => BTreeSet::new(),
+            Kind::Revision => {
+                self.revisions.remove(key);
+                self.services_in(&key.0)
+            }
+        }
+    }
+
+    /// A service by its key.
+    pub fn service(&self, key: &Key) -> Option<Arc<HealedService>> {
+        self.services.get(key).cloned()
+    }
+
+    /// All services, in the order of their keys.
+    pub fn services(&self) -> impl Iterator<Item = (&Key, &Arc<HealedService>)> {
+        self.services.iter()
+    }
+
+    /// The workload that a service names, if it is there.
+    pub fn workload(&self, service: &HealedService) -> Option<Arc<WorkloadRecord>> {
+        self.workloads.get(&target_of(service)).cloned()
+    }
+
+    /// Pods of a workload, in the order of their names.
+    pub(super) fn pods(&self, workload: &WorkloadRecord, namespace: &str) -> Vec<Arc<PodRecord>> {
+        let uid = &workload.state.uid;
+        match workload.state.kind {
+            WorkloadKind::Pod => {
+                let key = (namespace.to_owned(), workload.state.name.clone());
+                self.pods.get(&key).cloned().into_iter().collect()
+            }
+            WorkloadKind::Deployment => {
+                let sets = self.replica_sets_of.get(uid).into_iter().flatten();
+                let mut pods: Vec<_> = sets.flat_map(|set| self.controlled_by(set)).collect();
+                pods.sort_by(|a, b| a.pod.name.cmp(&b.pod.name));
+                pods
+            }
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => self.controlled_by(uid).collect(),
+        }
+    }
+
+    fn controlled_by(&self, uid: &str) -> impl Iterator<Item = Arc<PodRecord>> {
+        self.pods_of.get(uid).into_iter().flatten().filter_map(|key| self.pods.get(key).cloned())
+    }
+
+    /// Budgets of a namespace.
+    pub(super) fn budgets(&self, namespace: &str) -> impl Iterator<Item = (&str, &Budget)> {
+        let namespace = namespace.to_owned();
+        self.budgets
+            .iter()
+            .filter(move |((in_namespace, _), _)| *in_namespace == namespace)
+            .map(|((_, name), budget)| (name.as_str(), budget))
+    }
+
+    /// A kept definition by name.
+    pub(super) fn revision(&self, namespace: &str, name: &str) -> Option<&Revision> {
+        self.revisions.get(&(namespace.to_owned(), name.to_owned()))
+    }
+
+    /// The probe that an Event named for a container.
+    pub(super) fn probe_event(&self, uid: &str, container: &str) -> Option<Probe> {
+        self.probe_events.get(&(uid.to_owned(), container.to_owned())).copied()
+    }
+
+    fn apply_service(&mut self, service: Arc<HealedService>) -> BTreeSet<Key> {
+        let key = key_of(&service.metadata);
+        let old = self.services.insert(key.clone(), service.clone());
+        if let Some(old) = &old {
+            self.unlink(&key, old);
+        }
+        self.services_of.entry(target_of(&service)).or_default().insert(key.clone());
+        for dependency in dependencies_of(&service) {
+            self.dependents_of.entry(dependency).or_default().insert(key.clone());
+        }
+        let unchanged_for_others = old.is_some_and(|old| said_to_others(&old) == said_to_others(&service));
+        let mut touched = if unchanged_for_others { BTreeSet::new() } else { self.all_dependents_of(&key) };
+        touched.insert(key);
+        touched
+    }
+
+    fn remove_service(&mut self, key: &Key) -> BTreeSet<Key> {
+        if let Some(old) = self.services.remove(key) {
+            self.unlink(key, &old);
+        }
+        let mut touched = self.all_dependents_of(key);
+        touched.insert(key.clone());
+        touched
+    }
+
+    fn unlink(&mut self, key: &Key, old: &HealedService) {
+        if let Some(services) = self.services_of.get_mut(&target_of(old)) {
+            services.remove(key);
+        }
+        for dependency in dependencies_of(old) {
+            if let Some(dependents) = self.dependents_of.get_mut(&dependency) {
+                dependents.remove(key);
+            }
+        }
+    }
+
+    /// Everything that depends on a service, directly or through others: the root's name reaches them all.
+    fn all_dependents_of(&self, key: &Key) -> BTreeSet<Key> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![key];
+        while let Some(next) = open.pop() {
+            for dependent in self.dependents_of.get(next).into_iter().flatten() {
+                if found.insert(dependent.clone()) {
+                    open.push(dependent);
+                }
+            }
+        }
+        found
+    }
+
+    fn apply_workload(&mut self, kind: WorkloadKind, key: Key, record: WorkloadRecord) -> BTreeSet<Key> {
+        let id = (kind, key);
+        self.workload_by_uid.insert(record.state.uid.clone(), id.clone());
+        let record = Arc::new(record);
+        let old = self.workloads.insert(id.clone(), record.clone());
+        if let Some(old) = old.as_ref().filter(|old| old.state.uid != record.state.uid) {
+            self.workload_by_uid.remove(&old.state.uid);
+        }
+        if old.is_some_and(|old| old == record) { BTreeSet::new() } else { self.services_for(&id) }
+    }
+
+    fn remove_workload(&mut self, kind: WorkloadKind, key: Key) -> BTreeSet<Key> {
+        let id = (kind, key);
+        if let Some(old) = self.workloads.remove(&id) {
+            self.workload_by_uid.remove(&old.state.uid);
+        }
+        self.services_for(&id)
+    }
+
+    fn apply_replica_set(&mut self, replica_set: ReplicaSet) -> BTreeSet<Key> {
+        let uid = replica_set.meta.uid.clone().unwrap_or_default();
+        let Some(owner) = replica_set.controller.clone() else { return BTreeSet::new() };
+        let known = self.replica_set_owner.insert(uid.clone(), owner.clone());
+        self.replica_sets_of.entry(owner.clone()).or_default().insert(uid);
+        self.replica_sets.insert(key_of(&replica_set.meta), replica_set);
+        if known.is_some() { BTreeSet::new() } else { self.services_of_uid(&owner) }
+    }
+
+    fn remove_replica_set(&mut self, key: &Key) {
+        let uid = self.replica_sets.remove(key).and_then(|gone| gone.meta.uid).unwrap_or_default();
+        let Some(owner) = self.replica_set_owner.remove(&uid) else { return };
+        if let Some(sets) = self.replica_sets_of.get_mut(&owner) {
+            sets.remove(&uid);
+            if sets.is_empty() {
+                self.replica_sets_of.remove(&owner);
+            }
+        }
+    }
+
+    fn apply_pod(&mut self, mut pod: PodRecord) -> BTreeSet<Key> {
+        let key = key_of(&pod.meta);
+        let bare = pod.bare.take();
+        let old = self.pods.get(&key).cloned();
+        if let Some(old) = old.as_ref().and_then(|old| old.controller.as_ref()) {
+            if Some(old) != pod.controller.as_ref() {
+                self.pods_of.entry(old.clone()).or_default().remove(&key);
+            }
+        }
+        if let Some(controller) = &pod.controller {
+            self.pods_of.entry(controller.clone()).or_default().insert(key.clone());
+        }
+        let pod = Arc::new(pod);
+        // Most updates of a pod change nothing that is looked at.
+        let changed = old.is_none_or(|old| old.pod != pod.pod || old.labels != pod.labels || old.controller != pod.controller);
+        let mut touched = if changed { self.services_of_pod(&key, &pod) } else { BTreeSet::new() };
+        self.pods.insert(key.clone(), pod);
+        if let Some(record) = bare {
+            touched.extend(self.apply_workload(WorkloadKind::Pod, key, record));
+        }
+        touched
+    }
+
+    fn remove_pod(&mut self, key: &Key) -> BTreeSet<Key> {
+        let Some(pod) = self.pods.remove(key) else { return BTreeSet::new() };
+        if let Some(controller) = &pod.controller {
+            if let Some(pods) = self.pods_of.get_mut(controller) {
+                pods.remove(key);
+                if pods.is_empty() {
+                    self.pods_of.remove(controller);
+                }
+            }
+        }
+        self.probe_events.retain(|(uid, _), _| *uid != pod.pod.uid);
+        let mut touched = self.services_of_pod(key, &pod);
+        if pod.controller.is_none() {
+            touched.extend(self.remove_workload(WorkloadKind::Pod, key.clone()));
+        }
+        touched
+    }
+
+    fn apply_event(&mut self, event: ProbeEvent) -> BTreeSet<Key> {
+        let Some(probe) = event.probe else { return BTreeSet::new() };
+        if self.probe_events.len() >= MAX_PROBE_EVENTS {
+            self.probe_events.pop_first();
+        }
+        // Nobody is woken: an Event never causes a decision.
+        self.probe_events.insert((event.pod_uid, event.container), probe);
+        BTreeSet::new()
+    }
+
+    fn services_of_pod(&self, key: &Key, pod: &PodRecord) -> BTreeSet<Key> {
+        match &pod.controller {
+            None => self.services_for(&(WorkloadKind::Pod, key.clone())),
+            Some(controller) => {
+                let owner = self.replica_set_owner.get(controller).unwrap_or(controller);
+                self.services_of_uid(owner)
+            }
+        }
+    }
+
+    fn services_of_uid(&self, uid: &str) -> BTreeSet<Key> {
+        self.workload_by_uid.get(uid).map(|id| self.services_for(id)).unwrap_or_default()
+    }
+
+    fn services_for(&self, id: &(WorkloadKind, Key)) -> BTreeSet<Key> {
+        self.services_of.get(id).cloned().unwrap_or_default()
+    }
+
+    fn services_in(&self, namespace: &str) -> BTreeSet<Key> {
+        self.services.keys().filter(|(in_namespace, _)| in_namespace == namespace).cloned().collect()
+    }
+}
+
+/// The workload that a service names.
+pub fn target_of(service: &HealedService) -> (WorkloadKind, Key) {
+    let reference = &service.spec.workload_ref;
+    let kind = match reference.kind {
+        api::WorkloadKind::Deployment => WorkloadKind::Deployment,
+        api::WorkloadKind::StatefulSet => WorkloadKind::StatefulSet,
+        api::WorkloadKind::DaemonSet => WorkloadKind::DaemonSet,
+        api::WorkloadKind::Pod => WorkloadKind::Pod,
+    };
+    (kind, (service.namespace().unwrap_or_default(), reference.name.clone()))
+}
+
+/// The services that a service depends on.
+pub(super) fn dependencies_of(service: &HealedService) -> Vec<Key> {
+    let own = service.namespace().unwrap_or_default();
+    let dependencies = service.spec.settings.depends_on.iter();
+    dependencies.map(|one| (one.namespace.clone().unwrap_or_else(|| own.clone()), one.name.clone())).collect()
+}
+
+/// What other services look at.
+fn said_to_others(service: &HealedService) -> impl PartialEq + use<> {
+    let status = service.status.clone().unwrap_or_default();
+    (
+        status.health,
+        status.healthy_since,
+        status.dependencies,
+        service.spec.settings.depends_on.clone(),
+        service.spec.grants.clone(),
+    )
+}

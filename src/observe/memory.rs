@@ -1,0 +1,117 @@
+//! The memory of a service, read back from its status.
+//!
+//! A status can have been written by an older or newer kubeheal, or by a person: what cannot be understood is dropped, and
+//! the next decision writes it anew.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::{
+    api::status::{self, HealedServiceStatus},
+    healing::{
+        cause::{Cause, Finding},
+        ladder::Action,
+        memory::{ActionRecord, Circuit, CircuitState, ContainerMemory, HistoryEntry, InFlight, Memory, Outcome},
+        policy::Rung,
+    },
+};
+
+/// What earlier decisions remember.
+pub fn recall(status: &HealedServiceStatus) -> Memory {
+    let handled = status.handled.clone().unwrap_or_default();
+    Memory {
+        observed_since: time(status.observed_since.as_ref()),
+        healthy_since: time(status.healthy_since.as_ref()),
+        unhealthy_since: time(status.unhealthy_since.as_ref()),
+        unhealthy_until: time(status.unhealthy_until.as_ref()),
+        missing_since: time(status.missing_since.as_ref()),
+        last_replicas: status.last_replicas.and_then(|replicas| u32::try_from(replicas).ok()),
+        intentional_delete: status.intentional_delete,
+        not_before: time(status.not_before.as_ref()),
+        refused: status.refused.clone(),
+        containers: status.containers.iter().map(container).collect(),
+        findings: status.findings.iter().filter_map(finding).collect(),
+        in_flight: status.in_flight.as_ref().and_then(in_flight),
+        actions: status.actions.iter().filter_map(action).collect(),
+        circuit: status.circuit.as_ref().map(|known| circuit(known, handled.force_open)).unwrap_or_default(),
+        history: status.history.iter().filter_map(history).collect(),
+        handled_heal_now: handled.heal_now,
+        handled_reset: handled.reset_breaker,
+        last_action_id: status.last_action_id.unwrap_or(0),
+    }
+}
+
+fn time(time: Option<&Time>) -> Option<Timestamp> {
+    time.map(|Time(instant)| *instant)
+}
+
+fn container(known: &status::ContainerMemory) -> ContainerMemory {
+    ContainerMemory {
+        uid: known.uid.clone(),
+        container: known.container.clone(),
+        restart_count: u32::try_from(known.restart_count).unwrap_or(0),
+        restarts: known.restarts.iter().map(|Time(instant)| *instant).collect(),
+        crash_loop_since: time(known.crash_loop_since.as_ref()),
+        not_ready_since: time(known.not_ready_since.as_ref()),
+    }
+}
+
+/// Only what tells a finding from another, and since when it stands; all else is found again.
+fn finding(known: &status::Finding) -> Option<Finding> {
+    Some(Finding {
+        pod: known.pod.clone().unwrap_or_default(),
+        uid: known.uid.clone().unwrap_or_default(),
+        container: known.container.clone().unwrap_or_default(),
+        probe: None,
+        cause: Cause::parse(&known.cause)?,
+        diagnosis: None,
+        since: known.since.0,
+        lasting: false,
+        message: String::new(),
+    })
+}
+
+fn in_flight(known: &status::InFlight) -> Option<InFlight> {
+    Some(InFlight {
+        id: known.id,
+        action: Action {
+            step: Rung::parse(&known.step)?,
+            target: known.target.clone(),
+            target_uid: known.target_uid.clone().unwrap_or_default(),
+        },
+        cause: Cause::parse(&known.cause)?,
+        started: known.started_at.0,
+        verify_by: known.verify_by.0,
+        ready_before: u32::try_from(known.ready_before).unwrap_or(0),
+    })
+}
+
+fn action(known: &status::ActionRecord) -> Option<ActionRecord> {
+    Some(ActionRecord { time: known.time.0, outcome: Outcome::parse(&known.outcome)? })
+}
+
+fn history(known: &status::HistoryEntry) -> Option<HistoryEntry> {
+    Some(HistoryEntry {
+        time: known.time.0,
+        step: known.step.clone(),
+        target: known.target.clone().unwrap_or_default(),
+        cause: known.cause.clone().unwrap_or_default(),
+        outcome: Outcome::parse(&known.outcome)?,
+    })
+}
+
+fn circuit(known: &status::CircuitStatus, forced: Option<String>) -> Circuit {
+    Circuit {
+        state: match known.state {
+            status::CircuitState::Closed => CircuitState::Closed,
+            status::CircuitState::Open => CircuitState::Open,
+            status::CircuitState::HalfOpen => CircuitState::HalfOpen,
+        },
+        openings: u32::try_from(known.openings).unwrap_or(0),
+        opened_at: time(known.opened_at.as_ref()),
+        retry_at: time(known.retry_at.as_ref()),
+        closed_at: time(known.closed_at.as_ref()),
+        template: known.last_template.clone(),
+        forced,
+    }
+}

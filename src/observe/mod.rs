@@ -1,0 +1,14 @@
+//! Observe: watches and caches, and from them the `Snapshot` that deciding reads.
+//!
+//! Reads from the API server and never writes. Decides nothing: what cannot be seen is handed on as unknown.
+
+pub mod cache;
+pub mod companion;
+pub mod definition;
+pub mod memory;
+pub mod pod;
+pub mod policy;
+pub mod record;
+pub mod snapshot;
+pub mod watch;
+pub mod workload;

@@ -1,0 +1,88 @@
+//! What the caches share: metadata as far as it is needed, and the glue that lets a small struct be watched.
+//!
+//! A watch of whole objects decodes and keeps managed fields, specs and annotations that nobody reads; each record here
+//! decodes only what deciding needs, and the rest of the JSON is skipped.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
+
+/// Namespace and name; the namespace of a cluster-scoped object is empty.
+pub type Key = (String, String);
+
+/// `metadata`, without what nobody reads.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RawMeta {
+    pub(super) name: String,
+    pub(super) namespace: String,
+    pub(super) uid: String,
+    pub(super) resource_version: String,
+    pub(super) generation: i64,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) annotations: BTreeMap<String, String>,
+    pub(super) owner_references: Vec<RawOwner>,
+    pub(super) deletion_timestamp: Option<jiff::Timestamp>,
+}
+
+/// An owner reference.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RawOwner {
+    pub(super) uid: String,
+    pub(super) controller: bool,
+}
+
+impl RawMeta {
+    /// What a watch needs to keep its place.
+    pub(super) fn object_meta(&self) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(self.name.clone()),
+            namespace: Some(self.namespace.clone()).filter(|namespace| !namespace.is_empty()),
+            uid: Some(self.uid.clone()),
+            resource_version: Some(self.resource_version.clone()),
+            ..ObjectMeta::default()
+        }
+    }
+
+    /// UID of the one owner that is the controller.
+    pub(super) fn controller(&self) -> Option<String> {
+        self.owner_references.iter().find(|owner| owner.controller).map(|owner| owner.uid.clone())
+    }
+}
+
+/// The key of any watched object.
+pub(super) fn key_of(meta: &ObjectMeta) -> Key {
+    (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
+}
+
+/// Makes a record with a `meta: ObjectMeta` field a Kubernetes resource.
+macro_rules! watched {
+    ($record:ty, $group:literal, $version:literal, $kind:literal, $plural:literal) => {
+        impl kube::Resource for $record {
+            type DynamicType = ();
+            type Scope = kube::core::NamespaceResourceScope;
+
+            fn kind((): &()) -> std::borrow::Cow<'_, str> {
+                $kind.into()
+            }
+            fn group((): &()) -> std::borrow::Cow<'_, str> {
+                $group.into()
+            }
+            fn version((): &()) -> std::borrow::Cow<'_, str> {
+                $version.into()
+            }
+            fn plural((): &()) -> std::borrow::Cow<'_, str> {
+                $plural.into()
+            }
+            fn meta(&self) -> &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
+                &self.meta
+            }
+            fn meta_mut(&mut self) -> &mut k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
+                &mut self.meta
+            }
+        }
+    };
+}
+pub(super) use watched;

@@ -1,0 +1,210 @@
+//! Caches → `Snapshot`: what one service sees now.
+//!
+//! Reads the caches and what was read live before; asks nobody, decides nothing.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use kube::ResourceExt;
+
+use super::{
+    cache::{Caches, dependencies_of, target_of},
+    memory::recall,
+    pod::PodRecord,
+    record::Key,
+    workload::WorkloadRecord,
+};
+use crate::{
+    api::{HealedService, annotation, status::HealthState},
+    diagnosis::Rules,
+    healing::{
+        dependency::{Dependency, DependencyState},
+        snapshot::{Container, ContainerState, LastKnownGood, Neighbour, Pod, Service, Snapshot, Workload, WorkloadKind},
+    },
+    publish::cut,
+};
+
+/// Longest annotation value that is compared, in characters.
+const MAX_ANNOTATION: usize = 1024;
+
+/// What a live read said about a workload that the cache does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    /// Nobody was asked: the cache has it.
+    Cached,
+    /// The API server answered 404.
+    Missing,
+    /// It is there, the cache is behind.
+    NotYetCached,
+    /// The API server did not answer, or not with a yes or no.
+    Unreadable(String),
+}
+
+/// What only the caller knows.
+#[derive(Debug, Clone)]
+pub struct Sources<'a> {
+    /// Live answer about the workload.
+    pub presence: Presence,
+    /// The namespace is being deleted.
+    pub namespace_deleting: bool,
+    /// Rules that name root causes.
+    pub rules: &'a Rules,
+}
+
+/// What the service sees. `None` if there is no such service.
+pub fn snapshot(caches: &Caches, key: &Key, sources: &Sources<'_>) -> Option<Snapshot> {
+    let service = caches.service(key)?;
+    let status = service.status.clone().unwrap_or_default();
+    let workload = caches.workload(&service);
+    Some(Snapshot {
+        service: identity(key, &service, sources.namespace_deleting),
+        pods: workload.as_ref().map(|workload| pods(caches, &key.0, workload, sources.rules)).unwrap_or_default(),
+        workload: seen(&service, workload.as_deref(), &sources.presence),
+        dependencies: dependencies(caches, key, &service),
+        last_known_good: status.last_known_good.as_ref().and_then(|good| kept(caches, &key.0, &good.revision)),
+        services: caches.services().map(|(key, service)| neighbour(key, service)).collect(),
+        memory: recall(&status),
+    })
+}
+
+fn identity(key: &Key, service: &HealedService, namespace_deleting: bool) -> Service {
+    let annotation = |name: &str| service.annotations().get(name).map(|value| cut(value, MAX_ANNOTATION));
+    Service {
+        namespace: key.0.clone(),
+        name: key.1.clone(),
+        uid: service.uid().unwrap_or_default(),
+        deleting: service.metadata.deletion_timestamp.is_some() || namespace_deleting,
+        heal_now: annotation(annotation::HEAL_NOW),
+        reset_breaker: annotation(annotation::RESET_BREAKER),
+        force_open: annotation(annotation::FORCE_OPEN),
+    }
+}
+
+fn seen(service: &HealedService, workload: Option<&WorkloadRecord>, presence: &Presence) -> Workload {
+    let (kind, (_, name)) = target_of(service);
+    match (workload, presence) {
+        (Some(workload), _) => Workload::Present(workload.state.clone()),
+        (None, Presence::Missing) => Workload::Missing { kind, name },
+        (None, Presence::NotYetCached | Presence::Cached) => {
+            Workload::Unknown(format!("{} {name} exists but has not been read yet", kind.as_str()))
+        }
+        (None, Presence::Unreadable(why)) => {
+            Workload::Unknown(format!("{} {name} could not be read: {why}", kind.as_str()))
+        }
+    }
+}
+
+fn pods(caches: &Caches, namespace: &str, workload: &WorkloadRecord, rules: &Rules) -> Vec<Pod> {
+    caches.pods(workload, namespace).iter().map(|record| pod(caches, namespace, workload, record, rules)).collect()
+}
+
+fn pod(caches: &Caches, namespace: &str, workload: &WorkloadRecord, record: &PodRecord, rules: &Rules) -> Pod {
+    let mut pod = record.pod.clone();
+    pod.old_revision = workload.state.kind == WorkloadKind::StatefulSet
+        && workload.update_revision.is_some()
+        && record.revision.is_some()
+        && record.revision != workload.update_revision;
+    pod.refused_by_budget =
+        caches.budgets(namespace).find(|(_, budget)| budget.refuses(record)).map(|(name, _)| name.to_owned());
+    for container in &mut pod.containers {
+        container.probe_event = caches.probe_event(&pod.uid, &container.name);
+        diagnose(container, rules);
+    }
+    pod
+}
+
+fn diagnose(container: &mut Container, rules: &Rules) {
+    if let ContainerState::Terminated(end) = &mut container.state {
+        end.diagnosis = rules.diagnose(&end.message);
+    }
+    if let Some(end) = &mut container.last {
+        end.diagnosis = rules.diagnose(&end.message);
+    }
+}
+
+fn kept(caches: &Caches, namespace: &str, revision: &str) -> Option<LastKnownGood> {
+    caches.revision(namespace, revision).map(|revision| revision.good.clone())
+}
+
+fn neighbour(key: &Key, service: &HealedService) -> Neighbour {
+    let Some(status) = &service.status else { return Neighbour { key: key.clone(), ..Neighbour::default() } };
+    Neighbour {
+        key: key.clone(),
+        unhealthy_since: status.unhealthy_since.as_ref().map(|time| time.0),
+        unhealthy_until: status.unhealthy_until.as_ref().map(|time| time.0),
+        held: status.dependencies.iter().any(|dependency| !dependency.ready),
+        in_flight: status.in_flight.is_some(),
+        actions: status.actions.iter().map(|action| action.time.0).collect(),
+    }
+}
+
+fn dependencies(caches: &Caches, key: &Key, service: &HealedService) -> Vec<Dependency> {
+    let stable = service.spec.settings.depends_on.iter().map(|one| i64::from(one.stable_seconds));
+    dependencies_of(service)
+        .into_iter()
+        .zip(stable)
+        .map(|(target, stable)| Dependency {
+            stable: SignedDuration::from_secs(stable),
+            state: dependency_state(caches, key, &target),
+            root: root_cause(caches, &target).filter(|root| *root != target).map(|(ns, name)| format!("{ns}/{name}")),
+            namespace: target.0,
+            name: target.1,
+        })
+        .collect()
+}
+
+fn dependency_state(caches: &Caches, key: &Key, target: &Key) -> DependencyState {
+    let Some(service) = caches.service(target) else { return DependencyState::NotFound };
+    let granted = target.0 == key.0 || service.spec.grants.iter().any(|grant| grant.namespace == key.0);
+    if !granted {
+        return DependencyState::NotGranted;
+    }
+    if reaches(caches, target, key) {
+        return DependencyState::Cycle;
+    }
+    let status = service.status.clone().unwrap_or_default();
+    match (status.health, status.healthy_since) {
+        (Some(HealthState::Healthy), Some(since)) => DependencyState::Healthy(since.0),
+        _ => DependencyState::NotHealthy,
+    }
+}
+
+/// Whether `from` depends on `to`, directly or through others.
+fn reaches(caches: &Caches, from: &Key, to: &Key) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![from.clone()];
+    while let Some(next) = open.pop() {
+        if next == *to {
+            return true;
+        }
+        if seen.insert(next.clone()) {
+            open.extend(caches.service(&next).iter().flat_map(|service| dependencies_of(service)));
+        }
+    }
+    false
+}
+
+/// The deepest unhealthy service behind a dependency: what really has to be repaired.
+fn root_cause(caches: &Caches, start: &Key) -> Option<Key> {
+    let is_well = |key: &Key| {
+        caches.service(key).is_some_and(|service| {
+            service.status.as_ref().is_some_and(|status| status.health == Some(HealthState::Healthy))
+        })
+    };
+    let mut root = Some(start.clone()).filter(|start| !is_well(start))?;
+    let mut seen = BTreeSet::from([root.clone()]);
+    loop {
+        let service = caches.service(&root);
+        let deeper = service
+            .iter()
+            .flat_map(|service| dependencies_of(service))
+            .find(|next| !is_well(next) && caches.service(next).is_some() && !seen.contains(next));
+        match deeper {
+            Some(next) => {
+                seen.insert(next.clone());
+                root = next;
+            }
+            None => return Some(root),
+        }
+    }
+}

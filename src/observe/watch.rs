@@ -1,0 +1,212 @@
+//! Watches: API server → caches → queue.
+//!
+//! Each resource has its own stream and its own back-off, so that a forbidden watch of one delays none of the others. After
+//! any error a stream is listed afresh: only then is it certain what was missed. A relist delivers no deletions, so the keys
+//! before and after are compared.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures::{StreamExt, TryStreamExt, future::BoxFuture};
+use kube::{
+    Api, Client, Resource,
+    runtime::{watcher, watcher::Event},
+};
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    cache::{Caches, Kind, Object},
+    companion::{Budget, ProbeEvent, Revision, revision_mark},
+    pod::PodRecord,
+    record::{Key, key_of},
+    workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
+};
+use crate::{api::HealedService, metrics::Metrics, queue::Queue};
+
+/// The server ends an idle watch after so many seconds; a connection that died silently is noticed soon after.
+const WATCH_TIMEOUT_SECONDS: u32 = 80;
+/// First wait after an error.
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
+/// Longest wait after an error.
+const LAST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// The caches, shared between the watches that fill them and the workers that read them.
+#[derive(Debug)]
+pub struct Shared {
+    caches: Mutex<Caches>,
+    streams: Mutex<BTreeMap<Kind, Stream>>,
+    queue: Arc<Queue>,
+    metrics: Metrics,
+}
+
+/// Where a stream stands.
+#[derive(Debug, Clone)]
+struct Stream {
+    /// Its cache holds all there is.
+    synced: bool,
+    /// It does not, since then.
+    behind_since: Instant,
+    /// The last error.
+    error: String,
+}
+
+impl Shared {
+    /// Empty caches.
+    pub fn new(queue: Arc<Queue>, metrics: Metrics) -> Self {
+        let stream = Stream { synced: false, behind_since: Instant::now(), error: "not listed yet".to_owned() };
+        let streams = Kind::ALL.into_iter().map(|kind| (kind, stream.clone())).collect();
+        Self { caches: Mutex::default(), streams: Mutex::new(streams), queue, metrics }
+    }
+
+    /// The caches. Never hold this across an await.
+    pub fn caches(&self) -> MutexGuard<'_, Caches> {
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first stream that is behind, for how long and why.
+    pub fn behind(&self) -> Option<(Kind, Duration, String)> {
+        let streams = self.streams();
+        let (kind, stream) = streams.iter().find(|(_, stream)| !stream.synced)?;
+        Some((*kind, stream.behind_since.elapsed(), stream.error.clone()))
+    }
+
+    /// Takes in an object that this process just wrote, so that the next look does not see the past.
+    pub fn wrote(&self, service: HealedService) {
+        let _known = self.caches().apply(Object::Service(Arc::new(service)));
+    }
+
+    fn streams(&self) -> MutexGuard<'_, BTreeMap<Kind, Stream>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn mark(&self, kind: Kind, error: Option<String>) {
+        let mut streams = self.streams();
+        let Some(stream) = streams.get_mut(&kind) else { return };
+        if stream.synced && error.is_some() {
+            stream.behind_since = Instant::now();
+        }
+        stream.synced = error.is_none();
+        stream.error = error.unwrap_or_default();
+        self.metrics.watch(kind.as_str(), stream.synced);
+    }
+
+    fn wake(&self, services: BTreeSet<Key>) {
+        let now = Instant::now();
+        for service in services {
+            self.queue.add(service, now);
+        }
+    }
+}
+
+/// All watches of one namespace, or of all. Ends when told to stop.
+pub async fn watch(client: Client, namespace: Option<&str>, shared: Arc<Shared>, stop: CancellationToken) {
+    let all = watcher::Config::default().timeout(WATCH_TIMEOUT_SECONDS);
+    let killing = all.clone().fields("involvedObject.kind=Pod,reason=Killing");
+    let kept = all.clone().labels(revision_mark::LABEL);
+    let source = Source { client, namespace: namespace.map(str::to_owned), shared };
+    let streams: Vec<BoxFuture<'_, ()>> = vec![
+        Box::pin(source.follow(Kind::Service, &all, |object: HealedService| Object::Service(Arc::new(object)))),
+        Box::pin(source.follow::<Deployment>(Kind::Deployment, &all, Object::Deployment)),
+        Box::pin(source.follow::<StatefulSet>(Kind::StatefulSet, &all, Object::StatefulSet)),
+        Box::pin(source.follow::<DaemonSet>(Kind::DaemonSet, &all, Object::DaemonSet)),
+        Box::pin(source.follow::<ReplicaSet>(Kind::ReplicaSet, &all, Object::ReplicaSet)),
+        Box::pin(source.follow(Kind::Pod, &all, |object: PodRecord| Object::Pod(Box::new(object)))),
+        Box::pin(source.follow::<Budget>(Kind::Budget, &all, Object::Budget)),
+        Box::pin(source.follow::<ProbeEvent>(Kind::Event, &killing, Object::Event)),
+        Box::pin(source.follow::<Revision>(Kind::Revision, &kept, Object::Revision)),
+    ];
+    let _stopped = stop.run_until_cancelled(futures::future::join_all(streams)).await;
+}
+
+struct Source {
+    client: Client,
+    namespace: Option<String>,
+    shared: Arc<Shared>,
+}
+
+impl Source {
+    async fn follow<K>(&self, kind: Kind, config: &watcher::Config, wrap: fn(K) -> Object)
+    where
+        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + 'static,
+    {
+        let api: Api<K> = match &self.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        };
+        let mut known = BTreeSet::new();
+        let mut backoff = FIRST_BACKOFF;
+        loop {
+            let error = self.follow_once(kind, &api, config, wrap, &mut known, &mut backoff).await;
+            tracing::warn!(resource = kind.as_str(), error, retry_in = ?backoff, "watch failed, listing again");
+            self.shared.metrics.watch_failed(kind.as_str());
+            self.shared.mark(kind, Some(error));
+            sleep(backoff).await;
+            backoff = (backoff * 2).min(LAST_BACKOFF);
+        }
+    }
+
+    /// Lists and watches until something goes wrong; says what.
+    async fn follow_once<K>(
+        &self,
+        kind: Kind,
+        api: &Api<K>,
+        config: &watcher::Config,
+        wrap: fn(K) -> Object,
+        known: &mut BTreeSet<Key>,
+        backoff: &mut Duration,
+    ) -> String
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
+        let mut stream = watcher(api.clone(), config.clone()).boxed();
+        let mut listed = BTreeSet::new();
+        loop {
+            match stream.try_next().await {
+                Ok(Some(Event::Init)) => listed.clear(),
+                Ok(Some(Event::InitApply(object))) => {
+                    listed.insert(key_of(object.meta()));
+                    self.apply(wrap(object));
+                }
+                Ok(Some(Event::InitDone)) => {
+                    for gone in known.difference(&listed) {
+                        self.remove(kind, gone);
+                    }
+                    *known = std::mem::take(&mut listed);
+                    *backoff = FIRST_BACKOFF;
+                    self.shared.mark(kind, None);
+                }
+                Ok(Some(Event::Apply(object))) => {
+                    known.insert(key_of(object.meta()));
+                    self.apply(wrap(object));
+                }
+                Ok(Some(Event::Delete(object))) => {
+                    known.remove(&key_of(object.meta()));
+                    self.remove(kind, &key_of(object.meta()));
+                }
+                Ok(None) => return "the stream ended".to_owned(),
+                Err(error) => return error.to_string(),
+            }
+        }
+    }
+
+    fn apply(&self, object: Object) {
+        let touched = self.shared.caches().apply(object);
+        self.shared.wake(touched);
+    }
+
+    fn remove(&self, kind: Kind, key: &Key) {
+        let touched = self.shared.caches().remove(kind, key);
+        self.shared.wake(touched);
+    }
+}

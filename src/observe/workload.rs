@@ -1,0 +1,254 @@
+//! Workloads: Deployments, StatefulSets, DaemonSets and the ReplicaSets between a Deployment and its pods.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{
+    definition,
+    record::{RawMeta, watched},
+};
+use crate::{
+    api::annotation,
+    healing::snapshot::{Rollout, WorkloadKind, WorkloadState},
+};
+
+/// What is kept of a workload of any kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkloadRecord {
+    /// What deciding reads.
+    pub state: WorkloadState,
+    /// Revision that new pods get (StatefulSets only).
+    pub update_revision: Option<String>,
+    /// It has a controller owner.
+    pub controlled: bool,
+    /// The GitOps tool it belongs to.
+    pub managed_by: Option<String>,
+}
+
+/// A Deployment in the cache.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Raw<RawDeploymentStatus>")]
+pub struct Deployment {
+    /// Name, namespace, UID and resourceVersion.
+    pub meta: ObjectMeta,
+    /// What is kept of it.
+    pub record: WorkloadRecord,
+}
+watched!(Deployment, "apps", "v1", "Deployment", "deployments");
+
+/// A StatefulSet in the cache.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Raw<RawStatefulSetStatus>")]
+pub struct StatefulSet {
+    /// Name, namespace, UID and resourceVersion.
+    pub meta: ObjectMeta,
+    /// What is kept of it.
+    pub record: WorkloadRecord,
+}
+watched!(StatefulSet, "apps", "v1", "StatefulSet", "statefulsets");
+
+/// A DaemonSet in the cache.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Raw<RawDaemonSetStatus>")]
+pub struct DaemonSet {
+    /// Name, namespace, UID and resourceVersion.
+    pub meta: ObjectMeta,
+    /// What is kept of it.
+    pub record: WorkloadRecord,
+}
+watched!(DaemonSet, "apps", "v1", "DaemonSet", "daemonsets");
+
+/// A ReplicaSet in the cache: only the link between a Deployment and its pods.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(from = "RawReplicaSet")]
+pub struct ReplicaSet {
+    /// Name, namespace, UID and resourceVersion.
+    pub meta: ObjectMeta,
+    /// UID of its Deployment.
+    pub controller: Option<String>,
+}
+watched!(ReplicaSet, "apps", "v1", "ReplicaSet", "replicasets");
+
+#[derive(Debug, Deserialize)]
+struct RawReplicaSet {
+    metadata: RawMeta,
+}
+
+impl From<RawReplicaSet> for ReplicaSet {
+    fn from(raw: RawReplicaSet) -> Self {
+        Self { meta: raw.metadata.object_meta(), controller: raw.metadata.controller() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(bound = "Status: DeserializeOwned + Default")]
+struct Raw<Status> {
+    metadata: RawMeta,
+    #[serde(default)]
+    spec: Value,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawDeploymentStatus {
+    observed_generation: i64,
+    replicas: i64,
+    updated_replicas: i64,
+    available_replicas: i64,
+    conditions: Vec<RawCondition>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawStatefulSetStatus {
+    observed_generation: i64,
+    updated_replicas: i64,
+    current_revision: String,
+    update_revision: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawDaemonSetStatus {
+    observed_generation: i64,
+    desired_number_scheduled: i64,
+    updated_number_scheduled: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawCondition {
+    r#type: String,
+    status: String,
+    reason: String,
+    message: String,
+}
+
+impl From<Raw<RawDeploymentStatus>> for Deployment {
+    fn from(raw: Raw<RawDeploymentStatus>) -> Self {
+        let mut record = record(WorkloadKind::Deployment, &raw.metadata, &raw.spec);
+        record.state.rollout = deployment_rollout(&raw, record.state.paused);
+        record.state.replica_failure = raw
+            .status
+            .conditions
+            .iter()
+            .find(|condition| condition.r#type == "ReplicaFailure" && condition.status == "True")
+            .map(|condition| condition.message.clone());
+        Self { meta: raw.metadata.object_meta(), record }
+    }
+}
+
+/// The Deployment controller says itself where its rollout stands; without a progress deadline it does not, and the
+/// counts have to.
+fn deployment_rollout(raw: &Raw<RawDeploymentStatus>, paused: bool) -> Rollout {
+    let status = &raw.status;
+    if status.observed_generation < raw.metadata.generation {
+        return Rollout::InProgress;
+    }
+    let wanted = replicas(&raw.spec);
+    let counts_agree = status.updated_replicas == wanted && status.replicas == wanted;
+    let progressing = status.conditions.iter().find(|condition| condition.r#type == "Progressing");
+    match progressing {
+        Some(condition) if condition.reason == "ProgressDeadlineExceeded" => Rollout::Stuck,
+        Some(condition) if condition.reason == "NewReplicaSetAvailable" => Rollout::Complete,
+        _ if paused && counts_agree => Rollout::Complete,
+        Some(_) => Rollout::InProgress,
+        None if counts_agree && status.available_replicas == wanted => Rollout::Complete,
+        None => Rollout::InProgress,
+    }
+}
+
+impl From<Raw<RawStatefulSetStatus>> for StatefulSet {
+    fn from(raw: Raw<RawStatefulSetStatus>) -> Self {
+        let mut record = record(WorkloadKind::StatefulSet, &raw.metadata, &raw.spec);
+        let status = &raw.status;
+        let on_delete = raw.spec.pointer("/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete");
+        let rolling = status.observed_generation < raw.metadata.generation
+            || (status.current_revision != status.update_revision
+                && status.updated_replicas < replicas(&raw.spec)
+                && !on_delete);
+        record.state.rollout = if rolling { Rollout::InProgress } else { Rollout::Complete };
+        record.update_revision = Some(status.update_revision.clone()).filter(|name| !name.is_empty() && !on_delete);
+        Self { meta: raw.metadata.object_meta(), record }
+    }
+}
+
+impl From<Raw<RawDaemonSetStatus>> for DaemonSet {
+    fn from(raw: Raw<RawDaemonSetStatus>) -> Self {
+        let mut record = record(WorkloadKind::DaemonSet, &raw.metadata, &raw.spec);
+        let status = &raw.status;
+        record.state.desired = u32::try_from(status.desired_number_scheduled).unwrap_or(0);
+        let rolling = status.observed_generation < raw.metadata.generation
+            || status.updated_number_scheduled < status.desired_number_scheduled;
+        record.state.rollout = if rolling { Rollout::InProgress } else { Rollout::Complete };
+        Self { meta: raw.metadata.object_meta(), record }
+    }
+}
+
+impl WorkloadRecord {
+    /// A pod without a controller, seen as a workload. Its definition cannot change but for its images.
+    pub(super) fn of_bare_pod(meta: &RawMeta, images: &[&str], no_probes: bool) -> Self {
+        let digest = definition::digest(&serde_json::json!([meta.uid, images]));
+        Self {
+            state: WorkloadState {
+                kind: WorkloadKind::Pod,
+                name: meta.name.clone(),
+                uid: meta.uid.clone(),
+                desired: 1,
+                rollout: Rollout::Complete,
+                template: digest.clone(),
+                deleting: meta.deletion_timestamp.is_some(),
+                paused: false,
+                intentional_delete: is_intentional(meta),
+                replica_failure: None,
+                no_probes,
+                definition: digest,
+            },
+            update_revision: None,
+            controlled: false,
+            managed_by: definition::managed_by(&meta.labels, &meta.annotations),
+        }
+    }
+}
+
+fn record(kind: WorkloadKind, meta: &RawMeta, spec: &Value) -> WorkloadRecord {
+    let template = spec.get("template").unwrap_or(&Value::Null);
+    WorkloadRecord {
+        state: WorkloadState {
+            kind,
+            name: meta.name.clone(),
+            uid: meta.uid.clone(),
+            desired: u32::try_from(replicas(spec)).unwrap_or(0),
+            rollout: Rollout::InProgress,
+            template: definition::digest(template),
+            deleting: meta.deletion_timestamp.is_some(),
+            paused: spec.get("paused").and_then(Value::as_bool).unwrap_or(false),
+            intentional_delete: is_intentional(meta),
+            replica_failure: None,
+            no_probes: no_probes(template),
+            definition: definition::digest(&definition::essence(spec)),
+        },
+        update_revision: None,
+        controlled: meta.controller().is_some(),
+        managed_by: definition::managed_by(&meta.labels, &meta.annotations),
+    }
+}
+
+fn replicas(spec: &Value) -> i64 {
+    spec.get("replicas").and_then(Value::as_i64).unwrap_or(1)
+}
+
+fn is_intentional(meta: &RawMeta) -> bool {
+    meta.annotations.get(annotation::INTENTIONAL_DELETE).is_some_and(|value| value == "true")
+}
+
+fn no_probes(template: &Value) -> bool {
+    let probes = ["startupProbe", "livenessProbe", "readinessProbe"];
+    let containers = template.pointer("/spec/containers").and_then(Value::as_array);
+    containers.is_some_and(|containers| {
+        containers.iter().all(|container| probes.iter().all(|probe| container.get(probe).is_none()))
+    })
+}

@@ -1,0 +1,8 @@
+//! Publish: what was decided → status, Events, metrics and one audit line.
+//!
+//! Says things; must not decide any.
+
+pub mod event;
+pub mod status;
+
+pub use status::cut;
