@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod auth;
+mod builtin;
 pub mod clock;
 pub mod cluster;
 pub mod http;

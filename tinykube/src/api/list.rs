@@ -194,7 +194,7 @@ fn go_quoted(byte: u8) -> String {
 const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// Standard base64 with padding.
-pub(super) fn base64_standard(bytes: &[u8]) -> String {
+pub(crate) fn base64_standard(bytes: &[u8]) -> String {
     let mut text = base64_url(bytes).replace('-', "+").replace('_', "/");
     while text.len() % 4 != 0 {
         text.push('=');

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::create::check_namespace_matches;
-use super::{Api, Options, Part, Status};
+use super::{Api, Cause, Options, Part, Status};
 use crate::resource::Resource;
 use crate::{kinds, managed, object};
 
@@ -83,6 +83,11 @@ impl Api {
         check_namespace_matches(resource, namespace, &mut object)?;
         check_name_matches(&mut object, name)?;
         kinds::decode(self, resource, &mut object, options)?;
+        if kinds::needs_version(resource) && object::resource_version(&object).is_empty() {
+            self.get(resource, namespace, name)?;
+            let cause = Cause::invalid("metadata.resourceVersion", &0.into(), "must be specified for an update");
+            return Err(Status::invalid_kind(&resource.group, &resource.plural, name, &[cause]));
+        }
         self.transform(resource, namespace, name, part, options, |_| Ok(object))
     }
 

@@ -1,4 +1,14 @@
-//! What is special about a kind: decoding, defaults, validation, grace.
+//! What is special about a kind: decoding, defaults, validation, grace, and what follows from a write.
+
+mod definition;
+mod empty;
+mod event;
+mod metadata;
+mod namespace;
+mod pod;
+mod service;
+mod validate;
+mod workload;
 
 use serde_json::{Value, json};
 
@@ -6,17 +16,41 @@ use crate::api::{Api, Options, Part, Status};
 use crate::object;
 use crate::resource::Resource;
 
-/// Brings an object that came from a client into shape.
-pub(crate) fn decode(
-    _api: &Api,
-    resource: &Resource,
-    object: &mut Value,
-    _options: &Options,
-) -> Result<(), Status> {
+/// Brings an object that came from a client into shape: kind and version, unknown fields, defaults.
+pub(crate) fn decode(api: &Api, resource: &Resource, object: &mut Value, options: &Options) -> Result<(), Status> {
     let members = object::map(object);
     members.insert("apiVersion".into(), resource.api_version().into());
     members.insert("kind".into(), resource.kind.clone().into());
+    if !crate::schema::metadata_is_sound(object) {
+        return Err(Status::bad_request(format!(
+            "{kind} in version {version:?} cannot be handled as a {kind}: labels and annotations must be maps of \
+             strings, finalizers a list of strings",
+            kind = resource.kind,
+            version = resource.version
+        )));
+    }
+    if let Some(custom) = api.registry().custom(resource) {
+        return custom.schema.decode(resource, object, options);
+    }
+    if options.manager.is_some() {
+        crate::builtin::prune(resource, object, options)?;
+        event::check_times(resource, object)?;
+    }
+    empty::drop_empty(object);
+    defaults(api, resource, object);
     Ok(())
+}
+
+fn defaults(api: &Api, resource: &Resource, object: &mut Value) {
+    match resource.kind.as_str() {
+        "Pod" => pod::defaults(object),
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" => workload::defaults(&resource.kind, object),
+        "Service" => service::defaults(api, object),
+        "Secret" => service::secret_defaults(object),
+        "CustomResourceDefinition" => definition::defaults(object),
+        "Event" => event::defaults(resource, object),
+        _ => {}
+    }
 }
 
 /// What a new object starts with.
@@ -31,26 +65,45 @@ pub(crate) fn prepare_create(_api: &Api, resource: &Resource, object: &mut Value
             | "PodDisruptionBudget"
             | "CustomResourceDefinition"
     );
+    object::entry(object, "metadata").shift_remove("generation");
     if counts || resource.custom {
         object["metadata"]["generation"] = json!(1);
     }
     if resource.status && resource.kind != "Node" {
         object::map(object).shift_remove("status");
     }
-    if resource.is("", "namespaces") {
-        object["spec"] = json!({"finalizers": ["kubernetes"]});
-        object["status"] = json!({"phase": "Active"});
-    }
+    let status = match resource.kind.as_str() {
+        "Pod" => {
+            pod::admit(object);
+            json!({"phase": "Pending", "qosClass": pod::quality(object)})
+        }
+        "Namespace" => {
+            namespace::prepare(object);
+            json!({"phase": "Active"})
+        }
+        "Deployment" => json!({}),
+        "ReplicaSet" => json!({"replicas": 0}),
+        "StatefulSet" => json!({"replicas": 0, "availableReplicas": 0}),
+        "DaemonSet" => json!({
+            "currentNumberScheduled": 0,
+            "numberMisscheduled": 0,
+            "desiredNumberScheduled": 0,
+            "numberReady": 0,
+        }),
+        "PodDisruptionBudget" => {
+            json!({"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0})
+        }
+        "Service" => json!({"loadBalancer": {}}),
+        "PersistentVolumeClaim" => json!({"phase": "Pending"}),
+        "HorizontalPodAutoscaler" => json!({"desiredReplicas": 0, "currentMetrics": null}),
+        "CustomResourceDefinition" => definition::new_status(object),
+        _ => return,
+    };
+    object["status"] = status;
 }
 
 /// What a change may not touch.
-pub(crate) fn prepare_update(
-    _api: &Api,
-    resource: &Resource,
-    part: Part,
-    old: &Value,
-    new: &mut Value,
-) {
+pub(crate) fn prepare_update(api: &Api, resource: &Resource, part: Part, old: &Value, new: &mut Value) {
     match part {
         Part::Main if resource.status => {
             let members = object::map(new);
@@ -60,66 +113,121 @@ pub(crate) fn prepare_update(
             };
         }
         Part::Main | Part::Scale => {}
-        Part::Status => {
-            let status = new.get("status").cloned();
-            *new = old.clone();
-            if let Some(status) = status {
-                new["status"] = status;
-            }
+        Part::Status => keep_all_but_status(resource, old, new),
+    }
+    if resource.custom {
+        if let Some(custom) = api.registry().custom(resource) {
+            custom.schema.fill(new);
         }
+    } else if part != Part::Status && old.get("spec") != new.get("spec") {
+        empty::drop_empty(new);
+        defaults(api, resource, new);
+    } else {
+        empty::drop_empty_metadata(new);
+    }
+    if resource.is("", "namespaces") {
+        namespace::keep_finalizers(old, new);
     }
 }
 
+/// A status write of a built-in kind may also change labels and annotations; one of a custom resource may not.
+fn keep_all_but_status(resource: &Resource, old: &Value, new: &mut Value) {
+    let status = new.get_mut("status").map(Value::take);
+    let metadata = new.get_mut("metadata").map(Value::take);
+    *new = old.clone();
+    if let (false, Some(metadata)) = (resource.custom, metadata) {
+        new["metadata"] = metadata;
+        new["metadata"]["ownerReferences"] = old["metadata"]["ownerReferences"].clone();
+        if new["metadata"]["ownerReferences"].is_null() {
+            object::entry(new, "metadata").shift_remove("ownerReferences");
+        }
+    }
+    let members = object::map(new);
+    match status {
+        Some(status) if !status.is_null() => members.insert("status".into(), status),
+        _ => members.shift_remove("status"),
+    };
+}
+
 /// Everything wrong with a new object.
-pub(crate) fn validate_create(
-    _api: &Api,
-    _resource: &Resource,
-    _object: &Value,
-) -> Result<(), Status> {
-    Ok(())
+pub(crate) fn validate_create(api: &Api, resource: &Resource, object: &Value) -> Result<(), Status> {
+    let mut causes = metadata::causes(resource, object);
+    causes.extend(validate::causes(resource, object));
+    if let Some(custom) = api.registry().custom(resource) {
+        causes.extend(custom.schema.causes(&custom.version, object, None));
+    }
+    refuse_if_any(resource, object, &causes)
 }
 
 /// Everything wrong with a change.
 pub(crate) fn validate_update(
-    _api: &Api,
-    _resource: &Resource,
-    _part: Part,
-    _old: &Value,
-    _new: &Value,
+    api: &Api,
+    resource: &Resource,
+    part: Part,
+    old: &Value,
+    new: &Value,
 ) -> Result<(), Status> {
-    Ok(())
+    let mut causes = Vec::new();
+    if old["metadata"] != new["metadata"] {
+        causes.extend(metadata::causes(resource, new));
+        causes.extend(metadata::update_causes(resource, old, new));
+    }
+    if let Some(custom) = api.registry().custom(resource) {
+        if (part == Part::Status && old.get("status") != new.get("status"))
+            || (part != Part::Status && old.get("spec") != new.get("spec"))
+            || resource.custom && old != new
+        {
+            causes.extend(custom.schema.causes(&custom.version, new, Some(old)));
+        }
+    } else if part != Part::Status && old.get("spec") != new.get("spec") {
+        causes.extend(validate::causes(resource, new));
+        causes.extend(validate::update_causes(resource, old, new));
+    }
+    refuse_if_any(resource, new, &causes)
+}
+
+fn refuse_if_any(resource: &Resource, object: &Value, causes: &[crate::api::Cause]) -> Result<(), Status> {
+    if causes.is_empty() {
+        return Ok(());
+    }
+    let name = object::name(object);
+    // Events are validated as the core group's, whichever API they came by.
+    let group = if resource.kind == "Event" { "" } else { &resource.group };
+    Err(Status::invalid_kind(group, &resource.kind, name, causes))
+}
+
+/// Whether an update must say which version it changes.
+pub(crate) fn needs_version(resource: &Resource) -> bool {
+    resource.custom || matches!(resource.kind.as_str(), "Lease" | "PodDisruptionBudget" | "CustomResourceDefinition")
 }
 
 /// Seconds an object stays after its deletion was asked for.
 pub(crate) fn grace_period(resource: &Resource, object: &Value, asked: Option<i64>) -> i64 {
-    if !resource.is("", "pods")
-        || object["spec"]["nodeName"]
-            .as_str()
-            .is_none_or(str::is_empty)
-    {
-        return 0;
-    }
-    if matches!(
-        object["status"]["phase"].as_str(),
-        Some("Succeeded" | "Failed")
-    ) {
-        return 0;
-    }
-    asked
-        .or_else(|| object["spec"]["terminationGracePeriodSeconds"].as_i64())
-        .unwrap_or(30)
-        .max(0)
+    if resource.is("", "pods") { pod::grace_period(object, asked) } else { 0 }
 }
 
 /// What changes in an object whose deletion begins.
 pub(crate) fn on_terminating(resource: &Resource, object: &mut Value) {
     if resource.is("", "namespaces") {
         object["status"]["phase"] = json!("Terminating");
+        object::entry(object, "metadata").shift_remove("deletionGracePeriodSeconds");
     }
 }
 
 /// What follows from a write.
-pub(crate) fn after_write(_api: &Api, _resource: &Resource, _object: &Value) {}
+pub(crate) fn after_write(api: &Api, resource: &Resource, object: &Value) {
+    match resource.kind.as_str() {
+        "CustomResourceDefinition" => definition::serve(api, resource, object),
+        "Namespace" => namespace::furnish(api, object),
+        _ => {}
+    }
+}
 
 /// What follows from a deletion.
-pub(crate) fn after_delete(_api: &Api, _resource: &Resource, _object: &Value) {}
+pub(crate) fn after_delete(api: &Api, resource: &Resource, object: &Value) {
+    match resource.kind.as_str() {
+        "CustomResourceDefinition" => definition::stop_serving(api, object),
+        "ConfigMap" => namespace::publish_again(api, object),
+        _ => {}
+    }
+}

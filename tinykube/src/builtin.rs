@@ -1,0 +1,127 @@
+//! Schemas of the built-in kinds, out of the types of `k8s-openapi`.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use k8s_openapi::api;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::Value;
+
+use crate::api::{Options, Status};
+use crate::resource::Resource;
+use crate::schema;
+
+/// Schemas by API version and kind, and what they refer to.
+pub(crate) struct Schemas {
+    pub(crate) kinds: BTreeMap<(&'static str, &'static str), Value>,
+    pub(crate) definitions: serde_json::Map<String, Value>,
+}
+
+/// Every built-in schema; made once.
+pub(crate) static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
+    let mut generator = SchemaGenerator::default();
+    let mut kinds = BTreeMap::new();
+    add::<api::core::v1::ConfigMap>(&mut generator, &mut kinds);
+    add::<api::core::v1::Event>(&mut generator, &mut kinds);
+    add::<api::core::v1::Namespace>(&mut generator, &mut kinds);
+    add::<api::core::v1::Node>(&mut generator, &mut kinds);
+    add::<api::core::v1::PersistentVolumeClaim>(&mut generator, &mut kinds);
+    add::<api::core::v1::Pod>(&mut generator, &mut kinds);
+    add::<api::core::v1::Secret>(&mut generator, &mut kinds);
+    add::<api::core::v1::ServiceAccount>(&mut generator, &mut kinds);
+    add::<api::core::v1::Service>(&mut generator, &mut kinds);
+    add::<api::apps::v1::ControllerRevision>(&mut generator, &mut kinds);
+    add::<api::apps::v1::DaemonSet>(&mut generator, &mut kinds);
+    add::<api::apps::v1::Deployment>(&mut generator, &mut kinds);
+    add::<api::apps::v1::ReplicaSet>(&mut generator, &mut kinds);
+    add::<api::apps::v1::StatefulSet>(&mut generator, &mut kinds);
+    add::<api::autoscaling::v2::HorizontalPodAutoscaler>(&mut generator, &mut kinds);
+    add::<api::coordination::v1::Lease>(&mut generator, &mut kinds);
+    add::<api::events::v1::Event>(&mut generator, &mut kinds);
+    add::<api::policy::v1::PodDisruptionBudget>(&mut generator, &mut kinds);
+    add::<api::rbac::v1::ClusterRoleBinding>(&mut generator, &mut kinds);
+    add::<api::rbac::v1::ClusterRole>(&mut generator, &mut kinds);
+    add::<api::rbac::v1::RoleBinding>(&mut generator, &mut kinds);
+    add::<api::rbac::v1::Role>(&mut generator, &mut kinds);
+    add::<CustomResourceDefinition>(&mut generator, &mut kinds);
+    let definitions = generator.take_definitions(true);
+    Schemas { kinds, definitions }
+});
+
+fn add<K: JsonSchema + k8s_openapi::Resource>(
+    generator: &mut SchemaGenerator,
+    kinds: &mut BTreeMap<(&'static str, &'static str), Value>,
+) {
+    let schema = generator.subschema_for::<K>();
+    kinds.insert((K::API_VERSION, K::KIND), schema.to_value());
+}
+
+impl Schemas {
+    /// The schema of a built-in kind.
+    pub(crate) fn of(&self, resource: &Resource) -> Option<&Value> {
+        let version = resource.api_version();
+        let mut kinds = self.kinds.iter();
+        let (_, schema) = kinds.find(|((known, kind), _)| *known == version && *kind == resource.kind)?;
+        Some(self.resolve(schema))
+    }
+
+    /// A schema without references at its root.
+    pub(crate) fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        let reference = schema["$ref"].as_str().or_else(|| schema["allOf"][0]["$ref"].as_str());
+        let name = reference.and_then(|reference| reference.rsplit('/').next());
+        name.and_then(|name| self.definitions.get(name)).unwrap_or(schema)
+    }
+}
+
+/// Drops fields the kind does not have.
+///
+/// # Errors
+/// 400 for unknown fields if `options` are strict.
+pub(crate) fn prune(resource: &Resource, object: &mut Value, options: &Options) -> Result<(), Status> {
+    let Some(root) = SCHEMAS.of(resource) else {
+        return Ok(());
+    };
+    let mut unknown = Vec::new();
+    drop_unknown(root, object, "", &mut unknown);
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let messages = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+    schema::report(resource, messages, options)
+}
+
+fn drop_unknown(schema: &Value, value: &mut Value, path: &str, unknown: &mut Vec<String>) {
+    let schema = SCHEMAS.resolve(schema);
+    match value {
+        Value::Object(members) => {
+            let Some(properties) = schema["properties"].as_object() else {
+                let each = &schema["additionalProperties"];
+                if each.is_object() {
+                    for (key, member) in members.iter_mut() {
+                        drop_unknown(each, member, &schema::field(path, key), unknown);
+                    }
+                }
+                return;
+            };
+            members.retain(|key, member| {
+                let place = schema::field(path, key);
+                let Some(property) = properties.get(key) else {
+                    unknown.push(place);
+                    return false;
+                };
+                // Schemas inside a definition are free-form here; they are compiled elsewhere.
+                if key != "openAPIV3Schema" && key != "managedFields" {
+                    drop_unknown(property, member, &place, unknown);
+                }
+                true
+            });
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                drop_unknown(&schema["items"], item, &format!("{path}[{index}]"), unknown);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,101 @@
+//! Namespaces: their finalizer, their label, and what the control plane puts into every one.
+
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::object;
+
+const ROOT_CA: &str = "kube-root-ca.crt";
+
+/// A namespace starts with its finalizer and its name as a label.
+pub(super) fn prepare(object: &mut Value) {
+    let name = object::name(object).to_owned();
+    let metadata = object::entry(object, "metadata");
+    let labels = metadata.entry("labels".to_owned()).or_insert_with(|| json!({}));
+    object::map(labels).insert("kubernetes.io/metadata.name".into(), name.into());
+    object::entry(object, "spec").insert("finalizers".into(), json!(["kubernetes"]));
+}
+
+/// Only `finalize` changes `spec.finalizers`.
+pub(super) fn keep_finalizers(old: &Value, new: &mut Value) {
+    if let Some(finalizers) = old["spec"].get("finalizers") {
+        object::entry(new, "spec").insert("finalizers".into(), finalizers.clone());
+    }
+}
+
+/// The service account and the root certificate every namespace gets. A controller manager adds them moments later;
+/// here they are there at once, so that nobody has to wait for them.
+pub(super) fn furnish(api: &Api, namespace: &Value) {
+    if object::is_terminating(namespace) {
+        return;
+    }
+    let name = object::name(namespace);
+    put_if_missing(
+        api,
+        "serviceaccounts",
+        name,
+        json!({
+            "kind": "ServiceAccount",
+            "apiVersion": "v1",
+            "metadata": {"name": "default", "namespace": name},
+        }),
+    );
+    publish(api, name);
+}
+
+/// The root certificate comes back when it is deleted.
+pub(super) fn publish_again(api: &Api, deleted: &Value) {
+    if object::name(deleted) != ROOT_CA {
+        return;
+    }
+    let namespace = object::namespace(deleted);
+    let found = api.resource("", "namespaces").and_then(|kind| api.store().get(&kind, "", namespace));
+    if found.is_some_and(|found| !object::is_terminating(&found)) {
+        publish(api, namespace);
+    }
+}
+
+fn publish(api: &Api, namespace: &str) {
+    put_if_missing(
+        api,
+        "configmaps",
+        namespace,
+        json!({
+            "kind": "ConfigMap",
+            "apiVersion": "v1",
+            "metadata": {
+                "name": ROOT_CA,
+                "namespace": namespace,
+                "annotations": {
+                    "kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver when \
+                        using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage \
+                        is guaranteed across distributions of Kubernetes clusters.",
+                },
+                "managedFields": [{
+                    "manager": "kube-controller-manager",
+                    "operation": "Update",
+                    "apiVersion": "v1",
+                    "time": api.clock().seconds(),
+                    "fieldsType": "FieldsV1",
+                    "fieldsV1": {
+                        "f:data": {".": {}, "f:ca.crt": {}},
+                        "f:metadata": {"f:annotations": {".": {}, "f:kubernetes.io/description": {}}},
+                    },
+                }],
+            },
+            "data": {"ca.crt": ""},
+        }),
+    );
+}
+
+fn put_if_missing(api: &Api, plural: &str, namespace: &str, mut object: Value) {
+    let Some(resource) = api.resource("", plural) else {
+        return;
+    };
+    let name = object::name(&object).to_owned();
+    if api.store().get(&resource, namespace, &name).is_none() {
+        object["metadata"]["uid"] = api.random().uid().into();
+        object["metadata"]["creationTimestamp"] = api.clock().seconds().into();
+        api.store().write(&resource, namespace, &name, object);
+    }
+}

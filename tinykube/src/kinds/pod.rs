@@ -1,0 +1,163 @@
+//! Pods and pod templates: defaults, admission, quality of service, grace.
+
+use serde_json::{Map, Value, json};
+
+use crate::object::{self, default};
+
+/// Grace of a pod that does not name one, in seconds.
+const GRACE: i64 = 30;
+
+/// Defaults of a pod.
+pub(super) fn defaults(pod: &mut Value) {
+    if pod["spec"].is_object() {
+        spec_defaults(&mut pod["spec"]);
+        default(object::entry(pod, "spec"), "enableServiceLinks", true);
+    }
+}
+
+/// Defaults of a pod's spec, or of a template's.
+pub(super) fn spec_defaults(spec: &mut Value) {
+    for list in ["containers", "initContainers", "ephemeralContainers"] {
+        for container in spec[list].as_array_mut().into_iter().flatten() {
+            container_defaults(container);
+        }
+        if spec[list].is_null() {
+            object::map(spec).shift_remove(list);
+        }
+    }
+    for volume in spec.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten() {
+        volume_defaults(volume);
+    }
+    let spec = object::map(spec);
+    default(spec, "restartPolicy", "Always");
+    default(spec, "terminationGracePeriodSeconds", GRACE);
+    default(spec, "dnsPolicy", "ClusterFirst");
+    default(spec, "securityContext", json!({}));
+    default(spec, "schedulerName", "default-scheduler");
+}
+
+fn container_defaults(container: &mut Value) {
+    let policy = pull_policy(object::text(container, "/image"));
+    for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
+        if let Some(probe) = container.get_mut(probe).filter(|probe| probe.is_object()) {
+            probe_defaults(object::map(probe));
+        }
+    }
+    for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+        default(object::map(port), "protocol", "TCP");
+    }
+    for variable in container.get_mut("env").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(reference) = variable.pointer_mut("/valueFrom/fieldRef") {
+            default(object::map(reference), "apiVersion", "v1");
+        }
+    }
+    let resources = container.get_mut("resources");
+    if let Some(limits) = resources.as_ref().and_then(|resources| resources["limits"].as_object().cloned()) {
+        let requests = object::entry(&mut container["resources"], "requests");
+        for (name, limit) in limits {
+            default(requests, &name, limit);
+        }
+    }
+    let container = object::map(container);
+    default(container, "resources", json!({}));
+    default(container, "terminationMessagePath", "/dev/termination-log");
+    default(container, "terminationMessagePolicy", "File");
+    default(container, "imagePullPolicy", policy);
+}
+
+/// `Always` for the latest image, which is also the one without a tag.
+fn pull_policy(image: &str) -> &'static str {
+    let name = image.rsplit('/').next().unwrap_or_default();
+    let tag = name.split_once(':').map(|(_, tag)| tag);
+    if !name.contains('@') && tag.is_none_or(|tag| tag == "latest") { "Always" } else { "IfNotPresent" }
+}
+
+fn probe_defaults(probe: &mut Map<String, Value>) {
+    // Zero is what Go reads where nothing is written.
+    for (key, value) in [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
+    {
+        if probe.get(key).is_none_or(|known| known.is_null() || *known == json!(0)) {
+            probe.insert(key.to_owned(), value.into());
+        }
+    }
+    if probe.get("initialDelaySeconds") == Some(&json!(0)) {
+        probe.shift_remove("initialDelaySeconds");
+    }
+    if let Some(get) = probe.get_mut("httpGet") {
+        let get = object::map(get);
+        default(get, "path", "/");
+        default(get, "scheme", "HTTP");
+    }
+    if let Some(grpc) = probe.get_mut("grpc") {
+        default(object::map(grpc), "service", "");
+    }
+}
+
+fn volume_defaults(volume: &mut Value) {
+    for kind in ["configMap", "secret", "projected", "downwardAPI"] {
+        if let Some(source) = volume.get_mut(kind) {
+            default(object::map(source), "defaultMode", 420);
+        }
+    }
+    if let Some(path) = volume.get_mut("hostPath") {
+        default(object::map(path), "type", "");
+    }
+    let known = volume.as_object().is_some_and(|volume| volume.len() > 1);
+    if !known {
+        default(object::map(volume), "emptyDir", json!({}));
+    }
+}
+
+/// What admission adds to a new pod.
+pub(super) fn admit(pod: &mut Value) {
+    let spec = object::entry(pod, "spec");
+    let tolerations = spec.entry("tolerations".to_owned()).or_insert_with(|| json!([]));
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let Some(tolerations) = tolerations.as_array_mut() else {
+            break;
+        };
+        let tolerated = tolerations.iter().any(|toleration| {
+            let key_fits = toleration["key"] == key || toleration["key"].is_null();
+            key_fits && (toleration["effect"] == "NoExecute" || toleration["effect"].is_null())
+        });
+        if !tolerated {
+            tolerations.push(json!({
+                "key": key,
+                "operator": "Exists",
+                "effect": "NoExecute",
+                "tolerationSeconds": 300,
+            }));
+        }
+    }
+    default(spec, "priority", 0);
+    default(spec, "preemptionPolicy", "PreemptLowerPriority");
+}
+
+/// The quality of service class of a pod.
+pub(super) fn quality(pod: &Value) -> &'static str {
+    let containers = ["/spec/containers", "/spec/initContainers"];
+    let containers: Vec<&Value> = containers.iter().flat_map(|list| object::items(pod, list)).collect();
+    let amounts = |container: &Value, kind: &str| container["resources"][kind].as_object().cloned().unwrap_or_default();
+    if containers
+        .iter()
+        .all(|container| amounts(container, "limits").is_empty() && amounts(container, "requests").is_empty())
+    {
+        return "BestEffort";
+    }
+    let guaranteed = containers.iter().all(|container| {
+        let (limits, requests) = (amounts(container, "limits"), amounts(container, "requests"));
+        ["cpu", "memory"].iter().all(|name| limits.contains_key(*name) && limits.get(*name) == requests.get(*name))
+    });
+    if guaranteed { "Guaranteed" } else { "Burstable" }
+}
+
+/// Seconds a pod stays after its deletion was asked for: none without a node or when it is over.
+pub(super) fn grace_period(pod: &Value, asked: Option<i64>) -> i64 {
+    let scheduled = !object::text(pod, "/spec/nodeName").is_empty();
+    let over = matches!(object::text(pod, "/status/phase"), "Succeeded" | "Failed");
+    if !scheduled || over {
+        return 0;
+    }
+    let own = || pod["spec"]["terminationGracePeriodSeconds"].as_i64();
+    asked.or_else(own).unwrap_or(GRACE).max(0)
+}

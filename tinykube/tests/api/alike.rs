@@ -1,0 +1,150 @@
+//! Whether an answer is alike a recorded one: values that differ between runs are compared by equality, not by value.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde_json::Value;
+
+/// What stands here for a recorded UID, resource version, generated name or token.
+#[derive(Default)]
+pub struct Bindings {
+    words: BTreeMap<String, String>,
+    versions: BTreeMap<u64, u64>,
+}
+
+impl Bindings {
+    /// Rewrites a recorded text so that it can be sent or compared here.
+    pub fn translate(&self, recorded: &str) -> String {
+        let mut text = recorded.to_owned();
+        for (word, here) in &self.words {
+            text = text.replace(word, here);
+        }
+        text
+    }
+
+    /// The same for a path, where resource versions are query parameters.
+    pub fn translate_path(&self, recorded: &str) -> String {
+        let version = Regex::new(r"resourceVersion=(\d+)").unwrap();
+        let replaced = version.replace_all(recorded, |found: &regex::Captures<'_>| {
+            format!("resourceVersion={}", self.version(&found[1]))
+        });
+        self.translate(&replaced)
+    }
+
+    /// The same for a body.
+    pub fn translate_body(&self, recorded: &Value) -> Value {
+        match recorded {
+            Value::String(text) => Value::String(self.translate(text)),
+            Value::Array(items) => items.iter().map(|item| self.translate_body(item)).collect(),
+            Value::Object(members) => members
+                .iter()
+                .map(|(key, value)| {
+                    let value = match value {
+                        Value::String(text) if key == "resourceVersion" => Value::String(self.version(text)),
+                        other => self.translate_body(other),
+                    };
+                    (key.clone(), value)
+                })
+                .collect(),
+            other => other.clone(),
+        }
+    }
+
+    fn version(&self, recorded: &str) -> String {
+        let here = recorded.parse().ok().and_then(|version: u64| self.versions.get(&version));
+        here.map_or_else(|| recorded.to_owned(), u64::to_string)
+    }
+
+    fn bind(&mut self, recorded: &str, here: &str) -> bool {
+        if recorded.len() < 5 {
+            return recorded == here;
+        }
+        self.words.entry(recorded.to_owned()).or_insert_with(|| here.to_owned()) == here
+    }
+
+    /// Equal versions stay equal, and later ones do not become earlier.
+    fn bind_version(&mut self, recorded: &str, here: &str) -> bool {
+        let (Ok(recorded), Ok(here)) = (recorded.parse::<u64>(), here.parse::<u64>()) else {
+            return recorded == here;
+        };
+        if let Some(known) = self.versions.get(&recorded) {
+            return *known == here;
+        }
+        let before = self.versions.range(..recorded).next_back().is_none_or(|(_, known)| *known <= here);
+        let after = self.versions.range(recorded..).next().is_none_or(|(_, known)| here <= *known);
+        self.versions.insert(recorded, here);
+        before && after
+    }
+
+    /// Every difference, each with its place. Binds what is new.
+    pub fn differences(&mut self, recorded: &Value, here: &Value) -> Vec<String> {
+        let mut found = Vec::new();
+        self.walk("", recorded, here, &mut found);
+        found
+    }
+
+    fn walk(&mut self, place: &str, recorded: &Value, here: &Value, found: &mut Vec<String>) {
+        match (recorded, here) {
+            (Value::Object(one), Value::Object(other)) => {
+                for key in one.keys().filter(|key| !other.contains_key(*key)) {
+                    found.push(format!("{place}.{key}: missing, recorded {}", one[key]));
+                }
+                for key in other.keys().filter(|key| !one.contains_key(*key)) {
+                    found.push(format!("{place}.{key}: not recorded, here {}", other[key]));
+                }
+                let generated = one.contains_key("generateName");
+                for (key, value) in one {
+                    let Some(there) = other.get(key) else { continue };
+                    let place = format!("{place}.{key}");
+                    let (Value::String(text), Value::String(ours)) = (value, there) else {
+                        self.walk(&place, value, there, found);
+                        continue;
+                    };
+                    let alike = match key.as_str() {
+                        "uid" | "continue" => self.bind(text, ours),
+                        "resourceVersion" => self.bind_version(text, ours),
+                        "name" if generated => self.bind(text, ours),
+                        _ => self.text_alike(text, ours),
+                    };
+                    if !alike {
+                        found.push(format!("{place}: recorded {value}, here {there}"));
+                    }
+                }
+            }
+            (Value::Array(one), Value::Array(other)) => {
+                if one.len() != other.len() {
+                    found.push(format!("{place}: recorded {} items, here {}", one.len(), other.len()));
+                }
+                for (index, (value, there)) in one.iter().zip(other).enumerate() {
+                    self.walk(&format!("{place}[{index}]"), value, there, found);
+                }
+            }
+            (Value::String(one), Value::String(other)) if self.text_alike(one, other) => {}
+            (Value::Number(one), Value::Number(other)) if one.as_f64() == other.as_f64() => {}
+            _ if recorded == here => {}
+            _ => found.push(format!("{place}: recorded {recorded}, here {here}")),
+        }
+    }
+
+    fn text_alike(&self, recorded: &str, here: &str) -> bool {
+        recorded == here || self.translate(recorded) == here || blurred(recorded) == blurred(here)
+    }
+}
+
+/// A text without what differs between runs.
+fn blurred(text: &str) -> String {
+    const VARYING: [(&str, &str); 6] = [
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", "<time$1>"),
+        (r"\b\d+\.\d+\.\d+\.\d+\b", "<address>"),
+        (r"containerd://[0-9a-f]{64}", "<container>"),
+        (r"sha256:[0-9a-f]{64}", "<image>"),
+        (r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-<generated>"),
+        (r"^\d+(d|h|m|s)(\d+[hms])?$", "<age>"),
+    ];
+    let mut text = text.to_owned();
+    for (pattern, name) in VARYING {
+        let name = if name == "<time$1>" { "<time>" } else { name };
+        text = Regex::new(pattern).unwrap().replace_all(&text, name).into_owned();
+    }
+    text
+}
