@@ -20,10 +20,7 @@ impl Clock {
 
     /// A clock that shows `epoch` now and goes on with tokio's clock.
     pub fn starting_at(epoch: Timestamp) -> Clock {
-        Clock {
-            epoch,
-            origin: Instant::now(),
-        }
+        Clock { epoch, origin: Instant::now() }
     }
 
     /// The time now; stays at the largest timestamp should it ever be reached.

@@ -5,6 +5,7 @@ pub mod auth;
 mod builtin;
 pub mod clock;
 pub mod cluster;
+mod fields;
 pub mod http;
 mod kinds;
 pub mod kubelet;

@@ -1,20 +1,251 @@
 //! `metadata.managedFields`: who wrote which field.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::api::{Api, Options, Part};
+use crate::fields::compare::compare;
+use crate::fields::shape::Shape;
+use crate::fields::{FieldSet, Step};
+use crate::object;
 use crate::resource::Resource;
 
-/// Records the creator of an object.
-pub(crate) fn created(_api: &Api, _resource: &Resource, _object: &mut Value, _options: &Options) {}
+/// Metadata nobody manages.
+const UNMANAGED: [&str; 10] = [
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+    "managedFields",
+    "selfLink",
+];
 
-/// Records who changed what between `old` and `new`.
-pub(crate) fn updated(
-    _api: &Api,
-    _resource: &Resource,
-    _part: Part,
-    _old: &Value,
-    _new: &mut Value,
-    _options: &Options,
-) {
+/// Fields admission adds to pods, which belong to nobody.
+const ADMITTED: [[&str; 2]; 3] = [["spec", "tolerations"], ["spec", "priority"], ["spec", "preemptionPolicy"]];
+
+/// One entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) manager: String,
+    pub(crate) applies: bool,
+    pub(crate) version: String,
+    pub(crate) subresource: String,
+    pub(crate) time: String,
+    pub(crate) fields: FieldSet,
+}
+
+/// Who is writing.
+pub(crate) struct Writer<'a> {
+    pub(crate) manager: &'a str,
+    pub(crate) applies: bool,
+    pub(crate) version: String,
+    pub(crate) part: Part,
+}
+
+impl Writer<'_> {
+    fn subresource(&self) -> &'static str {
+        match self.part {
+            Part::Main => "",
+            Part::Status => "status",
+            Part::Scale => "scale",
+        }
+    }
+
+    /// Whether an entry is this writer's.
+    pub(crate) fn owns(&self, entry: &Entry) -> bool {
+        entry.manager == self.manager
+            && entry.applies == self.applies
+            && entry.subresource == self.subresource()
+            && (self.applies || entry.version == self.version)
+    }
+
+    /// A new entry of this writer.
+    pub(crate) fn entry(&self, fields: FieldSet, time: String) -> Entry {
+        Entry {
+            manager: self.manager.to_owned(),
+            applies: self.applies,
+            version: self.version.clone(),
+            subresource: self.subresource().to_owned(),
+            time,
+            fields,
+        }
+    }
+}
+
+/// Reads the entries of an object.
+pub(crate) fn read(object: &Value) -> Vec<Entry> {
+    let entries = object::items(object, "/metadata/managedFields").iter();
+    entries
+        .map(|entry| Entry {
+            manager: object::text(entry, "/manager").to_owned(),
+            applies: entry["operation"] == "Apply",
+            version: object::text(entry, "/apiVersion").to_owned(),
+            subresource: object::text(entry, "/subresource").to_owned(),
+            time: object::text(entry, "/time").to_owned(),
+            fields: FieldSet::parse_root(&entry["fieldsV1"]),
+        })
+        .collect()
+}
+
+/// Writes entries into an object: those who apply first, then by time and name.
+pub(crate) fn write(object: &mut Value, mut entries: Vec<Entry>) {
+    entries.retain(|entry| !entry.fields.is_empty());
+    entries.sort_by(|one, other| {
+        let key = |entry: &Entry| {
+            (
+                !entry.applies,
+                entry.time.clone(),
+                entry.manager.clone(),
+                entry.version.clone(),
+                entry.subresource.clone(),
+            )
+        };
+        key(one).cmp(&key(other))
+    });
+    let written: Vec<Value> = entries
+        .into_iter()
+        .map(|entry| {
+            let mut members = Map::new();
+            members.insert("manager".into(), entry.manager.into());
+            members.insert("operation".into(), if entry.applies { "Apply" } else { "Update" }.into());
+            members.insert("apiVersion".into(), entry.version.into());
+            members.insert("time".into(), entry.time.into());
+            members.insert("fieldsType".into(), "FieldsV1".into());
+            members.insert("fieldsV1".into(), entry.fields.write());
+            if !entry.subresource.is_empty() {
+                members.insert("subresource".into(), entry.subresource.into());
+            }
+            Value::Object(members)
+        })
+        .collect();
+    let metadata = object::entry(object, "metadata");
+    if written.is_empty() {
+        metadata.shift_remove("managedFields");
+    } else {
+        metadata.insert("managedFields".into(), written.into());
+    }
+}
+
+/// Records the creator of an object.
+pub(crate) fn created(api: &Api, resource: &Resource, object: &mut Value, options: &Options) {
+    object::entry(object, "metadata").shift_remove("managedFields");
+    let Some(manager) = options.manager.as_deref() else {
+        return;
+    };
+    let writer = Writer { manager, applies: false, version: resource.api_version(), part: Part::Main };
+    let empty = json!({});
+    record(api, resource, &writer, &empty, object);
+}
+
+/// Records who changed what between `old` and `new`. Without a manager the entries stay as they were.
+pub(crate) fn updated(api: &Api, resource: &Resource, part: Part, old: &Value, new: &mut Value, options: &Options) {
+    let kept = old["metadata"].get("managedFields").cloned();
+    // A client may forget all entries by sending an empty list.
+    let forgets =
+        object::items(new, "/metadata/managedFields").len() == 1 && new["metadata"]["managedFields"][0] == json!({});
+    let metadata = object::entry(new, "metadata");
+    match kept {
+        Some(kept) if !forgets => metadata.insert("managedFields".into(), kept),
+        _ => metadata.shift_remove("managedFields"),
+    };
+    let Some(manager) = options.manager.as_deref() else {
+        return;
+    };
+    let writer = Writer { manager, applies: false, version: resource.api_version(), part };
+    record(api, resource, &writer, old, new);
+}
+
+fn record(api: &Api, resource: &Resource, writer: &Writer<'_>, old: &Value, new: &mut Value) {
+    let custom = api.registry().custom(resource);
+    let shape = Shape::root(custom.as_ref().map(|custom| &custom.schema.root));
+    let always = |path: &[Step]| is_always_there(resource, path);
+    let mut comparison = compare(shape, &stripped(old), &stripped(new), &always);
+    leave_out(resource, writer.part, &mut comparison.written);
+    leave_out(resource, writer.part, &mut comparison.removed);
+    if comparison.written.is_empty() && comparison.removed.is_empty() {
+        return;
+    }
+    let mut lost = comparison.written.clone();
+    lost.union(&comparison.removed);
+    let mut entries = read(new);
+    let mut own = None;
+    for (index, entry) in entries.iter_mut().enumerate() {
+        if writer.owns(entry) {
+            own = Some(index);
+            entry.fields.subtract(&comparison.removed);
+        } else {
+            entry.fields.subtract(&lost);
+        }
+    }
+    let now = api.clock().seconds();
+    match own.and_then(|index| entries.get_mut(index)) {
+        Some(entry) => {
+            entry.fields.union(&comparison.written);
+            entry.time = now;
+        }
+        None => entries.push(writer.entry(comparison.written, now)),
+    }
+    write(new, entries);
+}
+
+/// An object without what nobody manages.
+pub(crate) fn stripped(object: &Value) -> Value {
+    let mut object = object.clone();
+    let members = object::map(&mut object);
+    members.shift_remove("apiVersion");
+    members.shift_remove("kind");
+    let metadata = object::entry(&mut object, "metadata");
+    for key in UNMANAGED {
+        metadata.shift_remove(key);
+    }
+    object
+}
+
+/// Fields a write of this part does not own, whatever it sent.
+pub(crate) fn leave_out(resource: &Resource, part: Part, fields: &mut FieldSet) {
+    match part {
+        Part::Status => {
+            let custom = resource.custom;
+            fields.keep_roots(|name| name == "status" || (name == "metadata" && !custom));
+        }
+        Part::Main | Part::Scale if resource.status && resource.kind != "Node" => fields.cut(&["status"]),
+        Part::Main | Part::Scale => {}
+    }
+    match resource.kind.as_str() {
+        "Pod" => ADMITTED.iter().for_each(|path| fields.cut(path)),
+        "Namespace" => {
+            fields.cut(&["spec"]);
+            if part == Part::Main {
+                fields.cut(&["status"]);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Places the types of built-in kinds always write, even when nothing is there.
+pub(crate) fn is_always_there(resource: &Resource, path: &[Step]) -> bool {
+    if let [Step::Field(name)] = path {
+        return name == "metadata" || (!resource.custom && matches!(name.as_str(), "spec" | "status"));
+    }
+    if resource.custom {
+        return false;
+    }
+    let names: Vec<&str> = path
+        .iter()
+        .map(|step| match step {
+            Step::Field(name) => name.as_str(),
+            _ => "*",
+        })
+        .collect();
+    matches!(
+        names[..],
+        ["spec", "containers" | "template" | "strategy" | "updateStrategy" | "names" | "scaleTargetRef"]
+            | ["spec", "template", "metadata" | "spec"]
+            | ["spec", "template", "spec", "containers"]
+            | ["status", "acceptedNames" | "loadBalancer" | "nodeInfo" | "daemonEndpoints"]
+    ) || (resource.kind == "CustomResourceDefinition" && names == ["status", "conditions"])
 }

@@ -24,10 +24,7 @@ pub fn resource_version(object: &Value) -> &str {
 
 /// `metadata.generation`, or 0.
 pub fn generation(object: &Value) -> i64 {
-    object
-        .pointer("/metadata/generation")
-        .and_then(Value::as_i64)
-        .unwrap_or(0)
+    object.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// Whether `metadata.deletionTimestamp` is set.
@@ -37,9 +34,7 @@ pub fn is_terminating(object: &Value) -> bool {
 
 /// `metadata.finalizers`.
 pub fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
-    items(object, "/metadata/finalizers")
-        .iter()
-        .filter_map(Value::as_str)
+    items(object, "/metadata/finalizers").iter().filter_map(Value::as_str)
 }
 
 /// The label `key`, if it is set.
@@ -60,25 +55,17 @@ pub fn controller_of(object: &Value) -> Option<&Value> {
 
 /// The string at a JSON pointer, or empty.
 pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The array at a JSON pointer, or an empty one.
 pub fn items<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    object.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// The object at a key, made if it is missing or something else.
 pub fn entry<'a>(object: &'a mut Value, key: &str) -> &'a mut Map<String, Value> {
-    let member = map(object)
-        .entry(key)
-        .or_insert_with(|| Value::Object(Map::new()));
+    let member = map(object).entry(key).or_insert_with(|| Value::Object(Map::new()));
     map(member)
 }
 

@@ -14,9 +14,7 @@ pub struct Random {
 impl Random {
     /// A generator that repeats for the same `seed`.
     pub fn seeded(seed: u64) -> Random {
-        Random {
-            state: Mutex::new(seed),
-        }
+        Random { state: Mutex::new(seed) }
     }
 
     /// The next 64 random bits.
@@ -31,11 +29,7 @@ impl Random {
 
     /// A number in `0..bound`; 0 when `bound` is 0.
     pub fn below(&self, bound: u64) -> u64 {
-        if bound == 0 {
-            0
-        } else {
-            self.next_u64() % bound
-        }
+        if bound == 0 { 0 } else { self.next_u64() % bound }
     }
 
     /// A version 4 UUID.

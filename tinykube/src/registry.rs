@@ -61,12 +61,8 @@ impl Registry {
     /// Stops serving everything of the definition with this name.
     pub fn remove_custom(&self, definition: &str) {
         let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
-        served
-            .custom
-            .retain(|_, custom| custom.definition != definition);
-        served
-            .order
-            .retain(|resource| !(resource.custom && resource.qualified() == definition));
+        served.custom.retain(|_, custom| custom.definition != definition);
+        served.order.retain(|resource| !(resource.custom && resource.qualified() == definition));
     }
 
     /// The schema and columns of a custom resource.
@@ -75,47 +71,32 @@ impl Registry {
             return None;
         }
         let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
-        served
-            .custom
-            .get(&(resource.qualified(), resource.version.clone()))
-            .cloned()
+        served.custom.get(&(resource.qualified(), resource.version.clone())).cloned()
     }
 
     /// Every served resource, in the order of registration.
     pub fn all(&self) -> Vec<Resource> {
-        self.served
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .order
-            .clone()
+        self.served.read().unwrap_or_else(PoisonError::into_inner).order.clone()
     }
 
     /// The resource at `group`/`version`/`plural`.
     pub fn at(&self, group: &str, version: &str, plural: &str) -> Option<Resource> {
         let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
         let mut matching = served.order.iter();
-        matching
-            .find(|resource| resource.is(group, plural) && resource.version == version)
-            .cloned()
+        matching.find(|resource| resource.is(group, plural) && resource.version == version).cloned()
     }
 
     /// The first served version of `plural` in `group`.
     pub fn find(&self, group: &str, plural: &str) -> Option<Resource> {
         let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
-        served
-            .order
-            .iter()
-            .find(|resource| resource.is(group, plural))
-            .cloned()
+        served.order.iter().find(|resource| resource.is(group, plural)).cloned()
     }
 
     /// The resource whose objects say `apiVersion` and `kind`.
     pub fn of_kind(&self, api_version: &str, kind: &str) -> Option<Resource> {
         let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
         let mut matching = served.order.iter();
-        matching
-            .find(|resource| resource.kind == kind && resource.api_version() == api_version)
-            .cloned()
+        matching.find(|resource| resource.kind == kind && resource.api_version() == api_version).cloned()
     }
 }
 
@@ -132,17 +113,9 @@ struct Row {
 impl Row {
     fn resource(&self) -> Resource {
         let has = |fact: &str| self.facts.split(' ').any(|known| known == fact);
-        let words = |text: &str| {
-            text.split(' ')
-                .filter(|word| !word.is_empty())
-                .map(str::to_owned)
-                .collect()
-        };
-        let storage = if self.storage.is_empty() {
-            format!("{}/{}", self.group, self.plural)
-        } else {
-            self.storage.to_owned()
-        };
+        let words = |text: &str| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let storage =
+            if self.storage.is_empty() { format!("{}/{}", self.group, self.plural) } else { self.storage.to_owned() };
         Resource::new(Definition {
             group: self.group.into(),
             version: self.version.into(),
@@ -152,11 +125,7 @@ impl Row {
             list_kind: format!("{}List", self.kind),
             namespaced: has("namespaced"),
             short_names: words(self.short),
-            categories: if has("all") {
-                vec!["all".into()]
-            } else {
-                Vec::new()
-            },
+            categories: if has("all") { vec!["all".into()] } else { Vec::new() },
             status: has("status"),
             scale: has("scale"),
             custom: false,
@@ -174,15 +143,7 @@ const fn row(
     facts: &'static str,
     short: &'static str,
 ) -> Row {
-    Row {
-        group,
-        version,
-        plural,
-        kind,
-        facts,
-        short,
-        storage: "",
-    }
+    Row { group, version, plural, kind, facts, short, storage: "" }
 }
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -192,32 +153,11 @@ const BUILTIN: &[Row] = &[
     row("", "v1", "events", "Event", "namespaced", "ev"),
     row("", "v1", "namespaces", "Namespace", "status", "ns"),
     row("", "v1", "nodes", "Node", "status", "no"),
-    row(
-        "",
-        "v1",
-        "persistentvolumeclaims",
-        "PersistentVolumeClaim",
-        "namespaced status",
-        "pvc",
-    ),
+    row("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "namespaced status", "pvc"),
     row("", "v1", "pods", "Pod", "namespaced status all", "po"),
     row("", "v1", "secrets", "Secret", "namespaced", ""),
-    row(
-        "",
-        "v1",
-        "serviceaccounts",
-        "ServiceAccount",
-        "namespaced",
-        "sa",
-    ),
-    row(
-        "",
-        "v1",
-        "services",
-        "Service",
-        "namespaced status all",
-        "svc",
-    ),
+    row("", "v1", "serviceaccounts", "ServiceAccount", "namespaced", "sa"),
+    row("", "v1", "services", "Service", "namespaced status all", "svc"),
     row(
         "apiextensions.k8s.io",
         "v1",
@@ -226,78 +166,15 @@ const BUILTIN: &[Row] = &[
         "status extensions",
         "crd crds",
     ),
-    row(
-        "apps",
-        "v1",
-        "controllerrevisions",
-        "ControllerRevision",
-        "namespaced",
-        "",
-    ),
-    row(
-        "apps",
-        "v1",
-        "daemonsets",
-        "DaemonSet",
-        "namespaced status all",
-        "ds",
-    ),
-    row(
-        "apps",
-        "v1",
-        "deployments",
-        "Deployment",
-        "namespaced status scale all",
-        "deploy",
-    ),
-    row(
-        "apps",
-        "v1",
-        "replicasets",
-        "ReplicaSet",
-        "namespaced status scale all",
-        "rs",
-    ),
-    row(
-        "apps",
-        "v1",
-        "statefulsets",
-        "StatefulSet",
-        "namespaced status scale all",
-        "sts",
-    ),
-    row(
-        "authentication.k8s.io",
-        "v1",
-        "selfsubjectreviews",
-        "SelfSubjectReview",
-        "virtual",
-        "",
-    ),
-    row(
-        "authorization.k8s.io",
-        "v1",
-        "selfsubjectaccessreviews",
-        "SelfSubjectAccessReview",
-        "virtual",
-        "",
-    ),
-    row(
-        "autoscaling",
-        "v2",
-        "horizontalpodautoscalers",
-        "HorizontalPodAutoscaler",
-        "namespaced status all",
-        "hpa",
-    ),
-    row(
-        "coordination.k8s.io",
-        "v1",
-        "leases",
-        "Lease",
-        "namespaced",
-        "",
-    ),
+    row("apps", "v1", "controllerrevisions", "ControllerRevision", "namespaced", ""),
+    row("apps", "v1", "daemonsets", "DaemonSet", "namespaced status all", "ds"),
+    row("apps", "v1", "deployments", "Deployment", "namespaced status scale all", "deploy"),
+    row("apps", "v1", "replicasets", "ReplicaSet", "namespaced status scale all", "rs"),
+    row("apps", "v1", "statefulsets", "StatefulSet", "namespaced status scale all", "sts"),
+    row("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", "virtual", ""),
+    row("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", "virtual", ""),
+    row("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "namespaced status all", "hpa"),
+    row("coordination.k8s.io", "v1", "leases", "Lease", "namespaced", ""),
     Row {
         group: "events.k8s.io",
         version: "v1",
@@ -307,22 +184,8 @@ const BUILTIN: &[Row] = &[
         short: "ev",
         storage: "/events",
     },
-    row(
-        "policy",
-        "v1",
-        "poddisruptionbudgets",
-        "PodDisruptionBudget",
-        "namespaced status",
-        "pdb",
-    ),
-    row(
-        RBAC,
-        "v1",
-        "clusterrolebindings",
-        "ClusterRoleBinding",
-        "",
-        "",
-    ),
+    row("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "namespaced status", "pdb"),
+    row(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", "", ""),
     row(RBAC, "v1", "clusterroles", "ClusterRole", "", ""),
     row(RBAC, "v1", "rolebindings", "RoleBinding", "namespaced", ""),
     row(RBAC, "v1", "roles", "Role", "namespaced", ""),

@@ -49,29 +49,17 @@ impl Resource {
 
     /// `apiVersion` as objects carry it: `v1` or `apps/v1`.
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() {
-            self.version.clone()
-        } else {
-            format!("{}/{}", self.group, self.version)
-        }
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
 
     /// `plural` or `plural.group`, as messages name it.
     pub fn qualified(&self) -> String {
-        if self.group.is_empty() {
-            self.plural.clone()
-        } else {
-            format!("{}.{}", self.plural, self.group)
-        }
+        if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
     }
 
     /// `Kind` or `Kind.group`, as messages of validation name it.
     pub fn qualified_kind(&self) -> String {
-        if self.group.is_empty() {
-            self.kind.clone()
-        } else {
-            format!("{}.{}", self.kind, self.group)
-        }
+        if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
     }
 
     /// Whether this is `plural` of `group`, in any version.
@@ -91,9 +79,7 @@ impl Deref for Resource {
 impl PartialEq for Resource {
     fn eq(&self, other: &Resource) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-            || (self.group == other.group
-                && self.version == other.version
-                && self.plural == other.plural)
+            || (self.group == other.group && self.version == other.version && self.plural == other.plural)
     }
 }
 

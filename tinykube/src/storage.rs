@@ -90,10 +90,7 @@ impl Store {
             capacity: history,
             topics: BTreeMap::new(),
         };
-        Store {
-            state: Arc::new(Mutex::new(state)),
-            latest: Arc::new(watch::Sender::new(1)),
-        }
+        Store { state: Arc::new(Mutex::new(state)), latest: Arc::new(watch::Sender::new(1)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -108,12 +105,7 @@ impl Store {
     /// One object; `namespace` is empty for cluster-scoped ones.
     pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Arc<Value>> {
         let state = self.lock();
-        state
-            .objects
-            .get(&resource.storage)?
-            .get(namespace)?
-            .get(name)
-            .cloned()
+        state.objects.get(&resource.storage)?.get(namespace)?.get(name).cloned()
     }
 
     /// Objects of a namespace, or of all if it is empty, ordered by namespace and name.
@@ -124,32 +116,20 @@ impl Store {
     /// As [`Store::list`], with the resource version at which it is true.
     pub fn listing(&self, resource: &Resource, namespace: &str) -> Listing {
         let state = self.lock();
-        Listing {
-            rv: state.rv,
-            objects: state.list(resource, namespace),
-        }
+        Listing { rv: state.rv, objects: state.list(resource, namespace) }
     }
 
     /// The list as it was at `rv`.
     ///
     /// # Errors
     /// [`Compacted`] if the changes since then are forgotten.
-    pub fn listing_at(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        rv: u64,
-    ) -> Result<Listing, Compacted> {
+    pub fn listing_at(&self, resource: &Resource, namespace: &str, rv: u64) -> Result<Listing, Compacted> {
         let state = self.lock();
         let changes = state.since(rv)?;
         let mut objects: BTreeMap<(Arc<str>, Arc<str>), Arc<Value>> = BTreeMap::new();
         for (ns, names) in state.objects.get(&resource.storage).into_iter().flatten() {
             if namespace.is_empty() || **ns == *namespace {
-                objects.extend(
-                    names
-                        .iter()
-                        .map(|(name, object)| ((ns.clone(), name.clone()), object.clone())),
-                );
+                objects.extend(names.iter().map(|(name, object)| ((ns.clone(), name.clone()), object.clone())));
             }
         }
         for change in changes.rev() {
@@ -164,10 +144,7 @@ impl Store {
                 None => objects.remove(&key),
             };
         }
-        Ok(Listing {
-            rv,
-            objects: objects.into_values().collect(),
-        })
+        Ok(Listing { rv, objects: objects.into_values().collect() })
     }
 
     /// Every change after `rv`, oldest first.
@@ -182,15 +159,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Compacted`] if some of them are forgotten.
-    pub fn changes_of(
-        &self,
-        resource: &Resource,
-        rv: u64,
-    ) -> Result<(Vec<Change>, u64), Compacted> {
+    pub fn changes_of(&self, resource: &Resource, rv: u64) -> Result<(Vec<Change>, u64), Compacted> {
         let state = self.lock();
-        let changes = state
-            .since(rv)?
-            .filter(|change| change.resource.storage == resource.storage);
+        let changes = state.since(rv)?.filter(|change| change.resource.storage == resource.storage);
         Ok((changes.cloned().collect(), state.rv))
     }
 
@@ -218,35 +189,16 @@ impl Store {
     }
 
     /// Writes or, without an object, removes; stamps the resource version. The caller holds the write lock of the API.
-    pub(crate) fn write(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        name: &str,
-        object: Value,
-    ) -> Arc<Value> {
+    pub(crate) fn write(&self, resource: &Resource, namespace: &str, name: &str, object: Value) -> Arc<Value> {
         self.commit(resource, namespace, name, object, false)
     }
 
     /// Removes an object whose last state is `object`; stamps the deletion's resource version into it.
-    pub(crate) fn remove(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        name: &str,
-        object: Value,
-    ) -> Arc<Value> {
+    pub(crate) fn remove(&self, resource: &Resource, namespace: &str, name: &str, object: Value) -> Arc<Value> {
         self.commit(resource, namespace, name, object, true)
     }
 
-    fn commit(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        name: &str,
-        mut object: Value,
-        gone: bool,
-    ) -> Arc<Value> {
+    fn commit(&self, resource: &Resource, namespace: &str, name: &str, mut object: Value, gone: bool) -> Arc<Value> {
         let mut state = self.lock();
         state.rv += 1;
         let rv = state.rv;
@@ -255,11 +207,7 @@ impl Store {
         let (namespace, name): (Arc<str>, Arc<str>) = (namespace.into(), name.into());
         let names = state.objects.entry(resource.storage.clone()).or_default();
         let names = names.entry(namespace.clone()).or_default();
-        let previous = if gone {
-            names.remove(&name)
-        } else {
-            names.insert(name.clone(), object.clone())
-        };
+        let previous = if gone { names.remove(&name) } else { names.insert(name.clone(), object.clone()) };
         let kind = match (&previous, gone) {
             (_, true) => ChangeKind::Deleted,
             (Some(_), false) => ChangeKind::Modified,
@@ -269,15 +217,7 @@ impl Store {
         if let Some(topic) = state.topics.get(&resource.storage) {
             topic.send_replace(rv);
         }
-        let change = Change {
-            rv,
-            kind,
-            resource,
-            namespace,
-            name,
-            object: object.clone(),
-            previous,
-        };
+        let change = Change { rv, kind, resource, namespace, name, object: object.clone(), previous };
         state.remember(change);
         drop(state);
         self.latest.send_replace(rv);
@@ -291,31 +231,17 @@ impl State {
             return Vec::new();
         };
         if namespace.is_empty() {
-            return namespaces
-                .values()
-                .flat_map(BTreeMap::values)
-                .cloned()
-                .collect();
+            return namespaces.values().flat_map(BTreeMap::values).cloned().collect();
         }
-        namespaces
-            .get(namespace)
-            .into_iter()
-            .flat_map(BTreeMap::values)
-            .cloned()
-            .collect()
+        namespaces.get(namespace).into_iter().flat_map(BTreeMap::values).cloned().collect()
     }
 
     fn since(&self, rv: u64) -> Result<impl DoubleEndedIterator<Item = &Change>, Compacted> {
         if rv < self.compacted {
-            return Err(Compacted {
-                asked: rv,
-                oldest: self.compacted,
-            });
+            return Err(Compacted { asked: rv, oldest: self.compacted });
         }
         // Every resource version is one change, so the position follows from the number.
-        let skip = usize::try_from(rv - self.compacted)
-            .unwrap_or(usize::MAX)
-            .min(self.history.len());
+        let skip = usize::try_from(rv - self.compacted).unwrap_or(usize::MAX).min(self.history.len());
         Ok(self.history.range(skip..))
     }
 

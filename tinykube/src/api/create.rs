@@ -26,8 +26,22 @@ impl Api {
         &self,
         resource: &Resource,
         namespace: &str,
+        object: Value,
+        options: &Options,
+    ) -> Result<Arc<Value>, Status> {
+        self.create_with(resource, namespace, object, options, |object| {
+            managed::created(self, resource, object, options);
+        })
+    }
+
+    /// The same, where `own` records who owns which field.
+    pub(crate) fn create_with(
+        &self,
+        resource: &Resource,
+        namespace: &str,
         mut object: Value,
         options: &Options,
+        own: impl FnOnce(&mut Value),
     ) -> Result<Arc<Value>, Status> {
         check_namespace_matches(resource, namespace, &mut object)?;
         kinds::decode(self, resource, &mut object, options)?;
@@ -41,7 +55,7 @@ impl Api {
         if self.store().get(resource, namespace, &name).is_some() {
             return Err(Status::already_exists(resource, &name));
         }
-        managed::created(self, resource, &mut object, options);
+        own(&mut object);
         if options.dry_run {
             return Ok(Arc::new(object));
         }

@@ -100,7 +100,8 @@ impl Api {
             page.objects.truncate(options.limit);
             let start = page.objects.last().map(|object| format!("{}\0", key(object))).unwrap_or_default();
             page.continued = Token { rv: page.rv, start }.write();
-            page.remaining = options.selector.is_empty().then_some(total - options.limit);
+            // One more than there are: the real server's watch cache counts so.
+            page.remaining = options.selector.is_empty().then_some(total - options.limit + 1);
         }
         for object in &mut page.objects {
             *object = super::convert::to_version(resource, object);

@@ -112,9 +112,24 @@ impl Api {
         &self,
         resource: &Resource,
         old: &Arc<Value>,
+        new: Value,
+        part: Part,
+        options: &Options,
+    ) -> Result<Arc<Value>, Status> {
+        self.write_owned(resource, old, new, part, options, |new| {
+            managed::updated(self, resource, part, old, new, options);
+        })
+    }
+
+    /// The same, where `own` records who owns which field.
+    pub(crate) fn write_owned(
+        &self,
+        resource: &Resource,
+        old: &Arc<Value>,
         mut new: Value,
         part: Part,
         options: &Options,
+        own: impl FnOnce(&mut Value),
     ) -> Result<Arc<Value>, Status> {
         let (namespace, name) = (object::namespace(old), object::name(old));
         check_name_matches(&mut new, name)?;
@@ -123,7 +138,7 @@ impl Api {
         kinds::prepare_update(self, resource, part, old, &mut new);
         kinds::validate_update(self, resource, part, old, &new)?;
         count_generation(resource, part, old, &mut new);
-        managed::updated(self, resource, part, old, &mut new, options);
+        own(&mut new);
         if **old == new {
             return Ok(old.clone());
         }
@@ -131,7 +146,9 @@ impl Api {
             return Ok(Arc::new(new));
         }
         if is_finished(&new) {
-            return Ok(self.take(resource, namespace, name, new));
+            // The deletion shows the object as it was, the answer as it would have become.
+            self.take(resource, namespace, name, Value::clone(old));
+            return Ok(Arc::new(new));
         }
         Ok(self.put(resource, namespace, name, new))
     }

@@ -1,11 +1,16 @@
 //! The four ways to patch an object.
 
+mod apply;
+mod strategic;
+
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use self::apply::Apply;
 use crate::api::{Api, Options, Part, Status};
 use crate::resource::Resource;
+use crate::{kinds, managed, object};
 
 /// A patch as a client sends it.
 #[derive(Clone, Debug)]
@@ -25,6 +30,7 @@ pub enum Patch {
     },
 }
 
+/// Changes one part of an object by a patch; applying to an object that is not there creates it.
 pub(crate) fn run(
     api: &Api,
     resource: &Resource,
@@ -34,14 +40,53 @@ pub(crate) fn run(
     patch: &Patch,
     options: &Options,
 ) -> Result<Arc<Value>, Status> {
+    if let Patch::Apply { object: applied, force } = patch {
+        let apply = Apply { api, resource, part, applied, force: *force, options };
+        return run_apply(&apply, namespace, name);
+    }
     api.transform(resource, namespace, name, part, options, |old| {
-        let mut new = Value::clone(old);
-        match patch {
-            Patch::Json(patch) => json_patch::patch(&mut new, patch)
-                .map_err(|error| Status::bad_request(error.to_string()))?,
-            Patch::Merge(patch) | Patch::Strategic(patch) => json_patch::merge(&mut new, patch),
-            Patch::Apply { .. } => return Err(Status::not_implemented("server-side apply yet")),
+        if part == Part::Scale {
+            let mut scale = api.scale(resource, old)?;
+            change(&mut scale, patch)?;
+            return api.scaled(resource, old, &scale);
         }
+        let mut new = Value::clone(old);
+        change(&mut new, patch)?;
+        kinds::decode(api, resource, &mut new, options)?;
         Ok(new)
+    })
+}
+
+fn change(object: &mut Value, patch: &Patch) -> Result<(), Status> {
+    match patch {
+        Patch::Json(operations) => json_patch::patch(object, operations).map_err(|_| {
+            let message = "the server rejected our request due to an error in our request";
+            Status::new(422, "Invalid", message).with_details(json!({}))
+        }),
+        Patch::Merge(changes) => {
+            json_patch::merge(object, changes);
+            Ok(())
+        }
+        Patch::Strategic(changes) => strategic::apply(object, changes),
+        Patch::Apply { .. } => Ok(()),
+    }
+}
+
+fn run_apply(apply: &Apply<'_>, namespace: &str, name: &str) -> Result<Arc<Value>, Status> {
+    apply.check(name)?;
+    let (api, resource) = (apply.api, apply.resource);
+    if api.store().get(resource, namespace, name).is_none() {
+        if apply.part != Part::Main {
+            return Err(Status::not_found(resource, name));
+        }
+        return apply.create(namespace, name);
+    }
+    let _writing = api.writing();
+    let live = api.get(resource, namespace, name)?;
+    let (mut merged, entries) = apply.onto(&live)?;
+    kinds::decode(api, resource, &mut merged, apply.options)?;
+    object::entry(&mut merged, "metadata").shift_remove("managedFields");
+    api.write_owned(resource, &live, merged, apply.part, apply.options, |new| {
+        managed::write(new, entries);
     })
 }

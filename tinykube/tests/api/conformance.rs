@@ -88,7 +88,7 @@ impl Play {
         let patience = match case {
             "workloads" | "eviction" => 3000,
             // Recorded within a second, by which the writers of fields are ordered.
-            "apply" => 0,
+            "apply" | "custom" => 0,
             _ => 100,
         };
         tokio::time::sleep(Duration::from_millis(patience)).await;
