@@ -2,3 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 mod crds;
+mod leader;
+mod metrics;
+mod server;
+mod journeys;
+mod world;

@@ -1,0 +1,126 @@
+//! The HTTP port: metrics, probes and the state of the circuits.
+//!
+//! It reads and answers; nothing can be changed through it.
+
+use std::{fmt, io, net::SocketAddr, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::status::{CircuitState, CircuitStatus},
+    metrics::{self, Metrics},
+};
+
+/// A check: all is well, or why not in one line.
+pub type Check = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// What the port is asked about.
+#[derive(Clone)]
+pub struct Probes {
+    /// Whether the process makes progress. It is killed if not, so nothing outside of it counts. That there is an answer
+    /// at all says that the runtime turns.
+    pub alive: Check,
+    /// Whether it does its work: synced with the API server.
+    pub ready: Check,
+    /// The circuit of every service, by namespace and name.
+    pub circuits: Arc<dyn Fn() -> Vec<CircuitReport> + Send + Sync>,
+}
+
+impl fmt::Debug for Probes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Probes").finish_non_exhaustive()
+    }
+}
+
+/// The circuit breaker of one service, as `/v1/circuits` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CircuitReport {
+    /// Namespace of the HealedService.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Whether healing goes on.
+    pub state: CircuitState,
+    /// Openings in a row.
+    pub openings: i32,
+    /// When it last opened.
+    pub opened_at: Option<Time>,
+    /// When it tries again; empty while it is closed, or if only a person may close it.
+    pub retry_at: Option<Time>,
+}
+
+impl CircuitReport {
+    /// The report of the circuit in a status.
+    pub fn new(namespace: String, name: String, circuit: CircuitStatus) -> Self {
+        let CircuitStatus { state, openings, opened_at, retry_at, .. } = circuit;
+        Self { namespace, name, state, openings, opened_at, retry_at }
+    }
+}
+
+/// The port cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {}: {}", .source, advice(.source, *.address))]
+pub struct ListenError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+fn advice(error: &io::Error, address: SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("stop what listens on port {} or choose another with --addr", address.port())
+        }
+        io::ErrorKind::PermissionDenied => "choose a port above 1023 with --addr".to_owned(),
+        _ => "choose an address of this machine with --addr".to_owned(),
+    }
+}
+
+/// Takes the port.
+///
+/// # Errors
+/// When it is taken, or is not ours to take.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|source| ListenError { address, source })
+}
+
+/// Answers on `listener` until `stop`; answers begun are finished.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, metrics: Metrics, probes: Probes, stop: CancellationToken) -> io::Result<()> {
+    axum::serve(listener, router(metrics, probes)).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+/// The routes.
+pub fn router(metrics: Metrics, probes: Probes) -> Router {
+    Router::new()
+        .route("/metrics", get(async |State((metrics, _)): State<Shared>| show_metrics(&metrics)))
+        .route("/healthz", get(async |State((_, probes)): State<Shared>| verdict((probes.alive)())))
+        .route("/readyz", get(async |State((_, probes)): State<Shared>| verdict((probes.ready)())))
+        .route("/v1/circuits", get(async |State((_, probes)): State<Shared>| Json((probes.circuits)())))
+        .with_state((metrics, probes))
+}
+
+type Shared = (Metrics, Probes);
+
+fn show_metrics(metrics: &Metrics) -> impl IntoResponse + use<> {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.encode())
+}
+
+fn verdict(result: Result<(), String>) -> Response {
+    match result {
+        Ok(()) => (StatusCode::OK, "ok\n").into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    }
+}

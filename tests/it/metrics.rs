@@ -1,0 +1,136 @@
+//! The metrics' names and series, as Prometheus reads them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use kubeheal::{
+    healing::{
+        condition::{Condition, ConditionType, Truth},
+        health::Health,
+        memory::{CircuitState, Outcome},
+        policy::Rung,
+        reason::Reason,
+    },
+    metrics::{Metrics, ReconcileResult},
+};
+
+/// Everything a controller reports in its life, once.
+fn busy() -> Metrics {
+    let metrics = Metrics::new("2026-11-23T00:00:00.5Z".parse().unwrap());
+    metrics.max_workers(4);
+    metrics.worker_started();
+    metrics.reconciled(ReconcileResult::Success, Duration::from_millis(20));
+    metrics.reconciled(ReconcileResult::Error, Duration::from_secs(2));
+    metrics.acted(Rung::RestartPod, Outcome::Verified);
+    metrics.suppressed(Reason::DisruptionBudget);
+    let degraded = Condition {
+        kind: ConditionType::Degraded,
+        status: Truth::True,
+        reason: Reason::CrashLoop,
+        message: "api-7d9c-x2x: app exited 1".to_owned(),
+    };
+    metrics.decided("shop", "api", Health::Unhealthy, CircuitState::HalfOpen, &[degraded]);
+    metrics.decided("shop", "web", Health::Healthy, CircuitState::Closed, &[]);
+    metrics.recovered(95.0);
+    metrics.watch("pods", true);
+    metrics.watch("events", false);
+    metrics.watch_failed("events");
+    metrics.leading(true);
+    metrics
+}
+
+/// Value by series, for example `name{label="value"}`. Fails on a series written twice.
+fn series(text: &str) -> BTreeMap<String, f64> {
+    let mut found = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        let before = found.insert(series.to_owned(), value.parse().unwrap());
+        assert_eq!(before, None, "{series} is written twice");
+    }
+    found
+}
+
+#[test]
+fn every_name_is_written_as_documented() {
+    let text = busy().encode();
+    let names: BTreeSet<String> =
+        series(&text).keys().map(|series| series.split('{').next().unwrap().to_owned()).collect();
+    let expected = [
+        "controller_runtime_active_workers",
+        "controller_runtime_max_concurrent_reconciles",
+        "controller_runtime_reconcile_errors_total",
+        "controller_runtime_reconcile_time_seconds_bucket",
+        "controller_runtime_reconcile_time_seconds_count",
+        "controller_runtime_reconcile_time_seconds_sum",
+        "controller_runtime_reconcile_total",
+        "kubeheal_build_info",
+        "kubeheal_circuit_breaker_state",
+        "kubeheal_evaluations_total",
+        "kubeheal_healing_actions_total",
+        "kubeheal_recovery_duration_seconds_bucket",
+        "kubeheal_recovery_duration_seconds_count",
+        "kubeheal_recovery_duration_seconds_sum",
+        "kubeheal_status_condition",
+        "kubeheal_suppressed_actions_total",
+        "kubeheal_watch_errors_total",
+        "kubeheal_watch_synced",
+        "leader_election_master_status",
+        "process_start_time_seconds",
+    ];
+    assert_eq!(names, expected.map(str::to_owned).into());
+    assert!(text.ends_with("# EOF\n"), "OpenMetrics ends with EOF");
+}
+
+#[test]
+fn values_are_what_was_reported() {
+    let found = series(&busy().encode());
+    let expected = [
+        (r#"controller_runtime_reconcile_total{controller="healedservice",result="success"}"#, 1.0),
+        (r#"controller_runtime_reconcile_total{controller="healedservice",result="requeue_after"}"#, 0.0),
+        (r#"controller_runtime_reconcile_errors_total{controller="healedservice"}"#, 1.0),
+        (r#"controller_runtime_reconcile_time_seconds_bucket{controller="healedservice",le="0.025"}"#, 1.0),
+        (r#"controller_runtime_active_workers{controller="healedservice"}"#, 1.0),
+        (r#"controller_runtime_max_concurrent_reconciles{controller="healedservice"}"#, 4.0),
+        (r#"leader_election_master_status{name="kubeheal"}"#, 1.0),
+        (r#"kubeheal_healing_actions_total{action="RestartPod",outcome="Verified"}"#, 1.0),
+        (r#"kubeheal_healing_actions_total{action="Rollback",outcome="Failed"}"#, 0.0),
+        (r#"kubeheal_suppressed_actions_total{reason="DisruptionBudget"}"#, 1.0),
+        (r#"kubeheal_circuit_breaker_state{namespace="shop",name="api",state="HalfOpen"}"#, 1.0),
+        (r#"kubeheal_circuit_breaker_state{namespace="shop",name="api",state="Closed"}"#, 0.0),
+        (r#"kubeheal_circuit_breaker_state{namespace="shop",name="web",state="Closed"}"#, 1.0),
+        (r#"kubeheal_status_condition{namespace="shop",name="api",type="Degraded",status="True"}"#, 1.0),
+        (r#"kubeheal_status_condition{namespace="shop",name="api",type="Degraded",status="Unknown"}"#, 0.0),
+        (r#"kubeheal_evaluations_total{health="Unhealthy"}"#, 1.0),
+        ("kubeheal_recovery_duration_seconds_sum", 95.0),
+        (r#"kubeheal_watch_synced{resource="pods"}"#, 1.0),
+        (r#"kubeheal_watch_synced{resource="events"}"#, 0.0),
+        (r#"kubeheal_watch_errors_total{resource="events"}"#, 1.0),
+        ("process_start_time_seconds", 1_795_392_000.5),
+    ];
+    for (series, value) in expected {
+        assert_eq!(found.get(series), Some(&value), "{series} in\n{found:#?}");
+    }
+}
+
+#[test]
+fn labels_name_no_pod_and_no_message() {
+    assert!(!busy().encode().contains("api-7d9c-x2x"));
+}
+
+#[test]
+fn a_deleted_service_leaves_no_series() {
+    let metrics = busy();
+    metrics.forget("shop", "api");
+    let text = metrics.encode();
+    assert!(!text.contains(r#"name="api""#), "{text}");
+    assert!(text.contains(r#"name="web""#), "{text}");
+}
+
+#[test]
+fn a_condition_that_is_no_longer_said_leaves_no_series() {
+    let metrics = busy();
+    metrics.decided("shop", "api", Health::Healthy, CircuitState::Closed, &[]);
+    assert!(!metrics.encode().contains("Degraded"));
+}

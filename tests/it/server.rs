@@ -1,0 +1,109 @@
+//! The HTTP port, over a socket.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kubeheal::{
+    api::status::{CircuitState, CircuitStatus},
+    metrics::{CONTENT_TYPE, Metrics},
+    server::{self, CircuitReport, Probes},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_util::sync::CancellationToken;
+
+struct Port {
+    address: std::net::SocketAddr,
+    ready: Arc<AtomicBool>,
+    stop: CancellationToken,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+async fn port() -> Port {
+    let listener = server::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let ready = Arc::new(AtomicBool::new(false));
+    let is_ready = ready.clone();
+    let circuit = CircuitStatus {
+        state: CircuitState::Open,
+        openings: 1,
+        opened_at: Some(Time("2026-11-23T00:00:00Z".parse().unwrap())),
+        ..CircuitStatus::default()
+    };
+    let open = CircuitReport::new("shop".to_owned(), "api".to_owned(), circuit);
+    let probes = Probes {
+        alive: Arc::new(|| Ok(())),
+        ready: Arc::new(move || {
+            if is_ready.load(Ordering::Relaxed) { Ok(()) } else { Err("watch of pods: not synced".to_owned()) }
+        }),
+        circuits: Arc::new(move || vec![open.clone()]),
+    };
+    let metrics = Metrics::new("2026-11-23T00:00:00Z".parse().unwrap());
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(server::serve(listener, metrics, probes, stop.clone()));
+    Port { address, ready, stop, server }
+}
+
+impl Port {
+    /// Status line, headers and body.
+    async fn get(&self, path: &str) -> (String, String, String) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: kubeheal\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let (status, headers) = head.split_once("\r\n").unwrap();
+        (status.to_owned(), headers.to_owned(), body.to_owned())
+    }
+}
+
+#[tokio::test]
+async fn readiness_says_why_not() {
+    let port = port().await;
+    let (status, _, body) = port.get("/readyz").await;
+    assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 503 Service Unavailable", "watch of pods: not synced\n"));
+    port.ready.store(true, Ordering::Relaxed);
+    let (status, _, body) = port.get("/readyz").await;
+    assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 200 OK", "ok\n"));
+    assert_eq!(port.get("/healthz").await.0, "HTTP/1.1 200 OK");
+}
+
+#[tokio::test]
+async fn metrics_carry_their_media_type() {
+    let (status, headers, body) = port().await.get("/metrics").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(headers.contains(&format!("content-type: {CONTENT_TYPE}")), "{headers}");
+    assert!(body.contains("kubeheal_build_info"), "{body}");
+}
+
+#[tokio::test]
+async fn circuits_are_json() {
+    let (_, headers, body) = port().await.get("/v1/circuits").await;
+    assert!(headers.contains("content-type: application/json"), "{headers}");
+    let shown: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let expected = serde_json::json!([{
+        "namespace": "shop", "name": "api", "state": "Open", "openings": 1,
+        "openedAt": "2026-11-23T00:00:00Z", "retryAt": null,
+    }]);
+    assert_eq!(shown, expected);
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named_with_what_to_do() {
+    let port = port().await;
+    let error = server::listen(port.address).await.unwrap_err().to_string();
+    assert!(error.contains(&port.address.to_string()) && error.contains("--addr") && !error.contains('\n'), "{error}");
+}
+
+#[tokio::test]
+async fn it_ends_when_told() {
+    let port = port().await;
+    port.stop.cancel();
+    port.server.await.unwrap().unwrap();
+}
