@@ -19,7 +19,7 @@ use tracing::Instrument;
 use crate::{
     api::{
         FIELD_MANAGER, HealedService,
-        status::{CircuitStatus, EffectivePolicy, HealedServiceStatus},
+        status::{EffectivePolicy, HealedServiceStatus},
     },
     clock::Clock,
     diagnosis::Rules,
@@ -37,6 +37,7 @@ use crate::{
     metrics::{Metrics, ReconcileResult},
     observe::{
         definition::digest,
+        memory::recall,
         policy::effective,
         record::Key,
         snapshot::{Presence, Sources, snapshot},
@@ -47,6 +48,7 @@ use crate::{
         status::{remember, render},
     },
     queue::Queue,
+    server::{CircuitReport, Probes},
 };
 
 /// A stream that is behind for longer is said in the status; for shorter, nobody needs to know.
@@ -55,6 +57,8 @@ const BEHIND_TOO_LONG: Duration = Duration::from_secs(60);
 const UNREADABLE_RETRY: Duration = Duration::from_secs(10);
 /// Longest time between two looks at a service, whatever was decided.
 const RESYNC: Duration = Duration::from_secs(600);
+/// A look that takes longer is stuck: even replacing a workload is over by then.
+const STUCK: Duration = Duration::from_secs(900);
 /// First wait after a failed reconcile.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Longest wait after a failed reconcile.
@@ -122,27 +126,14 @@ impl Controller {
         Self { context: Arc::new(context) }
     }
 
-    /// Whether all caches are filled; if not, which is not and why.
-    pub fn ready(&self) -> Result<(), String> {
-        readiness(&self.context.shared)
-    }
-
-    /// A check of readiness that outlives the borrow of the controller.
-    pub fn readiness(&self) -> impl Fn() -> Result<(), String> + Send + Sync + 'static + use<> {
-        let shared = self.context.shared.clone();
-        move || readiness(&shared)
-    }
-
-    /// The breakers of all services, as (namespace, name, circuit).
-    pub fn circuits(&self) -> impl Fn() -> Vec<(String, String, CircuitStatus)> + Send + Sync + 'static + use<> {
-        let shared = self.context.shared.clone();
-        move || {
-            let caches = shared.caches();
-            let circuit = |(key, service): (&Key, &Arc<HealedService>)| {
-                let circuit = service.status.as_ref()?.circuit.clone()?;
-                Some((key.0.clone(), key.1.clone(), circuit))
-            };
-            caches.services().filter_map(circuit).collect()
+    /// What the HTTP port tells.
+    pub fn probes(&self) -> Probes {
+        let (queue, ready, circuits) =
+            (self.context.queue.clone(), self.context.shared.clone(), self.context.shared.clone());
+        Probes {
+            alive: Arc::new(move || progress(&queue)),
+            ready: Arc::new(move || readiness(&ready)),
+            circuits: Arc::new(move || circuit_reports(&circuits)),
         }
     }
 
@@ -173,6 +164,31 @@ fn readiness(shared: &Shared) -> Result<(), String> {
         None => Ok(()),
         Some((kind, _, why)) => Err(format!("the cache of {} is not filled: {why}", kind.as_str())),
     }
+}
+
+fn progress(queue: &Queue) -> Result<(), String> {
+    match queue.slowest() {
+        Some(((namespace, name), took)) if took > STUCK => {
+            Err(format!("the look at {namespace}/{name} takes {} s already", took.as_secs()))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn circuit_reports(shared: &Shared) -> Vec<CircuitReport> {
+    let caches = shared.caches();
+    let report = |((namespace, name), service): (&Key, &Arc<HealedService>)| {
+        let circuit = recall(service.status.as_ref()?).circuit;
+        Some(CircuitReport {
+            namespace: namespace.clone(),
+            name: name.clone(),
+            state: circuit.state.as_str(),
+            openings: circuit.openings,
+            opened_at: circuit.opened_at,
+            retry_at: circuit.retry_at,
+        })
+    };
+    caches.services().filter_map(report).collect()
 }
 
 async fn work(context: Arc<Context>, stop: CancellationToken) {
