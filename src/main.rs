@@ -14,7 +14,7 @@ use kubeheal::{
     leader::{Elector, Leadership, Settings, Standing},
     metrics::Metrics,
     preflight::{self, Trouble},
-    server::{self, CircuitReport, Probes},
+    server::{self, Probes},
     telemetry,
 };
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
@@ -61,7 +61,8 @@ async fn run(config: Config) -> Result<(), Box<dyn Error>> {
 
     let (trouble, troubled) = watch::channel(Some("the API server has not answered yet".to_owned()));
     let open = CancellationToken::new();
-    let mut port = tokio::spawn(server::serve(listener, metrics, probes(&controller, troubled), open.clone()));
+    let probes = until_passed(controller.probes(), troubled);
+    let mut port = tokio::spawn(server::serve(listener, metrics, probes, open.clone()));
     let work = async {
         preflight::passed(actions, config.namespace.as_deref(), &trouble, &stop).await;
         controller.run(stop.clone()).await;
@@ -134,16 +135,14 @@ fn client(config: kube::Config) -> Result<Client, Box<dyn Error>> {
     })
 }
 
-/// What the port is asked about. Not ready until the API server gave its first answer, whatever the caches say.
-fn probes(controller: &Controller, troubled: watch::Receiver<Trouble>) -> Probes {
-    let (caches, circuits) = (controller.readiness(), controller.circuits());
-    let ready = move || match &*troubled.borrow() {
+/// The controller's probes, but not ready until the API server gave its first answer.
+fn until_passed(mut probes: Probes, troubled: watch::Receiver<Trouble>) -> Probes {
+    let controller_ready = probes.ready;
+    probes.ready = Arc::new(move || match &*troubled.borrow() {
         Some(reason) => Err(reason.clone()),
-        None => caches(),
-    };
-    let reports =
-        move || circuits().into_iter().map(|(namespace, name, at)| CircuitReport::new(namespace, name, at)).collect();
-    Probes { alive: Arc::new(|| Ok(())), ready: Arc::new(ready), circuits: Arc::new(reports) }
+        None => controller_ready(),
+    });
+    probes
 }
 
 struct Election {

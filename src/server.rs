@@ -27,8 +27,7 @@ pub type Check = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 /// What the port is asked about.
 #[derive(Clone)]
 pub struct Probes {
-    /// Whether the process makes progress. It is killed if not, so nothing outside of it counts. That there is an answer
-    /// at all says that the runtime turns.
+    /// Whether the process makes progress. It is killed if not, so nothing outside of it counts.
     pub alive: Check,
     /// Whether it does its work: synced with the API server.
     pub ready: Check,
