@@ -37,7 +37,6 @@ use crate::{
     metrics::{Metrics, ReconcileResult},
     observe::{
         definition::digest,
-        memory::recall,
         policy::effective,
         record::Key,
         snapshot::{Presence, Sources, snapshot},
@@ -178,14 +177,14 @@ fn progress(queue: &Queue) -> Result<(), String> {
 fn circuit_reports(shared: &Shared) -> Vec<CircuitReport> {
     let caches = shared.caches();
     let report = |((namespace, name), service): (&Key, &Arc<HealedService>)| {
-        let circuit = recall(service.status.as_ref()?).circuit;
+        let circuit = service.status.as_ref()?.circuit.as_ref()?;
         Some(CircuitReport {
             namespace: namespace.clone(),
             name: name.clone(),
-            state: circuit.state.as_str(),
+            state: circuit.state,
             openings: circuit.openings,
-            opened_at: circuit.opened_at,
-            retry_at: circuit.retry_at,
+            opened_at: circuit.opened_at.clone(),
+            retry_at: circuit.retry_at.clone(),
         })
     };
     caches.services().filter_map(report).collect()
