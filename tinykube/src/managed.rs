@@ -112,7 +112,9 @@ pub(crate) fn write(object: &mut Value, mut entries: Vec<Entry>) {
             members.insert("manager".into(), entry.manager.into());
             members.insert("operation".into(), if entry.applies { "Apply" } else { "Update" }.into());
             members.insert("apiVersion".into(), entry.version.into());
-            members.insert("time".into(), entry.time.into());
+            if !entry.time.is_empty() {
+                members.insert("time".into(), entry.time.into());
+            }
             members.insert("fieldsType".into(), "FieldsV1".into());
             members.insert("fieldsV1".into(), entry.fields.write());
             if !entry.subresource.is_empty() {
@@ -180,7 +182,8 @@ fn record(api: &Api, resource: &Resource, writer: &Writer<'_>, old: &Value, new:
             entry.fields.subtract(&lost);
         }
     }
-    let now = api.clock().seconds();
+    // Writes through a scale are recorded without their time.
+    let now = if writer.part == Part::Scale { String::new() } else { api.clock().seconds() };
     match own.and_then(|index| entries.get_mut(index)) {
         Some(entry) => {
             entry.fields.union(&comparison.written);
@@ -229,7 +232,10 @@ pub(crate) fn leave_out(resource: &Resource, part: Part, fields: &mut FieldSet) 
 /// Places the types of built-in kinds always write, even when nothing is there.
 pub(crate) fn is_always_there(resource: &Resource, path: &[Step]) -> bool {
     if let [Step::Field(name)] = path {
-        return name == "metadata" || (!resource.custom && matches!(name.as_str(), "spec" | "status"));
+        let name = name.as_str();
+        return name == "metadata"
+            || (!resource.custom && matches!(name, "spec" | "status"))
+            || (resource.kind == "Event" && (name.contains("ource") || name.contains("imestamp")));
     }
     if resource.custom {
         return false;

@@ -49,7 +49,11 @@ impl Apply<'_> {
 
     /// The fields the configuration names.
     fn wanted(&self, shape: Shape<'_>) -> FieldSet {
-        let mut wanted = fields_of(shape, &managed::stripped(self.applied));
+        let mut applied = managed::stripped(self.applied);
+        if applied["metadata"] == json!({}) {
+            object::map(&mut applied).shift_remove("metadata");
+        }
+        let mut wanted = fields_of(shape, &applied);
         managed::leave_out(self.resource, self.part, &mut wanted);
         wanted
     }

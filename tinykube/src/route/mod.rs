@@ -74,7 +74,7 @@ fn answer_other(request: &Request<'_>, path: &str) -> Response<Body> {
         "api" => json_or_404(Some(json!({
             "kind": "APIVersions",
             "versions": ["v1"],
-            "serverAddressByClientCIDRs": [],
+            "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:6443"}],
         }))),
         "apis" => json_or_404(Some(request.api.group_list())),
         "openapi/v3" => json_or_404(Some(openapi::index(request.api))),
