@@ -116,6 +116,8 @@ impl Row {
         let words = |text: &str| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
         let storage =
             if self.storage.is_empty() { format!("{}/{}", self.group, self.plural) } else { self.storage.to_owned() };
+        let categories = [("all", "all"), ("extensions", "api-extensions")].into_iter();
+        let categories = categories.filter(|(fact, _)| has(fact)).map(|(_, category)| category);
         Resource::new(Definition {
             group: self.group.into(),
             version: self.version.into(),
@@ -125,7 +127,7 @@ impl Row {
             list_kind: format!("{}List", self.kind),
             namespaced: has("namespaced"),
             short_names: words(self.short),
-            categories: if has("all") { vec!["all".into()] } else { Vec::new() },
+            categories: categories.map(str::to_owned).collect(),
             status: has("status"),
             scale: has("scale"),
             custom: false,

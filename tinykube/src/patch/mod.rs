@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use self::apply::Apply;
+pub(crate) use self::strategic::merge_key;
 use crate::api::{Api, Options, Part, Status};
 use crate::resource::Resource;
 use crate::{kinds, managed, object};

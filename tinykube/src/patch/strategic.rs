@@ -14,7 +14,7 @@ pub(super) fn apply(object: &mut Value, patch: &Value) -> Result<(), Status> {
 }
 
 /// By which key the items of a list are told apart; `None` replaces the list.
-fn merge_key(field: &str, parent: &str) -> Option<&'static str> {
+pub(crate) fn merge_key(field: &str, parent: &str) -> Option<&'static str> {
     Some(match (field, parent) {
         (
             "containers"

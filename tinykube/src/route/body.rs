@@ -10,6 +10,7 @@ use crate::schema::strict;
 
 /// The object of a create or update request, of the kind the path says.
 pub(super) fn object(request: &Request<'_>, resource: &Resource, options: &Options) -> Result<Value, Status> {
+    check_media_type(request)?;
     let value = read(request).map_err(|why| {
         let text = String::from_utf8_lossy(&request.body);
         Status::bad_request(format!(
@@ -48,8 +49,20 @@ fn check_kind(resource: &Resource, value: &Value) -> Result<(), Status> {
     )))
 }
 
+/// JSON and YAML are read; Protocol Buffers, which a real server reads too, are not.
+fn check_media_type(request: &Request<'_>) -> Result<(), Status> {
+    let kind = request.content_type.split(';').next().unwrap_or_default().trim();
+    if matches!(kind, "" | "application/json" | "application/yaml" | "*/*") {
+        return Ok(());
+    }
+    let message = "the body of the request was in an unknown format - accepted media types include: \
+                   application/json, application/yaml";
+    Err(Status::new(415, "UnsupportedMediaType", message))
+}
+
 /// The body as JSON, whatever kind it is.
 pub(super) fn json(request: &Request<'_>) -> Result<Value, Status> {
+    check_media_type(request)?;
     read(request).map_err(|why| Status::bad_request(format!("the body of the request could not be read: {why}")))
 }
 

@@ -1,6 +1,7 @@
 //! Whether an answer is alike a recorded one: values that differ between runs are compared by equality, not by value.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::Value;
@@ -131,20 +132,23 @@ impl Bindings {
     }
 }
 
-/// A text without what differs between runs.
-fn blurred(text: &str) -> String {
-    const VARYING: [(&str, &str); 6] = [
-        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", "<time$1>"),
+/// What differs between runs, and what is compared instead.
+static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
+    [
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "<precise time>"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<time>"),
         (r"\b\d+\.\d+\.\d+\.\d+\b", "<address>"),
         (r"containerd://[0-9a-f]{64}", "<container>"),
         (r"sha256:[0-9a-f]{64}", "<image>"),
         (r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-<generated>"),
         (r"^\d+(d|h|m|s)(\d+[hms])?$", "<age>"),
-    ];
-    let mut text = text.to_owned();
-    for (pattern, name) in VARYING {
-        let name = if name == "<time$1>" { "<time>" } else { name };
-        text = Regex::new(pattern).unwrap().replace_all(&text, name).into_owned();
-    }
-    text
+    ]
+    .map(|(pattern, name)| (Regex::new(pattern).unwrap(), name))
+    .into()
+});
+
+/// A text without what differs between runs.
+fn blurred(text: &str) -> String {
+    let start = text.to_owned();
+    VARYING.iter().fold(start, |text, (pattern, name)| pattern.replace_all(&text, *name).into_owned())
 }
