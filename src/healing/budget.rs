@@ -48,6 +48,7 @@ pub fn cluster_holds(
     if in_flight >= policy.max_in_flight as usize {
         let message = format!("{in_flight} repairs are in flight in the cluster, {} are allowed", policy.max_in_flight);
         blocks.push(Block::new(Reason::ClusterBudget, message));
+        wakeups.at(after(now, SignedDuration::from_secs(10)), now);
     }
     let minute = SignedDuration::from_secs(60);
     let mut recent: Vec<_> = services
@@ -87,6 +88,8 @@ pub fn storm(policy: &ClusterPolicy, services: &[Neighbour], wakeups: &mut Wakeu
     if current > limit {
         let message =
             format!("{current} of {total} services are unhealthy at once, more than {limit}: something they share is");
+        // Others get well without telling us.
+        wakeups.at(after(now, SignedDuration::from_secs(30)), now);
         return Some(Block::new(Reason::StormHold, message));
     }
     // The peak within the cool-down lies at the begin of somebody's unhealthy time, or at the begin of the cool-down.

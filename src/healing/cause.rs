@@ -260,7 +260,7 @@ fn containers(
         let finding = match container.role {
             Role::Init => init(pod, container, &entry, now),
             Role::Sidecar | Role::Main => blocked_start(pod, container, now)
-                .or_else(|| crash(pod, container, &entry, policy, wakeups, now))
+                .or_else(|| crash(pod, container, &entry, known_cause(pod, container, memory), policy, wakeups, now))
                 .or_else(|| unready(pod, container, &entry, policy, wakeups, now)),
         };
         found.extend(finding);
@@ -327,11 +327,18 @@ fn init(pod: &Pod, container: &Container, entry: &ContainerMemory, now: Timestam
     Some(about(pod, container, Cause::InitFailed, since, true, message))
 }
 
+/// What was found about the container last time.
+fn known_cause(pod: &Pod, container: &Container, memory: &Memory) -> Option<Cause> {
+    let same = |known: &&Finding| known.uid == pod.uid && known.container == container.name;
+    memory.findings.iter().find(same).map(|known| known.cause)
+}
+
 /// Restarts inside the window, or a crash loop that lasts.
 fn crash(
     pod: &Pod,
     container: &Container,
     entry: &ContainerMemory,
+    known: Option<Cause>,
     policy: &HealthPolicy,
     wakeups: &mut Wakeups,
     now: Timestamp,
@@ -351,7 +358,7 @@ fn crash(
     if policy.ignore_exit_codes.contains(&end.exit_code) && !lasting {
         return None;
     }
-    let (cause, probe) = cause_of_end(container, &end);
+    let (cause, probe) = cause_of_end(container, &end, known);
     let since = entry.restarts.first().copied().or(entry.crash_loop_since).unwrap_or(now);
     let latest = entry.restarts.last().copied().unwrap_or(since);
     let message = describe_crash(container, &end, cause, restarts, elapsed(since, latest));
@@ -385,28 +392,47 @@ fn quoted(message: &str) -> String {
     if line.is_empty() { String::new() } else { format!(": {line}") }
 }
 
-/// Names the cause from how the container ended. SIGKILL and SIGTERM (137, 143) of a container with the matching probe are
-/// the kubelet's doing; the Event, where one was seen, settles it.
-fn cause_of_end(container: &Container, end: &Termination) -> (Cause, Option<Probe>) {
+/// An Event this near to the end of a container speaks of that end.
+const EVENT_NEAR: SignedDuration = SignedDuration::from_secs(120);
+
+/// Names the cause from how the container ended. The Event of that end, where one was seen, settles it: a process that
+/// handles SIGTERM may exit with any code. Without one, SIGKILL and SIGTERM (137, 143) of a container with the matching
+/// probe are taken for the kubelet's doing.
+fn cause_of_end(container: &Container, end: &Termination, known: Option<Cause>) -> (Cause, Option<Probe>) {
     if end.reason == "OOMKilled" {
         return (Cause::OOMKilled, None);
     }
-    if !matches!(end.exit_code, 137 | 143) {
-        return (Cause::CrashLoop, None);
+    let killed = matches!(end.exit_code, 137 | 143);
+    let told = container.probe_event.filter(|(_, seen)| match (seen, end.finished) {
+        (Some(seen), Some(finished)) => seen.duration_since(finished).abs() <= EVENT_NEAR,
+        (None, _) | (_, None) => killed,
+    });
+    match told {
+        Some((Probe::Startup, _)) => return (Cause::StartupFailed, Some(Probe::Startup)),
+        Some((Probe::Liveness, _)) => return (Cause::LivenessFailed, Some(Probe::Liveness)),
+        Some((Probe::Readiness, _)) | None => {}
     }
-    let ran = end.started.zip(end.finished).map(|(from, to)| elapsed(from, to));
-    let too_young = match (container.startup_budget, ran) {
+    // The kubelet stops sending Events about a pod that causes many: what the first ones said still holds.
+    match known.filter(|_| killed || end.exit_code == 0) {
+        Some(Cause::StartupFailed) => return (Cause::StartupFailed, Some(Probe::Startup)),
+        Some(Cause::LivenessFailed) => return (Cause::LivenessFailed, Some(Probe::Liveness)),
+        _ => {}
+    }
+    if killed && ended_while_starting(container, end) {
+        (Cause::StartupFailed, Some(Probe::Startup))
+    } else if killed && container.has_liveness {
+        (Cause::LivenessFailed, Some(Probe::Liveness))
+    } else {
+        (Cause::CrashLoop, None)
+    }
+}
+
+fn ended_while_starting(container: &Container, end: &Termination) -> bool {
+    let Some(budget) = container.startup_budget else { return false };
+    match end.started.zip(end.finished) {
         // The kubelet's grace period comes on top of the budget: allow for it.
-        (Some(budget), Some(ran)) => ran <= budget.saturating_add(SignedDuration::from_secs(30)),
-        (Some(_), None) => !container.started,
-        (None, _) => false,
-    };
-    match container.probe_event {
-        Some(Probe::Startup) => (Cause::StartupFailed, Some(Probe::Startup)),
-        Some(Probe::Liveness) if container.has_liveness => (Cause::LivenessFailed, Some(Probe::Liveness)),
-        _ if too_young => (Cause::StartupFailed, Some(Probe::Startup)),
-        _ if container.has_liveness => (Cause::LivenessFailed, Some(Probe::Liveness)),
-        _ => (Cause::CrashLoop, None),
+        Some((from, to)) => elapsed(from, to) <= budget.saturating_add(SignedDuration::from_secs(30)),
+        None => !container.started,
     }
 }
 

@@ -69,6 +69,8 @@ pub struct Verdict {
     pub message: String,
     /// Pods by what they are.
     pub pods: PodCounts,
+    /// Too few pods are ready and something is wrong with them, though it may not have lasted yet: what a storm counts.
+    pub unwell: bool,
 }
 
 /// Sums up what was found.
@@ -81,7 +83,9 @@ pub fn sum(
     wakeups: &mut Wakeups,
     now: Timestamp,
 ) -> Verdict {
-    let verdict = |health, reason, message: String, pods| Verdict { health, reason, message, pods };
+    let verdict = |health, reason, message: String, pods| {
+        Verdict { health, reason, message, pods, unwell: health == Health::Unhealthy }
+    };
     if policy.suspend {
         return verdict(Health::Idle, Reason::Suspended, "suspended by its spec".into(), PodCounts::default());
     }
@@ -108,7 +112,9 @@ pub fn sum(
         return verdict(Health::Idle, Reason::Completed, "the pod ended well".into(), counts);
     }
     let (health, reason, message) = compare(policy, state, &counts, findings);
-    verdict(health, reason, message, counts)
+    let too_few = counts.ready < policy.health.min_ready.of(state.desired);
+    let brewing = too_few && findings.iter().any(|finding| finding.cause.restart_helps());
+    Verdict { unwell: health == Health::Unhealthy || brewing, ..verdict(health, reason, message, counts) }
 }
 
 fn count(

@@ -31,7 +31,7 @@ use self::{
     memory::{HistoryEntry, InFlight, Memory, Outcome},
     policy::{Mode, Policy},
     reason::{Block, Reason},
-    snapshot::{Phase, Snapshot, Workload},
+    snapshot::{Neighbour, Phase, Snapshot, Workload},
     time::{Wakeups, after, elapsed},
     verify::{Excuse, Execution},
 };
@@ -170,10 +170,10 @@ fn follow_health(verdict: &Verdict, memory: &mut Memory, now: Timestamp) {
     }
     let was_unhealthy = memory.unhealthy_since.is_some() && memory.unhealthy_until.is_none();
     let is_unhealthy = match verdict.health {
-        Health::Unhealthy => true,
+        _ if verdict.unwell => true,
         // What cannot be seen changes nothing; a repair in flight still counts as unhealthy.
         Health::Unknown => was_unhealthy,
-        Health::Healthy | Health::Degraded | Health::Starting | Health::Idle => {
+        Health::Healthy | Health::Unhealthy | Health::Degraded | Health::Starting | Health::Idle => {
             was_unhealthy && memory.in_flight.is_some()
         }
     };
@@ -221,10 +221,21 @@ fn holds(
     }
     blocks.extend(breaker::hold(&policy.breaker, &memory.circuit));
     let me = (snapshot.service.namespace.clone(), snapshot.service.name.clone());
-    blocks.extend(budget::cluster_holds(&policy.cluster, &snapshot.services, &me, wakeups, now));
+    let services = with_own_trouble(&snapshot.services, &me, memory);
+    blocks.extend(budget::cluster_holds(&policy.cluster, &services, &me, wakeups, now));
     blocks.extend(budget::outside_windows(&policy.remediation.windows, wakeups, now));
     blocks.extend(back_off(policy, asked, memory, wakeups, now));
     blocks
+}
+
+/// All services, this one as it is known to be now and not as its last status said.
+fn with_own_trouble(services: &[Neighbour], me: &(String, String), memory: &Memory) -> Vec<Neighbour> {
+    let mut services = services.to_vec();
+    if let Some(own) = services.iter_mut().find(|service| service.key == *me) {
+        own.unhealthy_since = memory.unhealthy_since;
+        own.unhealthy_until = memory.unhealthy_until;
+    }
+    services
 }
 
 fn back_off(policy: &Policy, asked: bool, memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> Option<Block> {

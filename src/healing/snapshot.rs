@@ -211,8 +211,8 @@ pub struct Container {
     pub startup_budget: Option<SignedDuration>,
     /// It has a liveness probe.
     pub has_liveness: bool,
-    /// The probe that a `Killing` or `Unhealthy` Event named. Names a finding, never causes one.
-    pub probe_event: Option<Probe>,
+    /// The probe that a `Killing` Event named, and when. Names a finding, never causes one.
+    pub probe_event: Option<(Probe, Option<Timestamp>)>,
 }
 
 /// `state` of a container.

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::{
@@ -96,7 +97,7 @@ pub struct Caches {
     pods_of: BTreeMap<String, BTreeSet<Key>>,
     budgets: BTreeMap<Key, Budget>,
     revisions: BTreeMap<Key, Revision>,
-    probe_events: BTreeMap<(String, String), Probe>,
+    probe_events: BTreeMap<(String, String), (Probe, Option<Timestamp>)>,
     services_of: BTreeMap<(WorkloadKind, Key), BTreeSet<Key>>,
     dependents_of: BTreeMap<Key, BTreeSet<Key>>,
 }
@@ -227,7 +228,7 @@ impl Caches {
     }
 
     /// The probe that an Event named for a container.
-    pub(super) fn probe_event(&self, uid: &str, container: &str) -> Option<Probe> {
+    pub(super) fn probe_event(&self, uid: &str, container: &str) -> Option<(Probe, Option<Timestamp>)> {
         self.probe_events.get(&(uid.to_owned(), container.to_owned())).copied()
     }
 
@@ -367,7 +368,7 @@ impl Caches {
             self.probe_events.pop_first();
         }
         // Nobody is woken: an Event never causes a decision.
-        self.probe_events.insert((event.pod_uid, event.container), probe);
+        self.probe_events.insert((event.pod_uid, event.container), (probe, event.seen));
         BTreeSet::new()
     }
 
