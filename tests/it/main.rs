@@ -6,5 +6,6 @@ mod examples;
 mod leader;
 mod metrics;
 mod server;
+mod house;
 mod journeys;
 mod world;
