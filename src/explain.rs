@@ -11,7 +11,7 @@ pub fn explain(doing: &str, error: &kube::Error) -> String {
         kube::Error::Api(status)
             if status.is_not_found() && status.details.as_ref().is_none_or(|details| details.name.is_empty()) =>
         {
-            format!("{doing}: the API server does not know this resource: install the CRDs with kubectl apply -f crds/")
+            format!("{doing}: the API server does not know this resource: install the CRDs with kubectl apply -k crds")
         }
         kube::Error::Api(status) if status.code == 401 => {
             format!("{doing}: the API server does not accept our credentials: {}", status.message)

