@@ -1,4 +1,4 @@
-//! An embedded Kubernetes for controller tests.
+#![doc = include_str!("../README.md")]
 
 pub mod api;
 pub mod auth;

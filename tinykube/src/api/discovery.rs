@@ -254,6 +254,8 @@ fn storage_hash(resource: &Resource) -> String {
     use sha2::Digest as _;
     // Both Event APIs are stored as the core group's.
     let group = if resource.kind == "Event" { "" } else { &resource.group };
-    let digest = sha2::Sha256::digest(format!("{group}/{}/{}", resource.version, resource.kind));
+    // Definitions are stored in an older version than they are served in.
+    let version = if resource.kind == "CustomResourceDefinition" { "v1beta1" } else { &resource.version };
+    let digest = sha2::Sha256::digest(format!("{group}/{version}/{}", resource.kind));
     super::list::base64_standard(&digest[..8])
 }

@@ -1,5 +1,6 @@
 //! Changing an object: preconditions, what may not change, defaults, validation, generation, storage.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -215,22 +216,25 @@ fn keep_server_owned(old: &Value, new: &mut Value) {
 
 /// The generation counts changes of what is wanted, never of the status or of metadata.
 fn count_generation(resource: &Resource, part: Part, old: &Value, new: &mut Value) {
-    if part == Part::Status || old["metadata"]["generation"].is_null() {
+    let uncounted = part == Part::Status || old["metadata"]["generation"].is_null();
+    let scheduled = resource.is("", "pods") && old["spec"].get("nodeName") != new["spec"].get("nodeName");
+    // Being scheduled is no change of what is wanted.
+    if uncounted || scheduled {
         return;
     }
-    let wanted = |object: &Value| -> Vec<(String, Value)> {
-        let members = object.as_object().into_iter().flatten();
-        let members = members.filter(|(key, _)| {
-            !matches!(key.as_str(), "metadata" | "apiVersion" | "kind")
-                && !(key.as_str() == "status" && resource.status)
-        });
-        let mut members: Vec<_> = members.map(|(key, value)| (key.clone(), value.clone())).collect();
-        members.sort_by(|one, other| one.0.cmp(&other.0));
-        members
-    };
-    if old.get("spec") != new.get("spec") || wanted(old) != wanted(new) {
+    if wanted(resource, old) != wanted(resource, new) {
         new["metadata"]["generation"] = (object::generation(old) + 1).into();
     }
+}
+
+/// What of an object is wanted, as opposed to observed.
+fn wanted<'a>(resource: &Resource, object: &'a Value) -> BTreeMap<&'a str, &'a Value> {
+    let members = object.as_object().into_iter().flatten();
+    let members = members.map(|(key, value)| (key.as_str(), value));
+    members
+        .filter(|(key, _)| !matches!(*key, "metadata" | "apiVersion" | "kind"))
+        .filter(|(key, _)| !(*key == "status" && resource.status))
+        .collect()
 }
 
 /// A terminating object without finalizers and without a grace period to wait for is gone.

@@ -17,7 +17,10 @@ impl Bindings {
     /// Rewrites a recorded text so that it can be sent or compared here.
     pub fn translate(&self, recorded: &str) -> String {
         let mut text = recorded.to_owned();
-        for (word, here) in &self.words {
+        let mut words: Vec<_> = self.words.iter().collect();
+        // Names contain hashes, so longer words go first.
+        words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
+        for (word, here) in words {
             text = text.replace(word, here);
         }
         text
@@ -77,9 +80,19 @@ impl Bindings {
         before && after
     }
 
+    fn bind_list_version(&mut self, recorded: &str, here: &str) -> bool {
+        let (Ok(recorded), Ok(here)) = (recorded.parse::<u64>(), here.parse::<u64>()) else {
+            return recorded == here;
+        };
+        self.versions.entry(recorded).or_insert(here);
+        self.versions.range(..=recorded).next_back().is_none_or(|(_, known)| *known <= here)
+    }
+
     /// Every difference, each with its place. Binds what is new.
     pub fn differences(&mut self, recorded: &Value, here: &Value) -> Vec<String> {
         let mut found = Vec::new();
+        let (recorded, here) = (without_controllers(recorded), without_controllers(here));
+        let (recorded, here) = (&recorded, &here);
         self.walk("", recorded, here, &mut found);
         found
     }
@@ -102,7 +115,9 @@ impl Bindings {
                         continue;
                     };
                     let alike = match key.as_str() {
-                        "uid" | "continue" => self.bind(text, ours),
+                        "uid" | "continue" | "pod-template-hash" => self.bind(text, ours),
+                        // A list's version moves with every write in the cluster, by whomever.
+                        "resourceVersion" if !one.contains_key("name") => self.bind_list_version(text, ours),
                         "resourceVersion" => self.bind_version(text, ours),
                         "name" if generated => self.bind(text, ours),
                         _ => self.text_alike(text, ours),
@@ -132,6 +147,28 @@ impl Bindings {
     }
 }
 
+/// Controllers inside the process do not record the fields they write; what clients wrote is compared.
+fn without_controllers(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(without_controllers).collect(),
+        Value::Object(members) => {
+            let mut kept = serde_json::Map::new();
+            for (key, member) in members {
+                let mut member = without_controllers(member);
+                if let (true, Some(entries)) = (key == "managedFields", member.as_array_mut()) {
+                    entries.retain(|entry| entry["manager"] != "kube-controller-manager" && entry["manager"] != "kblt");
+                    if entries.is_empty() {
+                        continue;
+                    }
+                }
+                kept.insert(key.clone(), member);
+            }
+            Value::Object(kept)
+        }
+        other => other.clone(),
+    }
+}
+
 /// What differs between runs, and what is compared instead.
 static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
@@ -140,7 +177,7 @@ static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"\b\d+\.\d+\.\d+\.\d+\b", "<address>"),
         (r"containerd://[0-9a-f]{64}", "<container>"),
         (r"sha256:[0-9a-f]{64}", "<image>"),
-        (r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-<generated>"),
+        (r"-[bcdfghjklmnpqrstvwxz2456789]{5,10}\b", "-<generated>"),
         (r"^\d+(d|h|m|s)(\d+[hms])?$", "<age>"),
     ]
     .map(|(pattern, name)| (Regex::new(pattern).unwrap(), name))

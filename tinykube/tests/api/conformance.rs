@@ -19,18 +19,34 @@ const CASES: [&str; 10] =
     ["crud", "lists", "watches", "custom", "apply", "workloads", "eviction", "leases-events", "access", "discovery"];
 
 /// Lines whose bodies differ between two recordings of the real server: only the status code is compared.
-const STATUS_ONLY: [(&str, &[u64]); 7] = [
+const STATUS_ONLY: [(&str, &[u64]); 6] = [
     ("apply", &[21, 23]),
     ("crud", &[22]),
     ("custom", &[40, 41]),
     ("eviction", &[15, 18]),
     ("lists", &[28]),
     ("workloads", &[9, 10, 11, 13, 14, 15, 16, 17, 21, 23, 24]),
-    ("discovery", &[]),
 ];
 
 /// Lines that are not alike, and why. A line listed here that becomes alike fails the test.
-const DIFFERENT: &[(&str, u64, &str)] = &[];
+const DIFFERENT: &[(&str, &[u64], &str)] = &[
+    ("crud", &[2, 10, 11, 13], SHARED),
+    ("apply", &[21], SHARED),
+    ("leases-events", &[3], SHARED),
+    ("crud", &[33], "the root certificate is published with the namespace, not moments after the first object in it"),
+    ("custom", &[6], "OpenAPI documents hold what kubectl reads, without lists, scales and descriptions of parameters"),
+    ("workloads", &[6, 18, 19, 20], KUBELET),
+    ("eviction", &[4, 16, 20], KUBELET),
+    ("workloads", &[22], "the message does not end with a diff of Go structs"),
+    ("eviction", &[22], "an eviction does not record the fields of the budget it writes"),
+    ("discovery", &[1], "the version says tinykube"),
+    ("discovery", &[6, 16, 17, 18], "fewer groups and kinds are served"),
+    ("discovery", &[19, 20], "OpenAPI documents hold what kubectl reads, of the groups that are served"),
+];
+
+const SHARED: &str = "the recording client changed an object in place after it was sent or received, so the transcript \
+                      shows its last state here";
+const KUBELET: &str = "the kubelet does not report the resources in force nor the user a container runs as";
 
 const USERS: &str = "admin-token,kubernetes-admin,,\"system:masters\"\nlimited-token,limited,lim,\"\"\n";
 
@@ -58,16 +74,22 @@ async fn answers_like_a_real_server() {
                 continue;
             };
             lines += 1;
-            let reason = DIFFERENT.iter().find(|(known, line, _)| *known == case && *line == id);
+            let reason = DIFFERENT.iter().find(|(known, lines, _)| *known == case && lines.contains(&id));
             match (differences.is_empty(), reason) {
                 (true, None) => alike += 1,
                 (false, Some(_)) => listed += 1,
                 (true, Some(_)) => surprises.push(format!("{case} {id} is alike now: take it off the list")),
-                (false, None) => surprises.push(format!("{case} {id}\n    {}", differences.join("\n    "))),
+                (false, None) => surprises.push(format!(
+                    "{case} {id}\n    {}",
+                    differences.iter().take(8).cloned().collect::<Vec<_>>().join("\n    ")
+                )),
             }
         }
     }
     println!("{alike} of {lines} lines alike, {listed} listed differences");
+    for (case, lines, reason) in DIFFERENT {
+        println!("  {case} {lines:?}: {reason}");
+    }
     assert!(surprises.is_empty(), "{} surprises:\n{}", surprises.len(), surprises.join("\n"));
 }
 
@@ -85,13 +107,7 @@ impl Play {
             return None;
         }
         // Time for controllers, as a client over the network would have given them.
-        let patience = match case {
-            "workloads" | "eviction" => 3000,
-            // Recorded within a second, by which the writers of fields are ordered.
-            "apply" | "custom" => 0,
-            _ => 100,
-        };
-        tokio::time::sleep(Duration::from_millis(patience)).await;
+        tokio::time::sleep(patience(case, line, all)).await;
         if line["watch"].is_string() {
             return Some(self.watched(id, line).await);
         }
@@ -171,6 +187,19 @@ impl Play {
             other => self.bindings.translate_body(other).to_string(),
         };
         request.body(body.into()).unwrap()
+    }
+}
+
+/// How long the recording client had waited for controllers before this line.
+fn patience(case: &str, line: &Value, all: &[Value]) -> Duration {
+    let index = all.iter().position(|known| known == line).unwrap_or(0);
+    let before = &all[index.saturating_sub(1)];
+    let at_once = before["method"] == "DELETE" && before["path"] == line["path"];
+    match case {
+        "workloads" if matches!(line["method"].as_str(), Some("GET" | "DELETE")) && !at_once => Duration::from_secs(3),
+        "eviction" if !at_once => Duration::from_secs(3),
+        "watches" | "lists" => Duration::from_millis(100),
+        _ => Duration::ZERO,
     }
 }
 

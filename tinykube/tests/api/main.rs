@@ -3,3 +3,5 @@
 
 mod alike;
 mod conformance;
+mod controller;
+mod http;
