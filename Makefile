@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
 target_dir := $(or $(CARGO_TARGET_DIR),target)
@@ -10,13 +11,8 @@ venv := $(target_dir)/tools/venv
 requirements := tests/requirements.txt
 
 # Somebody's own kubectl, or the pinned one.
-ifdef KUBEHEAL_KUBECTL
-kubectl :=
-else
-KUBEHEAL_KUBECTL := $(abspath $(venv)/bin/kubectl)
-kubectl := $(venv)/.stamp
-endif
-export KUBEHEAL_KUBECTL
+kubectl := $(or $(KUBEHEAL_KUBECTL),$(abspath $(venv)/bin/kubectl))
+tools := $(if $(KUBEHEAL_KUBECTL),,$(venv)/.stamp)
 
 say = @printf '\n== %s\n' '$(1)'
 
@@ -46,7 +42,7 @@ crds: cargo ## Write crds/ from the types in src/api
 
 .PHONY: test
 test: cargo ## Everything that must hold before a change is handed in
-	@$(MAKE) fmt-check $(kubectl) lint tests docs crds-check
+	@$(MAKE) fmt-check $(tools) lint tests docs crds-check
 	$(call say,all is well)
 
 .PHONY: fmt-check
@@ -60,9 +56,9 @@ lint:
 	@cargo clippy -q --workspace --all-targets -- -D warnings
 
 .PHONY: tests
-tests: $(kubectl)
+tests: $(tools)
 	$(call say,tests)
-	@cargo test -q --workspace
+	@KUBEHEAL_KUBECTL='$(kubectl)' cargo test -q --workspace
 
 .PHONY: docs
 docs:
@@ -81,7 +77,7 @@ $(venv)/.stamp: $(requirements) | python3
 	@python3 -m venv $(venv) >/dev/null 2>&1 || { rm -rf $(venv); command -v virtualenv >/dev/null && virtualenv -q $(venv); } \
 	  || { echo 'no virtual environment for Python can be made: apt-get install python3-venv'; exit 1; }
 	@$(venv)/bin/python -m pip install -q --disable-pip-version-check --only-binary :all: --require-hashes -r $(requirements)
-	@$(KUBEHEAL_KUBECTL) version --client
+	@$(venv)/bin/kubectl version --client
 	@touch $@
 
 .PHONY: cargo
