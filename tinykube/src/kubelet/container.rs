@@ -186,7 +186,8 @@ impl Container {
             State::Stopping { exit, .. } => *exit,
             State::Running { since } => {
                 let ending = self.process(*since, world).ending(&self.fired).map_or(Timestamp::MAX, |ending| ending.at);
-                self.probes.iter().map(Probe::due).fold(ending.max(*since), Timestamp::min)
+                let asked = self.probes.iter().filter(|probe| self.is_asked(probe));
+                asked.map(Probe::due).fold(ending.max(*since), Timestamp::min)
             }
         }
     }
@@ -216,8 +217,7 @@ impl Container {
         let mut probes = std::mem::take(&mut self.probes);
         let process = self.process(since, scene.world);
         for probe in &mut probes {
-            let waits_for_startup = probe.kind != ProbeKind::Startup && !self.started;
-            if !waits_for_startup && probe.due() > now {
+            if self.is_asked(probe) && probe.due() > now {
                 probe.plan(&process, now, scene.heard_from);
             }
         }
@@ -332,7 +332,7 @@ impl Container {
         self.waiting = None;
         self.state = State::Running { since: at };
         self.started = !self.has(ProbeKind::Startup);
-        self.ready = self.started && !self.has(ProbeKind::Readiness);
+        self.ready = self.role != Role::Init && self.started && !self.has(ProbeKind::Readiness);
         for probe in &mut self.probes {
             probe.begin(at);
         }
@@ -372,8 +372,7 @@ impl Container {
 
     fn ask(&mut self, scene: &mut Scene<'_>, since: Timestamp, index: usize, at: Timestamp) {
         let Some(mut probe) = self.probes.get(index).cloned() else { return };
-        let waits_for_startup = probe.kind != ProbeKind::Startup && !self.started;
-        if waits_for_startup || probe.due() > at {
+        if !self.is_asked(&probe) || probe.due() > at {
             return;
         }
         let process = self.process(since, scene.world);
@@ -564,6 +563,11 @@ impl Container {
             let printed = self.process(since, world).printed(at);
             self.log.current.extend(printed);
         }
+    }
+
+    /// Liveness and readiness wait until the container has started.
+    fn is_asked(&self, probe: &Probe) -> bool {
+        probe.kind == ProbeKind::Startup || self.started
     }
 
     fn has(&self, kind: ProbeKind) -> bool {

@@ -177,7 +177,7 @@ impl Kubelet {
     }
 
     fn put_script_in_force(&mut self, context: &mut Context, key: &Key, managed: &mut Managed, stored: &Arc<Value>) {
-        let text = find_script(&context.view, stored);
+        let Found::Script(text) = find_script(&context.view, stored) else { return };
         if text == managed.script {
             return;
         }
@@ -203,15 +203,25 @@ impl Kubelet {
     }
 }
 
-/// The annotation of the pod, or else of the workloads above it.
-fn find_script(view: &View, pod: &Value) -> Option<String> {
-    let mut object = Arc::new(pod.clone());
+/// What the annotations of a pod and of the workloads above it say.
+enum Found {
+    Script(Option<String>),
+    /// A workload above is gone and the pod will follow: what was in force stays so.
+    OwnerGone,
+}
+
+fn find_script(view: &View, pod: &Arc<Value>) -> Found {
+    let mut object = pod.clone();
     loop {
         if let Some(script) = object::annotation(&object, SCRIPT_ANNOTATION) {
-            return Some(script.to_owned());
+            return Found::Script(Some(script.to_owned()));
         }
-        let owner = object::controller_of(&object)?;
-        object = view.get_key(view.by_uid(object::text(owner, "/uid"))?)?;
+        let Some(owner) = object::controller_of(&object) else { return Found::Script(None) };
+        let owner = view.by_uid(object::text(owner, "/uid")).and_then(|key| view.get_key(key));
+        match owner {
+            Some(owner) => object = owner,
+            None => return Found::OwnerGone,
+        }
     }
 }
 

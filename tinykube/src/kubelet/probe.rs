@@ -12,6 +12,9 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::process::{Answer, Process};
 use super::span::{after, between};
 
+/// How soon readiness is asked once the container has started; until then its status says not ready.
+const AT_ONCE: Duration = Duration::from_millis(10);
+
 /// Which probe of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ProbeKind {
@@ -107,7 +110,7 @@ impl Probe {
         self.on_hold = false;
         self.next = self.tick_at_or_after(after(started, self.delay));
         if self.kind == ProbeKind::Readiness && self.delay.is_zero() {
-            self.next = started;
+            self.next = after(started, AT_ONCE);
         }
         self.due = self.next;
         self.unheard = 0;
@@ -115,7 +118,7 @@ impl Probe {
 
     /// The startup probe passed at `at`: the others begin, readiness at once.
     pub(crate) fn released(&mut self, started: Timestamp, at: Timestamp) {
-        let first = after(started, self.delay).max(at);
+        let first = after(started, self.delay).max(after(at, AT_ONCE));
         self.next = if self.kind == ProbeKind::Readiness { first } else { self.tick_at_or_after(first) };
         self.due = self.next;
     }
@@ -159,7 +162,9 @@ impl Probe {
         }
         self.let_pass(now);
         let passes = process.answer(self.kind, self.next) == Answer::Passes;
-        if self.last != Some(passes) || self.result != passes {
+        let settled = self.last == Some(passes) && self.result == passes;
+        // Only readiness may fail for ever; the others count up to a kill.
+        if !settled || !(passes || self.kind == ProbeKind::Readiness) {
             self.due = self.next;
             return;
         }

@@ -34,7 +34,7 @@ pub(crate) enum RestartPolicy {
 
 /// The kinds of objects that configure containers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ConfigKind {
+pub(crate) enum ConfigKind {
     /// A Secret.
     Secret,
     /// A `ConfigMap`.
@@ -43,13 +43,13 @@ pub enum ConfigKind {
 
 /// A reference to a Secret or `ConfigMap`, or to one key of it, that must resolve.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ConfigRef {
+pub(crate) struct ConfigRef {
     /// What is referred to.
-    pub kind: ConfigKind,
+    pub(crate) kind: ConfigKind,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The key that must be there.
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
 }
 
 impl ConfigRef {

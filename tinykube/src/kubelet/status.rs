@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::container::{Container, State, Terminated};
 use super::pod::{PodMachine, Stage};
-use super::spec::{RestartPolicy, Role};
+use super::spec::Role;
 use crate::object;
 
 /// The address of the node.
@@ -27,11 +27,6 @@ impl Transitions {
             *entry = (status, now);
         }
         entry.1
-    }
-
-    /// Somebody else (the node controller) has changed a condition's status.
-    pub(crate) fn disturb(&mut self, condition: &'static str, status: bool, now: Timestamp) {
-        self.0.insert(condition, (status, now));
     }
 }
 
@@ -243,11 +238,6 @@ impl PodMachine {
 
     fn container_id(&self, container: &Container, instance: u32) -> String {
         format!("containerd://{}", digest(&format!("{}/{}/{instance}", self.identity.uid, container.name)))
-    }
-
-    /// Whether the pod may be restarted by itself.
-    pub(crate) fn is_final(&self) -> bool {
-        self.stage == Stage::Final && (self.deleting || self.identity.restart_policy != RestartPolicy::Always)
     }
 }
 

@@ -6,7 +6,7 @@ use super::dependency::Dependency;
 use super::spec::ConfigRef;
 
 /// The cluster as one pod sees it.
-pub trait World {
+pub(crate) trait World {
     /// Why a Secret or `ConfigMap` the pod refers to cannot be used; nothing if it can.
     fn config_problem(&self, reference: &ConfigRef) -> Option<String>;
 

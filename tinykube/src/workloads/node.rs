@@ -18,7 +18,7 @@ use crate::kubelet::{Kubelet, Note, after};
 use crate::object;
 
 /// The annotation that silences the kubelet.
-pub const LOST_ANNOTATION: &str = "tinykube.dev/lost";
+pub(crate) const LOST_ANNOTATION: &str = "tinykube.dev/lost";
 
 const COMPONENT: &str = "node-controller";
 const LEASE_NAMESPACE: &str = "kube-node-lease";
