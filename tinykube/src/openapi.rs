@@ -1,4 +1,4 @@
-//! OpenAPI v3 documents, as far as kubectl needs them: which parameters a patch takes, and the schemas of the kinds.
+//! `OpenAPI` v3 documents, as far as kubectl needs them: which parameters a patch takes, and the schemas of the kinds.
 
 use serde_json::{Map, Value, json};
 
@@ -28,6 +28,8 @@ fn root(group: &str, version: &str) -> String {
 
 /// Changes when the schemas of a version change, so that clients know to read it again.
 fn fingerprint(api: &Api, group: &str, version: &str) -> String {
+    use std::fmt::Write as _;
+
     use sha2::Digest as _;
     let mut digest = sha2::Sha256::new();
     for resource in resources_of(api, group, version) {
@@ -36,7 +38,11 @@ fn fingerprint(api: &Api, group: &str, version: &str) -> String {
             digest.update(custom.schema.root.to_string());
         }
     }
-    digest.finalize().iter().take(16).map(|byte| format!("{byte:02X}")).collect()
+    let mut text = String::new();
+    for byte in digest.finalize().iter().take(16) {
+        let _ = write!(text, "{byte:02X}");
+    }
+    text
 }
 
 fn resources_of(api: &Api, group: &str, version: &str) -> Vec<Resource> {

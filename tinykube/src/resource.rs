@@ -10,6 +10,7 @@ pub struct Resource(Arc<Definition>);
 
 /// The facts of a [`Resource`].
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, as discovery lists them")]
 pub struct Definition {
     /// API group, empty for the core group.
     pub group: String,

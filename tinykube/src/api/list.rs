@@ -58,7 +58,6 @@ impl ListOptions {
 
     fn check_match(&self) -> Result<(), Status> {
         let why = match (self.version_match.as_str(), self.resource_version.as_str()) {
-            ("", _) => return Ok(()),
             ("Exact" | "NotOlderThan", "") => Cause::forbidden(
                 "resourceVersionMatch",
                 "resourceVersionMatch is forbidden unless resourceVersion is provided",
@@ -67,7 +66,7 @@ impl ListOptions {
                 "resourceVersionMatch",
                 "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
             ),
-            ("Exact" | "NotOlderThan", _) => return Ok(()),
+            ("" | "Exact" | "NotOlderThan", _) => return Ok(()),
             (other, _) => Cause::unsupported("resourceVersionMatch", &json!(other), &["Exact", "NotOlderThan"]),
         };
         Err(Status::invalid_kind("meta.k8s.io", "ListOptions", "", &[why]))
@@ -197,7 +196,7 @@ const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 /// Standard base64 with padding.
 pub(crate) fn base64_standard(bytes: &[u8]) -> String {
     let mut text = base64_url(bytes).replace('-', "+").replace('_', "/");
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text

@@ -117,7 +117,9 @@ impl FieldRequirement {
         let equal = match value {
             Value::String(text) => *text == self.value,
             Value::Null => self.value.is_empty() || (self.value == "false" && !self.equal),
-            other => other.to_string() == self.value,
+            Value::Bool(flag) => self.value == if *flag { "true" } else { "false" },
+            Value::Number(number) => self.value.parse::<i64>().is_ok_and(|value| number.as_i64() == Some(value)),
+            _ => false,
         };
         equal == self.equal
     }

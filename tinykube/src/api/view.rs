@@ -61,12 +61,12 @@ impl View {
     pub fn one(&self, api: &Api, resource: &Resource, object: &Arc<Value>) -> Vec<u8> {
         let mut out = Vec::new();
         match self {
-            View::Object => write(&mut out, &**object),
+            View::Object => write(&mut out, object),
             View::Metadata => write(&mut out, &metadata_of(object)),
             View::Table(row) => {
                 let rv = crate::object::resource_version(object);
                 let table =
-                    table::render(api, resource, std::slice::from_ref(object), *row, json!({"resourceVersion": rv}));
+                    table::render(api, resource, std::slice::from_ref(object), *row, &json!({"resourceVersion": rv}));
                 write(&mut out, &table);
             }
         }
@@ -79,7 +79,7 @@ impl View {
         let mut out = Vec::new();
         let (kind, version) = match self {
             View::Table(row) => {
-                write(&mut out, &table::render(api, resource, &page.objects, *row, metadata));
+                write(&mut out, &table::render(api, resource, &page.objects, *row, &metadata));
                 return out;
             }
             View::Object => (resource.list_kind.as_str(), resource.api_version()),
@@ -94,7 +94,7 @@ impl View {
             }
             match self {
                 View::Metadata => write(&mut out, &metadata_of(object)),
-                _ if resource.custom => write(&mut out, &**object),
+                _ if resource.custom => write(&mut out, object),
                 _ => write_untyped(&mut out, object),
             }
         }

@@ -240,7 +240,7 @@ impl Watch {
         if let View::Table(row) = self.options.view {
             let rv = crate::object::resource_version(&object);
             let metadata = json!({"resourceVersion": rv});
-            let mut table = table::render(&self.api, &self.resource, &[object], row, metadata);
+            let mut table = table::render(&self.api, &self.resource, &[object], row, &metadata);
             if self.sent_columns {
                 table["columnDefinitions"] = Value::Null;
             }

@@ -23,7 +23,7 @@ pub(crate) fn fields_of(shape: Shape<'_>, object: &Value) -> FieldSet {
 
 fn name_fields(shape: Shape<'_>, value: &Value, path: &mut Vec<Step>, set: &mut FieldSet) {
     match value {
-        Value::Object(members) if !shape.is_atomic_map() && !(members.is_empty() && !path.is_empty()) => {
+        Value::Object(members) if !shape.is_atomic_map() && (!members.is_empty() || path.is_empty()) => {
             for (name, member) in members {
                 path.push(Step::Field(name.clone()));
                 if shape.has_free_keys() {

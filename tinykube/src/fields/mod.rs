@@ -125,20 +125,6 @@ impl FieldSet {
         self.below.retain(|_, set| !set.is_empty());
     }
 
-    /// Everything that is not at or below a member of `other`.
-    pub(crate) fn subtract_trees(&mut self, other: &FieldSet) {
-        if other.member {
-            *self = FieldSet::default();
-            return;
-        }
-        for (step, set) in &mut self.below {
-            if let Some(other) = other.below.get(step) {
-                set.subtract_trees(other);
-            }
-        }
-        self.below.retain(|_, set| !set.is_empty());
-    }
-
     /// Everything in both.
     pub(crate) fn intersection(&self, other: &FieldSet) -> FieldSet {
         let mut both = FieldSet { member: self.member && other.member, below: BTreeMap::new() };

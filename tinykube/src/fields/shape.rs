@@ -135,9 +135,9 @@ fn builtin_list(field: &str, parent: &str) -> ListKind {
         ("ports", _) => keys(&["containerPort", "protocol"]),
         ("volumeMounts", _) => keys(&["mountPath"]),
         ("volumeDevices", _) => keys(&["devicePath"]),
-        ("conditions", "status") | ("addresses", "status") => keys(&["type"]),
+        ("conditions" | "addresses", "status") => keys(&["type"]),
         ("ownerReferences", _) => keys(&["uid"]),
-        ("hostAliases", _) | ("podIPs" | "hostIPs", "status") if field != "hostIPs" => keys(&["ip"]),
+        ("hostAliases", _) | ("podIPs", "status") => keys(&["ip"]),
         ("topologySpreadConstraints", _) => keys(&["topologyKey", "whenUnsatisfiable"]),
         _ => ListKind::Atomic,
     }

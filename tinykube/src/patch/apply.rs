@@ -105,10 +105,10 @@ impl Apply<'_> {
     ) -> Result<(), Status> {
         let always = |path: &[Step]| managed::is_always_there(self.resource, path);
         let changes = compare(shape, &managed::stripped(live), &managed::stripped(merged), &always);
-        let changed = changes.written.intersection(wanted);
+        let contestable = changes.written.intersection(wanted);
         let mut conflicts: Vec<(String, Vec<String>)> = Vec::new();
         for entry in entries.iter_mut() {
-            let contested = entry.fields.intersection(&changed);
+            let contested = entry.fields.intersection(&contestable);
             if contested.is_empty() {
                 continue;
             }

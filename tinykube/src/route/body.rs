@@ -106,9 +106,12 @@ fn apply_patch(request: &Request<'_>, resource: &Resource) -> Result<Patch, Stat
         let cause = crate::api::Cause::required("fieldManager", "is required for apply patch");
         return Err(Status::invalid_kind("meta.k8s.io", "PatchOptions", "", &[cause]));
     }
-    let text = std::str::from_utf8(&request.body).unwrap_or_default();
-    let object: Value =
-        serde_saphyr::from_str(text).map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
+    // JSON is YAML, and most clients send it.
+    let object = serde_json::from_slice(&request.body).or_else(|_| {
+        let text = std::str::from_utf8(&request.body).unwrap_or_default();
+        serde_saphyr::from_str::<Value>(text)
+    });
+    let object = object.map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
     check_kind(resource, &object)?;
     Ok(Patch::Apply { object, force: request.query.is_true("force") })
 }

@@ -105,15 +105,14 @@ fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response
         return reviews::answer(request, &call.resource);
     }
     match (request.method, call.path.name.is_empty(), call.path.subresource.as_str()) {
-        ("GET", true, "") if watching => call.watch(),
+        ("GET", _, "") if watching => call.watch(),
         ("GET", true, "") => call.list(),
-        ("GET", false, "") if watching => call.watch(),
-        ("GET", false, "") => call.get(),
         ("POST", true, "") => call.create(),
         ("DELETE", true, "") => call.delete_collection(),
         ("PUT", false, "") => call.update(Part::Main),
         ("PATCH", false, "") => call.patch(Part::Main),
         ("DELETE", false, "") => call.delete(),
+        ("GET", false, "") => call.get(),
         ("GET", false, "status") if call.resource.status => call.get(),
         ("PUT", false, "status") if call.resource.status => call.update(Part::Status),
         ("PATCH", false, "status") if call.resource.status => call.patch(Part::Status),

@@ -8,14 +8,14 @@ use serde_json::Value;
 
 /// What stands here for a recorded UID, resource version, generated name or token.
 #[derive(Default)]
-pub struct Bindings {
+pub(crate) struct Bindings {
     words: BTreeMap<String, String>,
     versions: BTreeMap<u64, u64>,
 }
 
 impl Bindings {
     /// Rewrites a recorded text so that it can be sent or compared here.
-    pub fn translate(&self, recorded: &str) -> String {
+    pub(crate) fn translate(&self, recorded: &str) -> String {
         let mut text = recorded.to_owned();
         let mut words: Vec<_> = self.words.iter().collect();
         // Names contain hashes, so longer words go first.
@@ -27,7 +27,7 @@ impl Bindings {
     }
 
     /// The same for a path, where resource versions are query parameters.
-    pub fn translate_path(&self, recorded: &str) -> String {
+    pub(crate) fn translate_path(&self, recorded: &str) -> String {
         let version = Regex::new(r"resourceVersion=(\d+)").unwrap();
         let replaced = version.replace_all(recorded, |found: &regex::Captures<'_>| {
             format!("resourceVersion={}", self.version(&found[1]))
@@ -36,7 +36,7 @@ impl Bindings {
     }
 
     /// The same for a body.
-    pub fn translate_body(&self, recorded: &Value) -> Value {
+    pub(crate) fn translate_body(&self, recorded: &Value) -> Value {
         match recorded {
             Value::String(text) => Value::String(self.translate(text)),
             Value::Array(items) => items.iter().map(|item| self.translate_body(item)).collect(),
@@ -89,7 +89,7 @@ impl Bindings {
     }
 
     /// Every difference, each with its place. Binds what is new.
-    pub fn differences(&mut self, recorded: &Value, here: &Value) -> Vec<String> {
+    pub(crate) fn differences(&mut self, recorded: &Value, here: &Value) -> Vec<String> {
         let mut found = Vec::new();
         let (recorded, here) = (without_controllers(recorded), without_controllers(here));
         let (recorded, here) = (&recorded, &here);

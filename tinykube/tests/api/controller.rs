@@ -37,7 +37,7 @@ async fn reconciles_in_a_day() -> u32 {
             let patch = Patch::Merge(json!({"data": {"k": seen.to_string()}}));
             let name = map.metadata.name.clone().unwrap_or_default();
             maps.patch(&name, &PatchParams::default(), &patch).await?;
-            Ok::<_, kube::Error>(Action::requeue(Duration::from_secs(60)))
+            Ok::<_, kube::Error>(Action::requeue(Duration::from_mins(1)))
         },
         |_, _, _| Action::requeue(Duration::from_secs(5)),
         Arc::new((maps.clone(), count.clone())),
@@ -108,7 +108,7 @@ async fn typed_objects_survive_the_way_there_and_back() {
     }))
     .unwrap();
     deployments.create(&PostParams::default(), &wanted).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     let found = deployments.get_status("web").await.unwrap();
     assert_eq!(found.status.unwrap().ready_replicas, Some(2));
     let pods: Api<Pod> = Api::default_namespaced(cluster.client());
@@ -116,7 +116,7 @@ async fn typed_objects_survive_the_way_there_and_back() {
     assert_eq!(running.items.len(), 2);
     let evicted = running.items[0].metadata.name.clone().unwrap();
     pods.evict(&evicted, &kube::api::EvictParams::default()).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(120)).await;
+    tokio::time::sleep(Duration::from_mins(2)).await;
     let names: Vec<_> = pods
         .list(&ListParams::default())
         .await

@@ -5,3 +5,5 @@ mod alike;
 mod conformance;
 mod controller;
 mod http;
+mod load;
+mod strict;

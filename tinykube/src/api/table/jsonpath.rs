@@ -1,4 +1,4 @@
-//! The part of JSONPath that columns use: members, indexes, `[*]` and filters for equality.
+//! The part of `JSONPath` that columns use: members, indexes, `[*]` and filters for equality.
 
 use serde_json::Value;
 
@@ -46,7 +46,6 @@ fn closing(text: &str) -> Option<usize> {
     for (index, character) in text.char_indices() {
         match (quote, character) {
             (Some(open), character) if open == character => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(character),
             (None, '[') => depth += 1,
             (None, ']') if depth == 0 => return Some(index),
@@ -86,8 +85,7 @@ fn holds(item: &Value, filter: &str) -> bool {
     };
     let wanted = right.trim().trim_matches(['"', '\'']);
     let found = find(item, left.trim().trim_start_matches('@'));
-    let same = found
-        .first()
-        .is_some_and(|value| value.as_str().map_or_else(|| value.to_string() == wanted, |text| text == wanted));
+    let shown = |value: &&Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let same = found.first().map(shown).is_some_and(|shown| shown == wanted);
     same == equal
 }

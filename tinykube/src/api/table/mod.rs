@@ -36,11 +36,20 @@ fn column(name: &str, kind: &str, format: &str, description: &str, priority: i64
     json!({"name": name, "type": kind, "format": format, "description": description, "priority": priority})
 }
 
+/// Makes the cells of an object.
+type Cells<'a> = Box<dyn Fn(&Value) -> Vec<Value> + 'a>;
+
 /// The table of these objects.
-pub(super) fn render(api: &Api, resource: &Resource, objects: &[Arc<Value>], row: RowObject, metadata: Value) -> Value {
+pub(super) fn render(
+    api: &Api,
+    resource: &Resource,
+    objects: &[Arc<Value>],
+    row: RowObject,
+    metadata: &Value,
+) -> Value {
     let now = api.clock().now();
     let custom = api.registry().custom(resource);
-    let (columns, cells): (Vec<Value>, Box<dyn Fn(&Value) -> Vec<Value>>) = if let Some(custom) = &custom {
+    let (columns, cells): (Vec<Value>, Cells<'_>) = if let Some(custom) = &custom {
         let printed = printed_columns(&custom.version);
         let columns = custom_columns(&printed);
         (columns, Box::new(move |object| custom_cells(&printed, object, now)))
@@ -104,10 +113,8 @@ fn custom_cells(printed: &[Value], object: &Value, now: Timestamp) -> Vec<Value>
         let found = jsonpath::find(object, path);
         let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         cells.push(match (entry["type"].as_str(), found.first()) {
-            (_, None) => Value::Null,
             (Some("date"), Some(value)) => age(value, now),
-            (Some("integer"), Some(value)) if value.is_number() => (*value).clone(),
-            (Some("number"), Some(value)) if value.is_number() => (*value).clone(),
+            (Some("integer" | "number"), Some(value)) if value.is_number() => (*value).clone(),
             (Some("boolean"), Some(value)) if value.is_boolean() => (*value).clone(),
             (Some("string"), Some(_)) => found.iter().map(|value| shown(value)).collect::<Vec<_>>().join(",").into(),
             _ => Value::Null,

@@ -79,7 +79,7 @@ fn state(pod: &Value) -> String {
             let conditions = items(pod, "/status/conditions");
             let ready =
                 conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
-            state = if ready { "Running" } else { "NotReady" }.to_owned();
+            (if ready { "Running" } else { "NotReady" }).clone_into(&mut state);
         }
     }
     if is_terminating(pod) {

@@ -1,0 +1,82 @@
+//! What is told about bodies that say too much, and objects that come by unusual ways.
+
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+use tinykube::Cluster;
+use tower::ServiceExt;
+
+async fn send(cluster: &Cluster, method: &str, path: &str, kind: &str, body: &str) -> (u16, Value, Vec<String>) {
+    let request = http::Request::builder().method(method).uri(path).header("content-type", kind);
+    let request = request.body(Full::<bytes::Bytes>::from(body.to_owned())).unwrap();
+    let response = cluster.service().oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let warnings = response.headers().get_all("warning").iter();
+    let warnings = warnings.map(|value| value.to_str().unwrap().to_owned()).collect();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap_or_default(), warnings)
+}
+
+const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+
+fn cluster() -> Cluster {
+    Cluster::builder().without_controllers().start().unwrap()
+}
+
+#[tokio::test]
+async fn duplicate_fields_are_warned_about_or_refused() {
+    let cluster = cluster();
+    let body = r#"{"metadata": {"name": "a"}, "data": {"k": "1", "k": "2"}}"#;
+    let strict = format!("{MAPS}?fieldValidation=Strict");
+    let (status, refused, _) = send(&cluster, "POST", &strict, "application/json", body).await;
+    assert_eq!(status, 400);
+    assert!(refused["message"].as_str().unwrap().contains("duplicate field \"data.k\""), "{refused}");
+    let (status, made, warnings) = send(&cluster, "POST", MAPS, "application/json", body).await;
+    assert_eq!((status, &made["data"]["k"]), (201, &json!("2")));
+    assert_eq!(warnings, ["299 - \"duplicate field \\\"data.k\\\"\""]);
+}
+
+#[tokio::test]
+async fn yaml_is_read_and_protocol_buffers_are_refused() {
+    let cluster = cluster();
+    let yaml = "metadata: {name: document}\ndata: {k: v}\n";
+    let (status, made, _) = send(&cluster, "POST", MAPS, "application/yaml", yaml).await;
+    assert_eq!((status, &made["data"]["k"]), (201, &json!("v")));
+    let (status, _, _) = send(&cluster, "POST", MAPS, "application/vnd.kubernetes.protobuf", "k8s\0").await;
+    assert_eq!(status, 415);
+}
+
+#[tokio::test]
+async fn a_definition_that_is_taken_away_takes_its_objects_along() {
+    let cluster = Cluster::builder()
+        .without_controllers()
+        .crd(json!({
+            "metadata": {"name": "bells.test.dev"},
+            "spec": {
+                "group": "test.dev",
+                "scope": "Namespaced",
+                "names": {"plural": "bells", "kind": "Bell"},
+                "versions": [
+                    {"name": "v1beta1", "served": true, "storage": false, "schema": {"openAPIV3Schema": {"type": "object"}}},
+                    {"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}},
+                ],
+            },
+        }))
+        .start()
+        .unwrap();
+    let path = "/apis/test.dev/v1/namespaces/default/bells";
+    let bell = json!({"apiVersion": "test.dev/v1", "kind": "Bell", "metadata": {"name": "b"}}).to_string();
+    assert_eq!(send(&cluster, "POST", path, "application/json", &bell).await.0, 201);
+    let beta = path.replace("v1", "v1beta1");
+    let (_, list, _) = send(&cluster, "GET", &beta, "", "").await;
+    assert_eq!(list["items"][0]["apiVersion"], "test.dev/v1beta1");
+    let definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/bells.test.dev";
+    assert_eq!(send(&cluster, "DELETE", definition, "", "").await.0, 200);
+    assert_eq!(send(&cluster, "GET", path, "", "").await.0, 404);
+}
+
+#[test]
+fn a_definition_that_is_wrong_is_refused_at_the_start() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let started = runtime.block_on(async { Cluster::builder().crd(json!({"metadata": {"name": "x"}})).start() });
+    assert_eq!(started.unwrap_err().code, 422);
+}
