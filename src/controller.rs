@@ -8,11 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use kube::{Api, Client, ResourceExt, api::PostParams};
 use serde_json::json;
-use tokio::{
-    sync::Mutex,
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{sync::Mutex, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -200,7 +196,7 @@ async fn work(context: Arc<Context>, stop: CancellationToken) {
         let span = tracing::info_span!("reconcile", namespace = key.0, name = key.1);
         context.options.metrics.worker_started();
         let began = Instant::now();
-        let outcome = context.reconcile(&key).instrument(span).await;
+        let outcome = Box::pin(context.reconcile(&key)).instrument(span).await;
         context.options.metrics.worker_finished();
         context.requeue(key, outcome, began.elapsed());
     }
@@ -269,9 +265,7 @@ impl Context {
         }
         let presence = self.executor.presence(service).await;
         let deleting = match presence {
-            Presence::Missing => {
-                self.executor.is_namespace_deleting(&service.namespace().unwrap_or_default()).await
-            }
+            Presence::Missing => self.executor.is_namespace_deleting(&service.namespace().unwrap_or_default()).await,
             Presence::Cached | Presence::NotYetCached | Presence::Unreadable(_) => false,
         };
         (presence, deleting)
@@ -312,8 +306,7 @@ impl Context {
             return Ok(written);
         }
         written.status = Some(status);
-        let api: Api<HealedService> =
-            Api::namespaced(self.reads.clone(), &service.namespace().unwrap_or_default());
+        let api: Api<HealedService> = Api::namespaced(self.reads.clone(), &service.namespace().unwrap_or_default());
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         match api.replace_status(&service.name_any(), &params, &written).await {
             Ok(answer) => {
@@ -369,9 +362,11 @@ impl Context {
                 tracing::info!(reason = block.reason.as_str(), message = block.message, "held back");
             }
         }
-        if let (Some(since), Some(until), true) =
-            (memory.unhealthy_since, memory.unhealthy_until, old.unhealthy_until.is_none() && old.unhealthy_since.is_some())
-        {
+        if let (Some(since), Some(until), true) = (
+            memory.unhealthy_since,
+            memory.unhealthy_until,
+            old.unhealthy_until.is_none() && old.unhealthy_since.is_some(),
+        ) {
             self.options.metrics.recovered(until.duration_since(since).as_secs_f64());
         }
         self.tell(&look.service, &old, recorded, look.now).await;
@@ -396,7 +391,10 @@ impl Context {
         if matches!(look.snapshot.workload, Workload::Unknown(_)) {
             return UNREADABLE_RETRY;
         }
-        let due = look.decision.next_check.map(|check| check.duration_since(self.clock.now()).max(jiff::SignedDuration::ZERO));
+        let due = look
+            .decision
+            .next_check
+            .map(|check| check.duration_since(self.clock.now()).max(jiff::SignedDuration::ZERO));
         let due = due.and_then(|due| Duration::try_from(due).ok()).unwrap_or(RESYNC);
         due.min(RESYNC)
     }

@@ -18,8 +18,16 @@ const BUILT_IN: [(&str, &str, &str); 12] = [
         r"password authentication failed|access denied for user|authentication failed|invalid (password|credentials|api key)|\b401 unauthorized",
         "check the Secret that holds the credentials",
     ),
-    ("CertificateInvalid", r"x509:|certificate (has expired|verify failed|signed by unknown)|tls handshake|ssl error", "check certificates and their dates"),
-    ("NameNotResolved", r"no such host|name or service not known|could not resolve host|temporary failure in name resolution|enotfound|eai_again", "check the host name and the cluster's DNS"),
+    (
+        "CertificateInvalid",
+        r"x509:|certificate (has expired|verify failed|signed by unknown)|tls handshake|ssl error",
+        "check certificates and their dates",
+    ),
+    (
+        "NameNotResolved",
+        r"no such host|name or service not known|could not resolve host|temporary failure in name resolution|enotfound|eai_again",
+        "check the host name and the cluster's DNS",
+    ),
     (
         "DatabaseUnreachable",
         r"(postgres|postgresql|mysql|mariadb|mongo|mongodb|database|sqlstate|redis).{0,80}(connect|refused|unreachable|timed? ?out|failed)|(connect|connection).{0,40}(postgres|postgresql|mysql|mariadb|mongo|mongodb|database|redis)|\becto\b.{0,40}refused",
@@ -30,13 +38,37 @@ const BUILT_IN: [(&str, &str, &str); 12] = [
         r"(kafka|rabbitmq|amqp|nats|mqtt|broker).{0,80}(connect|refused|unreachable|timed? ?out|failed|not available)|(connect|connection).{0,40}(kafka|rabbitmq|amqp|nats|broker)",
         "look at the broker: a restart here does not bring it back",
     ),
-    ("OutOfMemory", r"out of memory|outofmemoryerror|cannot allocate memory|heap out of memory|std::bad_alloc", "raise the memory limit or find the leak"),
+    (
+        "OutOfMemory",
+        r"out of memory|outofmemoryerror|cannot allocate memory|heap out of memory|std::bad_alloc",
+        "raise the memory limit or find the leak",
+    ),
     ("DiskFull", r"no space left on device|disk quota exceeded|enospc", "free space or grow the volume"),
-    ("PortInUse", r"address already in use|eaddrinuse|bind: .{0,60}in use", "two processes want one port: check hostNetwork, hostPort and sidecars"),
-    ("MissingConfiguration", r"(missing|required|undefined|not set).{0,40}(env|environment|variable|config|configuration|setting)|(env|environment|variable|config|configuration).{0,60}(is missing|missing|is required|not set|not found|undefined)|no such file or directory.{0,40}\.(ya?ml|json|toml|conf|ini|env)", "set what is missing: a restart does not"),
-    ("PermissionDenied", r"permission denied|operation not permitted|read-only file system|eacces", "check securityContext, file modes and fsGroup"),
-    ("ImageMissing", r"manifest unknown|pull access denied|repository does not exist", "check the image's name, tag and pull Secret"),
-    ("DependencyTimeout", r"(i/o|read|connection|request|upstream|deadline).{0,20}(timed? ?out|exceeded)|connection refused|econnrefused|etimedout|context deadline exceeded", "look at what it connects to"),
+    (
+        "PortInUse",
+        r"address already in use|eaddrinuse|bind: .{0,60}in use",
+        "two processes want one port: check hostNetwork, hostPort and sidecars",
+    ),
+    (
+        "MissingConfiguration",
+        r"(missing|required|undefined|not set).{0,40}(env|environment|variable|config|configuration|setting)|(env|environment|variable|config|configuration).{0,60}(is missing|missing|is required|not set|not found|undefined)|no such file or directory.{0,40}\.(ya?ml|json|toml|conf|ini|env)",
+        "set what is missing: a restart does not",
+    ),
+    (
+        "PermissionDenied",
+        r"permission denied|operation not permitted|read-only file system|eacces",
+        "check securityContext, file modes and fsGroup",
+    ),
+    (
+        "ImageMissing",
+        r"manifest unknown|pull access denied|repository does not exist",
+        "check the image's name, tag and pull Secret",
+    ),
+    (
+        "DependencyTimeout",
+        r"(i/o|read|connection|request|upstream|deadline).{0,20}(timed? ?out|exceeded)|connection refused|econnrefused|etimedout|context deadline exceeded",
+        "look at what it connects to",
+    ),
 ];
 
 static BUILT_IN_RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {

@@ -41,3 +41,32 @@ fn root(error: &kube::Error) -> String {
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::core::{Status, response::StatusDetails};
+
+    use super::*;
+
+    fn said(status: Status) -> String {
+        explain("listing healedservices", &kube::Error::Api(status.boxed()))
+    }
+
+    #[test]
+    fn a_missing_crd_is_told_from_a_missing_object() {
+        // The server answers an unknown path with plain text, which the client wraps.
+        let unknown = Status::failure("404 page not found", "Failed to parse error data").with_code(404);
+        assert!(said(unknown).contains("kubectl apply -k crds"));
+        let details = StatusDetails { name: "api".to_owned(), ..StatusDetails::default() };
+        let missing =
+            Status::failure("healedservices \"api\" not found", "NotFound").with_code(404).with_details(details);
+        assert!(!said(missing).contains("crds"));
+    }
+
+    #[test]
+    fn a_missing_permission_names_it_and_where_to_look() {
+        let message = "healedservices is forbidden: User \"u\" cannot list";
+        let words = said(Status::failure(message, "Forbidden").with_code(403));
+        assert!(words.contains(message) && words.contains("rbac.yaml"), "{words}");
+    }
+}

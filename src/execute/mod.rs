@@ -27,10 +27,7 @@ use crate::{
         snapshot::WorkloadKind,
         verify::Execution,
     },
-    observe::{
-        cache::target_of,
-        snapshot::Presence,
-    },
+    observe::{cache::target_of, snapshot::Presence},
 };
 
 pub use keep::{KeepError, keep};

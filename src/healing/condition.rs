@@ -64,10 +64,6 @@ impl Truth {
             Self::Unknown => "Unknown",
         }
     }
-
-    fn of(holds: bool) -> Self {
-        if holds { Self::True } else { Self::False }
-    }
 }
 
 /// One condition.

@@ -83,8 +83,12 @@ pub fn sum(
     wakeups: &mut Wakeups,
     now: Timestamp,
 ) -> Verdict {
-    let verdict = |health, reason, message: String, pods| {
-        Verdict { health, reason, message, pods, unwell: health == Health::Unhealthy }
+    let verdict = |health, reason, message: String, pods| Verdict {
+        health,
+        reason,
+        message,
+        pods,
+        unwell: health == Health::Unhealthy,
     };
     if policy.suspend {
         return verdict(Health::Idle, Reason::Suspended, "suspended by its spec".into(), PodCounts::default());

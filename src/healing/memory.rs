@@ -199,6 +199,7 @@ impl CircuitState {
 impl Memory {
     /// Pulls every instant that claims to lie in the future back to `now`, except deadlines that we set ourselves; those
     /// are bounded where they are used.
+    #[must_use]
     pub fn clamped(mut self, now: Timestamp) -> Self {
         for instant in [
             &mut self.observed_since,

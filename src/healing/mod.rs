@@ -318,8 +318,8 @@ fn is_escalated(policy: &Policy, verdict: &Verdict, memory: &Memory, wakeups: &m
 
 /// What would keep the workload from being healed, said while all is still well.
 fn warnings(snapshot: &Snapshot) -> Vec<String> {
-    let Workload::Present(state) = &snapshot.workload else { return Vec::new() };
-    let mut warnings = Vec::new();
+    let mut warnings = snapshot.service.not_in_force.clone();
+    let Workload::Present(state) = &snapshot.workload else { return warnings };
     if state.no_probes {
         warnings.push(format!("{} has no probes: only crashes can be seen", state.name));
     }

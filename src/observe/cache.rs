@@ -234,7 +234,7 @@ impl Caches {
 
     fn apply_service(&mut self, service: Arc<HealedService>) -> BTreeSet<Key> {
         let key = key_of(&service.metadata);
-        let old = self.services.insert(key.clone(), service.clone());
+        let old = self.services.get(&key).cloned();
         if let Some(old) = &old {
             self.unlink(&key, old);
         }
@@ -243,6 +243,7 @@ impl Caches {
             self.dependents_of.entry(dependency).or_default().insert(key.clone());
         }
         let unchanged_for_others = old.is_some_and(|old| said_to_others(&old) == said_to_others(&service));
+        self.services.insert(key.clone(), service);
         let mut touched = if unchanged_for_others { BTreeSet::new() } else { self.all_dependents_of(&key) };
         touched.insert(key);
         touched
@@ -325,17 +326,17 @@ impl Caches {
         let key = key_of(&pod.meta);
         let bare = pod.bare.take();
         let old = self.pods.get(&key).cloned();
-        if let Some(old) = old.as_ref().and_then(|old| old.controller.as_ref()) {
-            if Some(old) != pod.controller.as_ref() {
-                self.pods_of.entry(old.clone()).or_default().remove(&key);
-            }
+        let moved = old.as_ref().filter(|old| old.controller != pod.controller);
+        if let Some(controller) = moved.and_then(|old| old.controller.as_ref()) {
+            self.unlink_pod(&key, controller);
         }
         if let Some(controller) = &pod.controller {
             self.pods_of.entry(controller.clone()).or_default().insert(key.clone());
         }
         let pod = Arc::new(pod);
         // Most updates of a pod change nothing that is looked at.
-        let changed = old.is_none_or(|old| old.pod != pod.pod || old.labels != pod.labels || old.controller != pod.controller);
+        let changed =
+            old.is_none_or(|old| old.pod != pod.pod || old.labels != pod.labels || old.controller != pod.controller);
         let mut touched = if changed { self.services_of_pod(&key, &pod) } else { BTreeSet::new() };
         self.pods.insert(key.clone(), pod);
         if let Some(record) = bare {
@@ -347,12 +348,7 @@ impl Caches {
     fn remove_pod(&mut self, key: &Key) -> BTreeSet<Key> {
         let Some(pod) = self.pods.remove(key) else { return BTreeSet::new() };
         if let Some(controller) = &pod.controller {
-            if let Some(pods) = self.pods_of.get_mut(controller) {
-                pods.remove(key);
-                if pods.is_empty() {
-                    self.pods_of.remove(controller);
-                }
-            }
+            self.unlink_pod(key, controller);
         }
         self.probe_events.retain(|(uid, _), _| *uid != pod.pod.uid);
         let mut touched = self.services_of_pod(key, &pod);
@@ -360,6 +356,14 @@ impl Caches {
             touched.extend(self.remove_workload(WorkloadKind::Pod, key.clone()));
         }
         touched
+    }
+
+    fn unlink_pod(&mut self, key: &Key, controller: &str) {
+        let Some(pods) = self.pods_of.get_mut(controller) else { return };
+        pods.remove(key);
+        if pods.is_empty() {
+            self.pods_of.remove(controller);
+        }
     }
 
     fn apply_event(&mut self, event: ProbeEvent) -> BTreeSet<Key> {

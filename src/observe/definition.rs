@@ -24,7 +24,10 @@ const DERIVED: [&str; 2] = ["deployment.kubernetes.io/revision", "deprecated.dae
 pub fn digest(value: &Value) -> String {
     let mut hasher = Sha256::new();
     feed(value, &mut hasher);
-    hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest = hasher.finalize();
+    let mut start = [0; 8];
+    start.copy_from_slice(&digest[..8]);
+    format!("{:016x}", u64::from_be_bytes(start))
 }
 
 fn feed(value: &Value, hasher: &mut Sha256) {

@@ -204,9 +204,10 @@ fn containers(raw: &RawPod) -> Vec<Container> {
         let sidecar = spec.is_some_and(|spec| spec.restart_policy.as_deref() == Some("Always"));
         container(status, spec, if sidecar { Role::Sidecar } else { Role::Init })
     });
-    let main = raw.status.container_statuses.iter().map(|status| {
-        container(status, raw.spec.containers.iter().find(|spec| spec.name == status.name), Role::Main)
-    });
+    let main =
+        raw.status.container_statuses.iter().map(|status| {
+            container(status, raw.spec.containers.iter().find(|spec| spec.name == status.name), Role::Main)
+        });
     init.chain(main).collect()
 }
 

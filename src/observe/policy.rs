@@ -38,6 +38,19 @@ pub fn effective(settings: &api::HealingSettings, cluster: &ClusterPolicy) -> Po
     }
 }
 
+/// Fields that are set and that this version does not act on yet, each as a sentence: better said than silently ignored.
+pub fn not_in_force(spec: &api::HealedServiceSpec) -> Vec<String> {
+    let settings = &spec.settings;
+    let set = [
+        (spec.policy_ref.is_some(), "policyRef"),
+        (!settings.alerts.sinks.is_empty(), "alerts.sinks"),
+        (settings.circuit_breaker.on_open.action != api::OnOpenAction::Hold, "circuitBreaker.onOpen"),
+        (settings.diagnosis.log_tail_lines > 0, "diagnosis.logTailLines"),
+        (settings.remediation.restart_on_dependency_recovery, "remediation.restartOnDependencyRecovery"),
+    ];
+    set.into_iter().filter(|(is_set, _)| *is_set).map(|(_, field)| format!("{field} is not in force yet")).collect()
+}
+
 fn health_policy(health: &api::HealthCriteria) -> HealthPolicy {
     HealthPolicy {
         startup_grace: seconds(health.startup_grace_seconds),

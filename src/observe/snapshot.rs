@@ -11,6 +11,7 @@ use super::{
     cache::{Caches, dependencies_of, target_of},
     memory::recall,
     pod::PodRecord,
+    policy::not_in_force,
     record::Key,
     workload::WorkloadRecord,
 };
@@ -19,7 +20,9 @@ use crate::{
     diagnosis::Rules,
     healing::{
         dependency::{Dependency, DependencyState},
-        snapshot::{Container, ContainerState, LastKnownGood, Neighbour, Pod, Service, Snapshot, Workload, WorkloadKind},
+        snapshot::{
+            Container, ContainerState, LastKnownGood, Neighbour, Pod, Service, Snapshot, Workload, WorkloadKind,
+        },
     },
     publish::cut,
 };
@@ -74,6 +77,7 @@ fn identity(key: &Key, service: &HealedService, namespace_deleting: bool) -> Ser
         name: key.1.clone(),
         uid: service.uid().unwrap_or_default(),
         deleting: service.metadata.deletion_timestamp.is_some() || namespace_deleting,
+        not_in_force: not_in_force(&service.spec),
         heal_now: annotation(annotation::HEAL_NOW),
         reset_breaker: annotation(annotation::RESET_BREAKER),
         force_open: annotation(annotation::FORCE_OPEN),

@@ -56,9 +56,15 @@ fn flips(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Notice> {
     };
     let flip = |(kind, bad_if_true): (&str, bool)| {
         let now = find(new, kind)?;
-        let before = find(old, kind).map_or_else(|| if bad_if_true { "False" } else { "True" }.to_owned(), |c| c.status);
+        let before =
+            find(old, kind).map_or_else(|| if bad_if_true { "False" } else { "True" }.to_owned(), |c| c.status);
         let warning = (now.status == "True") == bad_if_true;
-        (before != now.status).then(|| Notice { warning, reason: now.reason, action: kind.to_owned(), note: now.message })
+        (before != now.status).then(|| Notice {
+            warning,
+            reason: now.reason,
+            action: kind.to_owned(),
+            note: now.message,
+        })
     };
     told.into_iter().filter_map(flip).collect()
 }

@@ -90,12 +90,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
     status.last_action_id = Some(*last_action_id).filter(|id| *id > 0);
 }
 
-fn conditions(
-    decision: &Decision,
-    old: &[Condition],
-    generation: Option<i64>,
-    now: Timestamp,
-) -> Vec<Condition> {
+fn conditions(decision: &Decision, old: &[Condition], generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
     let stamp = |condition: &crate::healing::condition::Condition| {
         let kind = condition.kind.as_str();
         let status = condition.status.as_str();

@@ -34,7 +34,11 @@ fn the_core_knows_neither_kubernetes_nor_a_runtime_nor_a_clock() {
     let strangers = ["kube", "k8s_openapi", "tokio", "serde", "serde_json", "tracing", "Timestamp::now", "SystemTime"];
     for (path, text) in sources("src/healing") {
         for stranger in strangers {
-            assert!(!mentions(&text, stranger) && !text.contains("Timestamp::now"), "{} uses {stranger}", path.display());
+            assert!(
+                !mentions(&text, stranger) && !text.contains("Timestamp::now"),
+                "{} uses {stranger}",
+                path.display()
+            );
         }
         for line in text.lines().filter(|line| line.trim_start().starts_with("use crate::")) {
             assert!(line.contains("healing"), "{}: the core looks outside: {line}", path.display());
@@ -44,7 +48,20 @@ fn the_core_knows_neither_kubernetes_nor_a_runtime_nor_a_clock() {
 
 #[test]
 fn only_some_modules_talk_to_the_api_server() {
-    let allowed = ["observe", "execute", "publish", "leader", "controller", "preflight", "main", "explain", "error", "api", "server", "bin"];
+    let allowed = [
+        "observe",
+        "execute",
+        "publish",
+        "leader",
+        "controller",
+        "preflight",
+        "main",
+        "explain",
+        "error",
+        "api",
+        "server",
+        "bin",
+    ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for (path, text) in sources("src") {
         let module = path.strip_prefix(&root).unwrap().components().next().unwrap();
@@ -71,7 +88,11 @@ fn files_are_short_and_say_what_they_are_for() {
         for (path, text) in sources(folder) {
             let lines = text.lines().count();
             assert!(lines <= 600, "{} has {lines} lines: two concepts?", path.display());
-            assert!(text.starts_with("//!") || text.starts_with("#![doc"), "{} does not say what it is for", path.display());
+            assert!(
+                text.starts_with("//!") || text.starts_with("#![doc"),
+                "{} does not say what it is for",
+                path.display()
+            );
             let name = path.file_stem().unwrap().to_str().unwrap();
             let vague = ["utils", "util", "helpers", "helper", "common", "misc", "manager"];
             assert!(!vague.contains(&name), "{}: a name from the field, please", path.display());

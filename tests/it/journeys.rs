@@ -32,7 +32,7 @@ async fn well(world: &World, name: &str, replicas: u32, spec: Value) {
 
 #[tokio::test(start_paused = true)]
 async fn a_removed_workload_is_recreated_from_its_last_known_good_definition() {
-    let world = World::new().await;
+    let world = World::new();
     well(&world, "api", 2, json!({})).await;
     let before = world.get("Deployment", "api").await.unwrap();
 
@@ -48,12 +48,16 @@ async fn a_removed_workload_is_recreated_from_its_last_known_good_definition() {
 
 #[tokio::test(start_paused = true)]
 async fn a_workload_whose_removal_was_meant_stays_removed() {
-    let world = World::new().await;
+    let world = World::new();
     well(&world, "marked", 1, json!({})).await;
     well(&world, "scaled", 1, json!({})).await;
     well(&world, "owned", 1, json!({"remediation": {"recreate": "Never"}})).await;
     world
-        .patch("Deployment", "marked", json!({"metadata": {"annotations": {"kubeheal.dev/intentional-delete": "true"}}}))
+        .patch(
+            "Deployment",
+            "marked",
+            json!({"metadata": {"annotations": {"kubeheal.dev/intentional-delete": "true"}}}),
+        )
         .await;
     world.patch("Deployment", "scaled", json!({"spec": {"replicas": 0}})).await;
     world.until("scaled", "idle", 30, is(HealthState::Idle)).await;
@@ -61,7 +65,8 @@ async fn a_workload_whose_removal_was_meant_stays_removed() {
         world.delete("Deployment", name).await;
     }
     world.pass(3600).await;
-    for (name, reason) in [("marked", "IntentionalDelete"), ("scaled", "ScaledToZero"), ("owned", "RecreateNotAllowed")] {
+    for (name, reason) in [("marked", "IntentionalDelete"), ("scaled", "ScaledToZero"), ("owned", "RecreateNotAllowed")]
+    {
         let status = world.status(name).await;
         assert!(blocked(reason)(&status), "{name}: {:?}", status.blocked_by);
         assert!(steps(&status).is_empty());
@@ -71,7 +76,7 @@ async fn a_workload_whose_removal_was_meant_stays_removed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_gitops_tool_has_its_grace_before_its_workload_is_recreated() {
-    let world = World::new().await;
+    let world = World::new();
     let mut managed = deployment("api", 1);
     managed["metadata"]["annotations"] = json!({"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:default/api"});
     world.create(managed).await;
@@ -89,15 +94,22 @@ async fn a_gitops_tool_has_its_grace_before_its_workload_is_recreated() {
 
 #[tokio::test(start_paused = true)]
 async fn sick_pods_are_replaced_one_at_a_time_and_only_when_the_trouble_lasts() {
-    for (script, cause) in [("crash", "CrashLoop"), ("oom", "OOMKilled"), ("sick", "LivenessFailed"), ("not-ready", "ReadinessFailed")] {
-        let world = World::new().await;
+    for (script, cause) in
+        [("crash", "CrashLoop"), ("oom", "OOMKilled"), ("sick", "LivenessFailed"), ("not-ready", "ReadinessFailed")]
+    {
+        let world = World::new();
         well(&world, "api", 2, json!({})).await;
         let before = world.pods("api").await;
         world.break_pods("api", script).await;
         let mut in_flight_at_once = 0;
         for _ in 0..400 {
             world.pass(10).await;
-            let left = world.pods("api").await.iter().filter(|pod| before.iter().any(|old| old["metadata"]["uid"] == pod["metadata"]["uid"])).count();
+            let left = world
+                .pods("api")
+                .await
+                .iter()
+                .filter(|pod| before.iter().any(|old| old["metadata"]["uid"] == pod["metadata"]["uid"]))
+                .count();
             let status = world.status("api").await;
             in_flight_at_once = in_flight_at_once.max(usize::from(status.in_flight.is_some()));
             assert!(before.len() - left <= steps(&status).len(), "{script}: every replaced pod was an action");
@@ -108,17 +120,23 @@ async fn sick_pods_are_replaced_one_at_a_time_and_only_when_the_trouble_lasts() 
         let status = world.status("api").await;
         assert_eq!(status.health, Some(HealthState::Healthy), "{script}: {status:#?}");
         assert_eq!(steps(&status), ["RestartPod", "RestartPod"], "{script}");
-        assert!(status.history.iter().all(|entry| entry.cause.as_deref() == Some(cause)), "{script}: {:?}", status.history);
+        assert!(
+            status.history.iter().all(|entry| entry.cause.as_deref() == Some(cause)),
+            "{script}: {:?}",
+            status.history
+        );
         assert!(status.history.iter().all(|entry| entry.outcome == "Verified"), "{script}: {:?}", status.history);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_breaker_opens_after_three_vain_attempts_tries_once_and_closes_when_well() {
-    let world = World::new().await;
+    let world = World::new();
     well(&world, "api", 1, json!({})).await;
     world.break_workload("api", "crash").await;
-    let open = world.until("api", "open", 3 * 3600, |s| s.circuit.as_ref().is_some_and(|c| c.state == CircuitState::Open)).await;
+    let open = world
+        .until("api", "open", 3 * 3600, |s| s.circuit.as_ref().is_some_and(|c| c.state == CircuitState::Open))
+        .await;
     assert_eq!(steps(&open).len(), 3, "{:#?}", open.history);
     assert_eq!(condition(&open, "CircuitOpen").0, "True");
     assert_eq!(condition(&open, "Degraded").0, "True");
@@ -127,15 +145,21 @@ async fn the_breaker_opens_after_three_vain_attempts_tries_once_and_closes_when_
     world.pass(800).await;
     let still = world.pods("api").await;
     assert_eq!(pods[0]["metadata"]["uid"], still[0]["metadata"]["uid"], "an open breaker writes nothing");
-    world.until("api", "half-open", 200, |s| s.circuit.as_ref().is_some_and(|c| c.state == CircuitState::HalfOpen)).await;
-    let again = world.until("api", "open again", 2000, |s| s.circuit.as_ref().is_some_and(|c| c.state == CircuitState::Open)).await;
+    world
+        .until("api", "half-open", 200, |s| s.circuit.as_ref().is_some_and(|c| c.state == CircuitState::HalfOpen))
+        .await;
+    let again = world
+        .until("api", "open again", 2000, |s| s.circuit.as_ref().is_some_and(|c| c.state == CircuitState::Open))
+        .await;
     assert_eq!(steps(&again).len(), 4, "one trial");
     let circuit = again.circuit.unwrap();
     let length = circuit.retry_at.unwrap().0.duration_since(circuit.opened_at.unwrap().0);
     assert_eq!(length.as_secs(), 1800, "open twice as long");
 
     world.patch("Deployment", "api", json!({"metadata": {"annotations": {"tinykube.dev/script": null}}})).await;
-    let closed = world.until("api", "closed", 3600, |s| s.circuit.as_ref().is_some_and(|c| c.state == CircuitState::Closed)).await;
+    let closed = world
+        .until("api", "closed", 3600, |s| s.circuit.as_ref().is_some_and(|c| c.state == CircuitState::Closed))
+        .await;
     assert_eq!(closed.health, Some(HealthState::Healthy));
     let reset = world.until("api", "forgiven", 4000, |s| s.actions.is_empty()).await;
     assert_eq!(reset.circuit.unwrap().openings, 0);
@@ -143,7 +167,7 @@ async fn the_breaker_opens_after_three_vain_attempts_tries_once_and_closes_when_
 
 #[tokio::test(start_paused = true)]
 async fn a_dependent_of_a_dead_service_holds_still_and_is_not_charged() {
-    let world = World::new().await;
+    let world = World::new();
     well(&world, "db", 1, json!({"mode": "Observe"})).await;
     well(&world, "api", 1, json!({"dependsOn": [{"name": "db"}]})).await;
     well(&world, "web", 1, json!({"dependsOn": [{"name": "api"}]})).await;
@@ -165,7 +189,7 @@ async fn a_dependent_of_a_dead_service_holds_still_and_is_not_charged() {
 
 #[tokio::test(start_paused = true)]
 async fn unknown_dependencies_and_cycles_are_said_and_never_acted_on() {
-    let world = World::new().await;
+    let world = World::new();
     well(&world, "a", 1, json!({"dependsOn": [{"name": "b"}]})).await;
     well(&world, "b", 1, json!({"dependsOn": [{"name": "a"}]})).await;
     well(&world, "c", 1, json!({"dependsOn": [{"name": "nobody"}]})).await;
@@ -183,7 +207,7 @@ async fn unknown_dependencies_and_cycles_are_said_and_never_acted_on() {
 #[tokio::test(start_paused = true)]
 async fn a_controller_that_dies_at_any_moment_neither_acts_twice_nor_forgets() {
     for kill_after in (300..900).step_by(37) {
-        let mut world = World::new().await;
+        let mut world = World::new();
         well(&world, "api", 1, json!({})).await;
         world.break_pods("api", "sick").await;
         world.pass(kill_after).await;
@@ -196,8 +220,21 @@ async fn a_controller_that_dies_at_any_moment_neither_acts_twice_nor_forgets() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_controller_told_to_stop_ends_and_begins_nothing_more() {
+    let mut world = World::new();
+    well(&world, "api", 1, json!({})).await;
+    world.break_pods("api", "crash").await;
+    world.pass(30).await;
+    world.stop_controller().await;
+    world.pass(3600).await;
+    assert!(steps(&world.status("api").await).is_empty());
+    world.start_controller();
+    world.until("api", "acted on", 600, |s| steps(s) == ["RestartPod"]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn observe_decides_and_reports_and_never_acts() {
-    let world = World::new().await;
+    let world = World::new();
     well(&world, "api", 1, json!({"mode": "Observe"})).await;
     let before = world.pods("api").await;
     world.break_pods("api", "crash").await;
@@ -211,7 +248,7 @@ async fn observe_decides_and_reports_and_never_acts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_storm_across_services_stops_all_healing() {
-    let world = World::new().await;
+    let world = World::new();
     let names = ["a", "b", "c", "d", "e", "f"];
     for name in names {
         well(&world, name, 1, json!({})).await;
@@ -224,13 +261,14 @@ async fn a_storm_across_services_stops_all_healing() {
         let status = world.status(name).await;
         assert!(blocked("StormHold")(&status), "{name}: {:#?}", status.blocked_by);
     }
-    let acted: usize = futures::future::join_all(names.map(|name| world.status(name))).await.iter().map(|s| steps(s).len()).sum();
+    let acted: usize =
+        futures::future::join_all(names.map(|name| world.status(name))).await.iter().map(|s| steps(s).len()).sum();
     assert!(acted <= 3, "only what began before the storm was seen: {acted}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn causes_that_a_restart_cannot_help_are_named_and_left_alone() {
-    let world = World::new().await;
+    let world = World::new();
     let table = [("image", "bad-image", "ImagePull"), ("config", "bad-config", "ConfigError")];
     for (name, script, _) in table {
         let mut broken = deployment(name, 1);
@@ -251,7 +289,7 @@ async fn causes_that_a_restart_cannot_help_are_named_and_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_disruption_budget_that_refuses_is_a_reason_to_wait() {
-    let world = World::new().await;
+    let world = World::new();
     world
         .create(json!({
             "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "api"},
@@ -270,7 +308,7 @@ async fn a_disruption_budget_that_refuses_is_a_reason_to_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_healthy_world_causes_no_writes() {
-    let world = World::new().await;
+    let world = World::new();
     well(&world, "api", 3, json!({})).await;
     world.pass(600).await;
     let before = world.service("api").await.metadata.resource_version;
@@ -280,18 +318,23 @@ async fn a_healthy_world_causes_no_writes() {
 
 #[tokio::test(start_paused = true)]
 async fn annotations_are_obeyed_once() {
-    let world = World::new().await;
+    let world = World::new();
     well(&world, "api", 1, json!({})).await;
-    let annotate = |key: &str, value: Value| json!({"metadata": {"annotations": {format!("kubeheal.dev/{key}"): value}}});
+    let annotate =
+        |key: &str, value: Value| json!({"metadata": {"annotations": {format!("kubeheal.dev/{key}"): value}}});
     world.patch("HealedService", "api", annotate("force-open", json!("incident 7"))).await;
-    let forced = world.until("api", "forced open", 10, |s| s.circuit.as_ref().is_some_and(|c| c.state == CircuitState::Open)).await;
+    let forced = world
+        .until("api", "forced open", 10, |s| s.circuit.as_ref().is_some_and(|c| c.state == CircuitState::Open))
+        .await;
     assert_eq!(condition(&forced, "CircuitOpen").0, "True");
     world.break_pods("api", "crash").await;
     world.pass(3600).await;
     assert!(steps(&world.status("api").await).is_empty());
 
     world.patch("HealedService", "api", annotate("force-open", Value::Null)).await;
-    world.until("api", "healed", 3600, |s| s.history.iter().any(|e| e.step == "RestartPod" && e.outcome == "Verified")).await;
+    world
+        .until("api", "healed", 3600, |s| s.history.iter().any(|e| e.step == "RestartPod" && e.outcome == "Verified"))
+        .await;
 
     world.patch("HealedService", "api", annotate("heal-now", json!("1"))).await;
     world.pass(3600).await;

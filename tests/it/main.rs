@@ -4,9 +4,9 @@
 mod core;
 mod crds;
 mod examples;
+mod house;
+mod journeys;
 mod leader;
 mod metrics;
 mod server;
-mod house;
-mod journeys;
 mod world;

@@ -20,36 +20,37 @@ use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 /// When every test begins.
-pub const START: &str = "2026-01-05T08:00:00Z";
+pub(crate) const START: &str = "2026-01-05T08:00:00Z";
 
 /// The cluster, the controller, and hands to break things with.
-pub struct World {
-    pub client: Client,
-    pub cluster: Cluster,
+pub(crate) struct World {
+    pub(crate) client: Client,
+    /// Kept alive: the cluster ends with it.
+    _cluster: Cluster,
     clock: Clock,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
 impl World {
     /// A cluster with kubeheal at work.
-    pub async fn new() -> Self {
-        let mut world = Self::without_controller().await;
+    pub(crate) fn new() -> Self {
+        let mut world = Self::without_controller();
         world.start_controller();
         world
     }
 
     /// A cluster alone.
-    pub async fn without_controller() -> Self {
+    pub(crate) fn without_controller() -> Self {
         let start: Timestamp = START.parse().unwrap();
         let cluster = Cluster::builder()
             .clock(ClusterClock::starting_at(start))
             .crd(kubeheal::api::crds().into_iter().next().unwrap())
             .start()
             .unwrap();
-        Self { client: cluster.client(), cluster, clock: Clock::starting_at(start), running: None }
+        Self { client: cluster.client(), _cluster: cluster, clock: Clock::starting_at(start), running: None }
     }
 
-    pub fn start_controller(&mut self) {
+    pub(crate) fn start_controller(&mut self) {
         let stop = CancellationToken::new();
         let options = Options {
             namespace: None,
@@ -63,7 +64,7 @@ impl World {
     }
 
     /// Ends the controller as SIGTERM would.
-    pub async fn stop_controller(&mut self) {
+    pub(crate) async fn stop_controller(&mut self) {
         if let Some((stop, task)) = self.running.take() {
             stop.cancel();
             task.await.unwrap();
@@ -71,37 +72,37 @@ impl World {
     }
 
     /// Ends the controller as SIGKILL would.
-    pub async fn kill_controller(&mut self) {
+    pub(crate) async fn kill_controller(&mut self) {
         if let Some((_, task)) = self.running.take() {
             task.abort();
             let _killed = task.await;
         }
     }
 
-    pub async fn pass(&self, seconds: u64) {
+    pub(crate) async fn pass(&self, seconds: u64) {
         sleep(Duration::from_secs(seconds)).await;
     }
 
-    pub fn api(&self, kind: &str) -> Api<DynamicObject> {
+    pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), "default", &resource(kind))
     }
 
-    pub async fn create(&self, object: Value) {
+    pub(crate) async fn create(&self, object: Value) {
         let kind = object["kind"].as_str().unwrap().to_owned();
         let object: DynamicObject = serde_json::from_value(object).unwrap();
         self.api(&kind).create(&PostParams::default(), &object).await.unwrap();
     }
 
-    pub async fn delete(&self, kind: &str, name: &str) {
+    pub(crate) async fn delete(&self, kind: &str, name: &str) {
         self.api(kind).delete(name, &DeleteParams::background()).await.unwrap();
     }
 
-    pub async fn patch(&self, kind: &str, name: &str, patch: Value) {
+    pub(crate) async fn patch(&self, kind: &str, name: &str, patch: Value) {
         self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     }
 
     /// Makes the running pods of an app misbehave; pods that replace them are well.
-    pub async fn break_pods(&self, app: &str, script: &str) {
+    pub(crate) async fn break_pods(&self, app: &str, script: &str) {
         for pod in self.pods(app).await {
             let name = pod["metadata"]["name"].as_str().unwrap();
             self.patch("Pod", name, json!({"metadata": {"annotations": {"tinykube.dev/script": script}}})).await;
@@ -109,32 +110,32 @@ impl World {
     }
 
     /// Makes all pods of a Deployment misbehave, present and future.
-    pub async fn break_workload(&self, name: &str, script: &str) {
+    pub(crate) async fn break_workload(&self, name: &str, script: &str) {
         let patch = json!({"metadata": {"annotations": {"tinykube.dev/script": script}}});
         self.patch("Deployment", name, patch).await;
     }
 
-    pub async fn pods(&self, app: &str) -> Vec<Value> {
+    pub(crate) async fn pods(&self, app: &str) -> Vec<Value> {
         let params = kube::api::ListParams::default().labels(&format!("app={app}"));
         let pods = self.api("Pod").list(&params).await.unwrap().items;
         pods.iter().map(|pod| serde_json::to_value(pod).unwrap()).collect()
     }
 
-    pub async fn get(&self, kind: &str, name: &str) -> Option<Value> {
+    pub(crate) async fn get(&self, kind: &str, name: &str) -> Option<Value> {
         self.api(kind).get_opt(name).await.unwrap().map(|found| serde_json::to_value(found).unwrap())
     }
 
-    pub async fn service(&self, name: &str) -> HealedService {
+    pub(crate) async fn service(&self, name: &str) -> HealedService {
         let services: Api<HealedService> = Api::namespaced(self.client.clone(), "default");
         services.get(name).await.unwrap()
     }
 
-    pub async fn status(&self, name: &str) -> HealedServiceStatus {
+    pub(crate) async fn status(&self, name: &str) -> HealedServiceStatus {
         self.service(name).await.status.unwrap_or_default()
     }
 
     /// Waits until the status is as wanted; fails with the last status after `limit` seconds.
-    pub async fn until(
+    pub(crate) async fn until(
         &self,
         name: &str,
         what: &str,
@@ -166,7 +167,7 @@ fn resource(kind: &str) -> ApiResource {
 }
 
 /// A Deployment with a readiness and a liveness probe.
-pub fn deployment(name: &str, replicas: u32) -> Value {
+pub(crate) fn deployment(name: &str, replicas: u32) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": name, "labels": {"app": name}},
@@ -190,7 +191,7 @@ pub fn deployment(name: &str, replicas: u32) -> Value {
 }
 
 /// A service with the defaults, changed by `spec`.
-pub fn service(name: &str, spec: Value) -> Value {
+pub(crate) fn service(name: &str, spec: Value) -> Value {
     let mut object = json!({
         "apiVersion": "kubeheal.dev/v1alpha1", "kind": "HealedService",
         "metadata": {"name": name},
