@@ -236,10 +236,7 @@ impl Container {
             Some(StartProblem::Missing(problem)) => {
                 let first = !matches!(self.state, State::Blocked { .. });
                 let delay = if first { Duration::from_secs(1) } else { self.jitter(scene, Duration::from_secs(10)) };
-                self.state = State::Blocked {
-                    sync: after(at, delay),
-                    problem: Some(problem),
-                };
+                self.state = State::Blocked { sync: after(at, delay), problem: Some(problem) };
             }
         }
     }
@@ -249,17 +246,9 @@ impl Container {
         match &mut self.state {
             State::Running { since } => {
                 let wish = self.behaviour.on_term.after.duration();
-                let (exit, code) = if wish < grace {
-                    (after(at, wish), self.behaviour.on_term.code)
-                } else {
-                    (after(at, grace), 137)
-                };
-                self.state = State::Stopping {
-                    since: *since,
-                    exit,
-                    code,
-                    by_probe,
-                };
+                let (exit, code) =
+                    if wish < grace { (after(at, wish), self.behaviour.on_term.code) } else { (after(at, grace), 137) };
+                self.state = State::Stopping { since: *since, exit, code, by_probe };
             }
             State::Stopping { exit, code, by_probe: probe, .. } => {
                 *probe &= by_probe;
@@ -301,10 +290,7 @@ impl Container {
     /// Says something about this container.
     pub(crate) fn note(&self, scene: &mut Scene<'_>, note: Note) {
         let list = if self.role.is_init() { "initContainers" } else { "containers" };
-        scene.notes.push(Note {
-            field_path: Some(format!("spec.{list}{{{}}}", self.name)),
-            ..note
-        });
+        scene.notes.push(Note { field_path: Some(format!("spec.{list}{{{}}}", self.name)), ..note });
     }
 
     fn before_or_exited(&self) -> Option<&Terminated> {
@@ -312,12 +298,7 @@ impl Container {
     }
 
     fn process<'a>(&'a self, started: Timestamp, world: &'a dyn World) -> Process<'a> {
-        Process {
-            behaviour: &self.behaviour,
-            started,
-            baseline: self.baseline,
-            world,
-        }
+        Process { behaviour: &self.behaviour, started, baseline: self.baseline, world }
     }
 
     fn start(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
@@ -349,10 +330,7 @@ impl Container {
             instance: self.instances,
         };
         self.finish(ended);
-        self.waiting = Some(Waiting {
-            reason: "RunContainerError",
-            message: problem,
-        });
+        self.waiting = Some(Waiting { reason: "RunContainerError", message: problem });
         self.restart(scene, at);
     }
 

@@ -41,11 +41,7 @@ impl FromStr for Dependency {
         if kind.is_empty() || name.is_empty() {
             return Err(DependencyError { text: text.to_owned() });
         }
-        Ok(Dependency {
-            kind: kind.to_owned(),
-            namespace,
-            name: name.to_owned(),
-        })
+        Ok(Dependency { kind: kind.to_owned(), namespace, name: name.to_owned() })
     }
 }
 

@@ -21,14 +21,21 @@ use crate::object;
 use crate::storage::Change;
 use crate::workloads::{Context, Key, NODE, Source, View};
 
-const SOURCE: Source = Source {
-    component: "kubelet",
-    host: Some(NODE),
-};
+const SOURCE: Source = Source { component: "kubelet", host: Some(NODE) };
 
 /// The parts of a status the kubelet writes; the rest is left as it is.
 const OWNED: [&str; 11] = [
-    "observedGeneration", "phase", "conditions", "message", "reason", "hostIP", "hostIPs", "podIP", "podIPs", "startTime", "initContainerStatuses",
+    "observedGeneration",
+    "phase",
+    "conditions",
+    "message",
+    "reason",
+    "hostIP",
+    "hostIPs",
+    "podIP",
+    "podIPs",
+    "startTime",
+    "initContainerStatuses",
 ];
 
 /// A line of a container's log and when it was printed.
@@ -43,10 +50,7 @@ pub struct Logs {
 
 impl Logs {
     pub(crate) fn new(clock: Clock) -> Logs {
-        Logs {
-            pods: Arc::default(),
-            clock,
-        }
+        Logs { pods: Arc::default(), clock }
     }
 
     /// The lines a container has printed, oldest first; with `previous`, those of the instance before the last start.
@@ -83,12 +87,7 @@ pub(crate) struct Kubelet {
 
 impl Kubelet {
     pub(crate) fn new(logs: &Logs) -> Kubelet {
-        Kubelet {
-            logs: logs.clone(),
-            needs: Needs::default(),
-            addresses: 1,
-            offline: false,
-        }
+        Kubelet { logs: logs.clone(), needs: Needs::default(), addresses: 1, offline: false }
     }
 
     /// Stops talking to the API server, or begins again; true if that is a change. Containers go on in any case.
@@ -131,11 +130,7 @@ impl Kubelet {
         }
         let Some(managed) = pods.get_mut(key) else { return Ok(None) };
         self.put_script_in_force(context, key, managed, &stored);
-        let world = Surroundings {
-            view: &context.view,
-            needs: &self.needs,
-            namespace: &key.namespace,
-        };
+        let world = Surroundings { view: &context.view, needs: &self.needs, namespace: &key.namespace };
         let heard_from = context.recorder.heard_from(SOURCE, &managed.uid, context.now);
         let mut notes = heed_deletion(managed, &stored, context.now);
         let progress = managed.machine.advance(context.now, &world, heard_from);
@@ -194,11 +189,7 @@ impl Kubelet {
         self.needs.forget(key, &managed.needs);
         self.needs.register(key, &wanted, &context.view, context.now);
         managed.needs = wanted;
-        let world = Surroundings {
-            view: &context.view,
-            needs: &self.needs,
-            namespace: &key.namespace,
-        };
+        let world = Surroundings { view: &context.view, needs: &self.needs, namespace: &key.namespace };
         managed.machine.behave(script.as_ref(), context.now, &world);
     }
 }

@@ -33,10 +33,7 @@ impl Needs {
         for dependency in wanted {
             let target = target(dependency, &pod.namespace);
             let down = !is_up(view, &target);
-            let fresh = || Need {
-                down_since: down.then_some(now),
-                pods: BTreeSet::new(),
-            };
+            let fresh = || Need { down_since: down.then_some(now), pods: BTreeSet::new() };
             self.targets.entry(target).or_insert_with(fresh).pods.insert(pod.clone());
         }
     }

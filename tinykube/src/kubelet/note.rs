@@ -15,19 +15,10 @@ pub(crate) struct Note {
 
 impl Note {
     pub(crate) fn normal(reason: &'static str, message: String) -> Note {
-        Note {
-            warning: false,
-            reason,
-            message,
-            field_path: None,
-            times: 1,
-        }
+        Note { warning: false, reason, message, field_path: None, times: 1 }
     }
 
     pub(crate) fn warning(reason: &'static str, message: String) -> Note {
-        Note {
-            warning: true,
-            ..Note::normal(reason, message)
-        }
+        Note { warning: true, ..Note::normal(reason, message) }
     }
 }

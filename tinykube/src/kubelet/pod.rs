@@ -96,10 +96,7 @@ impl PodMachine {
                 restart_policy: spec::restart_policy(spec),
                 grace: seconds(spec.termination_grace_period_seconds.unwrap_or(30)),
             },
-            stage: Stage::Creating {
-                at: after(now, SANDBOX),
-                retry: MOUNT_RETRY.0,
-            },
+            stage: Stage::Creating { at: after(now, SANDBOX), retry: MOUNT_RETRY.0 },
             admitted: now,
             containers: inits.chain(mains).collect(),
             verdict: None,
@@ -147,10 +144,7 @@ impl PodMachine {
             self.act(due, world, heard_from, &mut notes);
         }
         self.plan(after(now, Duration::from_millis(1)), world, heard_from);
-        Progress {
-            notes,
-            remove: self.remove_at <= now,
-        }
+        Progress { notes, remove: self.remove_at <= now }
     }
 
     /// The next moment at which something happens by itself.
@@ -178,13 +172,7 @@ impl PodMachine {
 
     fn plan(&mut self, now: Timestamp, world: &dyn World, heard_from: Timestamp) {
         let mut notes = Vec::new();
-        let scene = Scene {
-            ending: self.is_ending(),
-            pod: &self.identity,
-            world,
-            notes: &mut notes,
-            heard_from,
-        };
+        let scene = Scene { ending: self.is_ending(), pod: &self.identity, world, notes: &mut notes, heard_from };
         for container in &mut self.containers {
             container.plan_probes(&scene, now);
         }
@@ -205,13 +193,7 @@ impl PodMachine {
     }
 
     fn act_in_containers(&mut self, at: Timestamp, world: &dyn World, heard_from: Timestamp, notes: &mut Vec<Note>) {
-        let mut scene = Scene {
-            ending: self.is_ending(),
-            pod: &self.identity,
-            world,
-            notes,
-            heard_from,
-        };
+        let mut scene = Scene { ending: self.is_ending(), pod: &self.identity, world, notes, heard_from };
         for container in &mut self.containers {
             if container.due(world) <= at {
                 container.act(&mut scene, at);
@@ -226,10 +208,7 @@ impl PodMachine {
             let Some(problem) = world.config_problem(reference) else { continue };
             let message = format!("MountVolume.SetUp failed for volume \"{volume}\" : {problem}");
             notes.push(Note::warning("FailedMount", message));
-            self.stage = Stage::Creating {
-                at: after(at, retry),
-                retry: (retry * 2).min(MOUNT_RETRY.1),
-            };
+            self.stage = Stage::Creating { at: after(at, retry), retry: (retry * 2).min(MOUNT_RETRY.1) };
             return;
         }
         self.stage = Stage::Running;
@@ -240,13 +219,7 @@ impl PodMachine {
         if self.stage != Stage::Running {
             return;
         }
-        let mut scene = Scene {
-            pod: &self.identity,
-            world,
-            notes,
-            heard_from,
-            ending: false,
-        };
+        let mut scene = Scene { pod: &self.identity, world, notes, heard_from, ending: false };
         for container in &mut self.containers {
             if container.state == State::Idle {
                 container.prepare(&mut scene, at);
@@ -275,9 +248,7 @@ impl PodMachine {
                     let grace = self.identity.grace;
                     let _ = self.end(grace, at);
                 } else if over {
-                    self.stage = Stage::Ended {
-                        at: after(at, FINAL_PHASE),
-                    };
+                    self.stage = Stage::Ended { at: after(at, FINAL_PHASE) };
                 }
             }
             Stage::Ending { sidecars } => self.settle_ending(sidecars, at),
@@ -312,13 +283,7 @@ impl PodMachine {
 
     fn end(&mut self, grace: Duration, at: Timestamp) -> Vec<Note> {
         let mut notes = Vec::new();
-        let mut scene = Scene {
-            pod: &self.identity,
-            world: &Nothing,
-            notes: &mut notes,
-            heard_from: at,
-            ending: true,
-        };
+        let mut scene = Scene { pod: &self.identity, world: &Nothing, notes: &mut notes, heard_from: at, ending: true };
         for container in &mut self.containers {
             if matches!(container.state, State::Running { .. }) {
                 container.note(&mut scene, Note::normal("Killing", format!("Stopping container {}", container.name)));
@@ -338,10 +303,7 @@ impl PodMachine {
         let message = "Pod was active on the node longer than the specified deadline";
         notes.push(Note::normal("DeadlineExceeded", message.to_owned()));
         self.deadline = Timestamp::MAX;
-        self.verdict = Some(Verdict {
-            reason: "DeadlineExceeded",
-            message: message.to_owned(),
-        });
+        self.verdict = Some(Verdict { reason: "DeadlineExceeded", message: message.to_owned() });
         notes.extend(self.end(self.identity.grace, at));
     }
 
@@ -369,13 +331,7 @@ impl World for Nothing {
 
 /// What an init container without a script does.
 fn completes() -> Behaviour {
-    Behaviour {
-        exits: vec![Exit {
-            code: Some(0),
-            ..Exit::default()
-        }],
-        ..Behaviour::default()
-    }
+    Behaviour { exits: vec![Exit { code: Some(0), ..Exit::default() }], ..Behaviour::default() }
 }
 
 fn seconds(seconds: i64) -> Duration {

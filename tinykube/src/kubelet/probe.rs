@@ -237,14 +237,9 @@ impl Probe {
 fn handler(probe: &core::Probe, container: &core::Container) -> Handler {
     if let Some(http) = &probe.http_get {
         let path = http.path.clone().unwrap_or_else(|| "/".to_owned());
-        Handler::Http {
-            path,
-            port: port(&http.port, container),
-        }
+        Handler::Http { path, port: port(&http.port, container) }
     } else if let Some(tcp) = &probe.tcp_socket {
-        Handler::Tcp {
-            port: port(&tcp.port, container),
-        }
+        Handler::Tcp { port: port(&tcp.port, container) }
     } else if let Some(grpc) = &probe.grpc {
         Handler::Grpc { port: grpc.port }
     } else {

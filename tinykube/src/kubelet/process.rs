@@ -81,10 +81,7 @@ impl Process<'_> {
                 Some(dependency) => self.world.down_since(dependency)?.max(self.baseline),
                 None => self.baseline,
             };
-            Some(Ending {
-                at: exit.after.after(from),
-                rule,
-            })
+            Some(Ending { at: exit.after.after(from), rule })
         });
         endings.min_by_key(|ending| (ending.at, ending.rule)).filter(|ending| ending.at < Timestamp::MAX)
     }
@@ -127,9 +124,10 @@ impl Process<'_> {
     }
 
     fn plan_fails(&self, plan: &ProbePlan, at: Timestamp) -> bool {
-        let in_window = plan.fails.iter().any(|window| {
-            window.from.after(self.baseline) <= at && at < window.until.after(self.baseline)
-        });
+        let in_window = plan
+            .fails
+            .iter()
+            .any(|window| window.from.after(self.baseline) <= at && at < window.until.after(self.baseline));
         let down = plan.while_down.as_ref().is_some_and(|dependency| self.world.down_since(dependency).is_some());
         in_window || down || self.flap(plan, at).is_some_and(|flap| flap.failing)
     }
@@ -149,22 +147,16 @@ impl Process<'_> {
         if at < from {
             return None;
         }
-        let (passes, fails) = (millis(flaps.passes.duration()), millis(flaps.fails.duration()));
-        let cycle = passes.saturating_add(fails);
+        let (well, unwell) = (millis(flaps.passes.duration()), millis(flaps.fails.duration()));
+        let cycle = well.saturating_add(unwell);
         if cycle == 0 {
-            return Some(Flap {
-                failing: true,
-                until: Timestamp::MAX,
-            });
+            return Some(Flap { failing: true, until: Timestamp::MAX });
         }
         let passed = millis(between(from, at));
         let begin = passed / cycle * cycle;
-        let failing = passed - begin >= passes;
-        let end = begin.saturating_add(if failing { cycle } else { passes });
-        Some(Flap {
-            failing,
-            until: after(from, Duration::from_millis(end)),
-        })
+        let failing = passed - begin >= well;
+        let end = begin.saturating_add(if failing { cycle } else { well });
+        Some(Flap { failing, until: after(from, Duration::from_millis(end)) })
     }
 }
 

@@ -247,10 +247,7 @@ pub struct Window {
 
 impl Default for Window {
     fn default() -> Window {
-        Window {
-            from: Span::ZERO,
-            until: Span::NEVER,
-        }
+        Window { from: Span::ZERO, until: Span::NEVER }
     }
 }
 
@@ -380,9 +377,7 @@ impl Script {
             }
             Value::String(word) => {
                 let behaviour = Behaviour::word(&word).ok_or(ScriptError::Shape)?;
-                Ok(Script {
-                    containers: BTreeMap::from([("*".to_owned(), behaviour)]),
-                })
+                Ok(Script { containers: BTreeMap::from([("*".to_owned(), behaviour)]) })
             }
             _ => Err(ScriptError::Shape),
         }
@@ -421,58 +416,21 @@ impl Behaviour {
     /// The behaviour a word stands for.
     pub fn word(word: &str) -> Option<Behaviour> {
         let healthy = Behaviour::default();
-        let fails = ProbePlan {
-            fails: vec![Window::default()],
-            ..ProbePlan::default()
-        };
+        let fails = ProbePlan { fails: vec![Window::default()], ..ProbePlan::default() };
         Some(match word {
             "healthy" => healthy,
-            "crash" => Behaviour {
-                exits: vec![Exit::default()],
-                ..healthy
-            },
+            "crash" => Behaviour { exits: vec![Exit::default()], ..healthy },
             "oom" => Behaviour {
-                exits: vec![Exit {
-                    after: Span::seconds(5),
-                    reason: Some("OOMKilled".to_owned()),
-                    ..Exit::default()
-                }],
+                exits: vec![Exit { after: Span::seconds(5), reason: Some("OOMKilled".to_owned()), ..Exit::default() }],
                 ..healthy
             },
-            "hang" => Behaviour {
-                hangs_after: Some(Span::ZERO),
-                ..healthy
-            },
-            "not-ready" => Behaviour {
-                readiness: fails,
-                ..healthy
-            },
-            "sick" => Behaviour {
-                liveness: fails,
-                ..healthy
-            },
-            "never-starts" => Behaviour {
-                listens_after: Span::NEVER,
-                ..healthy
-            },
-            "stubborn" => Behaviour {
-                on_term: OnTerm {
-                    after: Span::NEVER,
-                    code: 0,
-                },
-                ..healthy
-            },
-            "bad-image" => Behaviour {
-                pull: Pull {
-                    fails: true,
-                    ..Pull::default()
-                },
-                ..healthy
-            },
-            "bad-config" => Behaviour {
-                config_error: Some("secret \"missing\" not found".to_owned()),
-                ..healthy
-            },
+            "hang" => Behaviour { hangs_after: Some(Span::ZERO), ..healthy },
+            "not-ready" => Behaviour { readiness: fails, ..healthy },
+            "sick" => Behaviour { liveness: fails, ..healthy },
+            "never-starts" => Behaviour { listens_after: Span::NEVER, ..healthy },
+            "stubborn" => Behaviour { on_term: OnTerm { after: Span::NEVER, code: 0 }, ..healthy },
+            "bad-image" => Behaviour { pull: Pull { fails: true, ..Pull::default() }, ..healthy },
+            "bad-config" => Behaviour { config_error: Some("secret \"missing\" not found".to_owned()), ..healthy },
             _ => return None,
         })
     }

@@ -54,11 +54,7 @@ pub(crate) struct ConfigRef {
 
 impl ConfigRef {
     fn new(kind: ConfigKind, name: &str, key: Option<&str>) -> ConfigRef {
-        ConfigRef {
-            kind,
-            name: name.to_owned(),
-            key: key.map(str::to_owned),
-        }
+        ConfigRef { kind, name: name.to_owned(), key: key.map(str::to_owned) }
     }
 }
 

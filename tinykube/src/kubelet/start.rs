@@ -23,10 +23,7 @@ impl Container {
         }
         let problem = self.config_problem(scene)?;
         self.note(scene, Note::warning("Failed", format!("Error: {problem}")));
-        Some(StartProblem::Missing(Waiting {
-            reason: "CreateContainerConfigError",
-            message: problem,
-        }))
+        Some(StartProblem::Missing(Waiting { reason: "CreateContainerConfigError", message: problem }))
     }
 
     fn config_problem(&self, scene: &Scene<'_>) -> Option<String> {
@@ -47,10 +44,7 @@ impl Container {
         let problem = self.pull_message();
         self.note(scene, Note::warning("Failed", format!("Failed to pull image \"{}\": {problem}", self.image)));
         self.note(scene, Note::warning("Failed", "Error: ErrImagePull".to_owned()));
-        Some(StartProblem::Missing(Waiting {
-            reason: "ErrImagePull",
-            message: problem,
-        }))
+        Some(StartProblem::Missing(Waiting { reason: "ErrImagePull", message: problem }))
     }
 
     fn pull_well(&mut self, scene: &mut Scene<'_>) -> Option<StartProblem> {

@@ -110,7 +110,10 @@ impl PodMachine {
     }
 
     fn sandbox_condition(&self) -> Verdict {
-        verdict("PodReadyToStartContainers", matches!(self.stage, Stage::Running | Stage::Ending { .. } | Stage::Ended { .. }))
+        verdict(
+            "PodReadyToStartContainers",
+            matches!(self.stage, Stage::Running | Stage::Ending { .. } | Stage::Ended { .. }),
+        )
     }
 
     fn initialized_condition(&self) -> Verdict {
@@ -242,12 +245,7 @@ impl PodMachine {
 }
 
 fn verdict(kind: &'static str, status: bool) -> Verdict {
-    Verdict {
-        kind,
-        status,
-        reason: "",
-        message: String::new(),
-    }
+    Verdict { kind, status, reason: "", message: String::new() }
 }
 
 fn condition(verdict: &Verdict, generation: i64, since: Timestamp) -> Value {

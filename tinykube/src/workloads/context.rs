@@ -60,13 +60,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(api: Api, kinds: Kinds) -> Context {
         let now = api.clock().now();
-        Context {
-            api,
-            kinds,
-            view: View::default(),
-            recorder: Recorder::default(),
-            now,
-        }
+        Context { api, kinds, view: View::default(), recorder: Recorder::default(), now }
     }
 
     /// The key of the one node.

@@ -36,7 +36,13 @@ fn is_wanted(context: &Context, set: &Value) -> bool {
     selector.is_none_or(|selector| selector.iter().all(|(key, value)| node["metadata"]["labels"][key] == *value))
 }
 
-fn manage(context: &mut Context, set: &Arc<Value>, owned: &[Arc<Value>], update: &str, wanted: bool) -> Result<(), Status> {
+fn manage(
+    context: &mut Context,
+    set: &Arc<Value>,
+    owned: &[Arc<Value>],
+    update: &str,
+    wanted: bool,
+) -> Result<(), Status> {
     let alive: Vec<&Arc<Value>> = owned.iter().filter(|pod| !object::is_terminating(pod)).collect();
     for pod in alive.iter().filter(|pod| pods::is_over(pod)) {
         delete(context, set, pod)?;

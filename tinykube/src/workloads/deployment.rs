@@ -70,7 +70,9 @@ fn claim(context: &Context, deployment: &Value) -> Result<Sets, Status> {
             }
         }
     }
-    all.sort_by_cached_key(|set| (object::text(set, "/metadata/creationTimestamp").to_owned(), revision(set), object::name(set).to_owned()));
+    all.sort_by_cached_key(|set| {
+        (object::text(set, "/metadata/creationTimestamp").to_owned(), revision(set), object::name(set).to_owned())
+    });
     let template = &deployment["spec"]["template"];
     let newest = all.iter().position(|set| template::same(&set["spec"]["template"], template));
     let new = newest.map(|index| all.remove(index));
@@ -102,10 +104,14 @@ fn scale_down_old(context: &mut Context, deployment: &Arc<Value>, sets: &Sets, b
     let Some(new) = &sets.new else { return Ok(()) };
     let wanted = replicas(deployment);
     let least = wanted - budget.max_unavailable;
-    let available = |set: &Value| set["status"]["availableReplicas"].as_i64().unwrap_or(0);
+    // A set that was just scaled down still counts pods that are going.
+    let available = |set: &Value| set["status"]["availableReplicas"].as_i64().unwrap_or(0).min(replicas(set));
     let total: i64 = sets.all().map(|set| replicas(set)).sum();
     let new_unavailable = replicas(new) - available(new);
     let mut spare = total - least - new_unavailable;
+    if spare <= 0 {
+        return Ok(());
+    }
     let mut targets: Vec<i64> = sets.old.iter().map(|set| replicas(set)).collect();
     for (set, target) in sets.old.iter().zip(&mut targets) {
         let broken = (*target - available(set)).clamp(0, spare.max(0));
@@ -146,7 +152,12 @@ fn recreate(context: &mut Context, deployment: &Arc<Value>, sets: &mut Sets) -> 
 }
 
 /// Makes the set of the current template, or brings its revision up to date.
-fn ensure_new(context: &mut Context, deployment: &Arc<Value>, sets: &mut Sets, all_at_once: bool) -> Result<(), Status> {
+fn ensure_new(
+    context: &mut Context,
+    deployment: &Arc<Value>,
+    sets: &mut Sets,
+    all_at_once: bool,
+) -> Result<(), Status> {
     if sets.new.is_some() {
         return note_revision(context, deployment, sets);
     }
@@ -177,7 +188,8 @@ fn replica_set(context: &Context, deployment: &Value, count: i64, number: i64, b
     selector["matchLabels"][HASH] = hash.clone().into();
     let mut annotations = object::map(&mut deployment["metadata"]["annotations"].clone()).clone();
     annotations.retain(|key, _| {
-        !key.starts_with("deployment.kubernetes.io/") && key != "kubectl.kubernetes.io/last-applied-configuration"
+        !key.starts_with("deployment.kubernetes.io/")
+            && key != "kubectl.kubernetes.io/last-applied-configuration"
             && key != crate::kubelet::SCRIPT_ANNOTATION
     });
     let wanted = replicas(deployment);
@@ -207,11 +219,8 @@ fn note_revision(context: &mut Context, deployment: &Arc<Value>, sets: &mut Sets
     let number = revision(&new).max(highest_old + 1);
     let budget = Budget::of(deployment);
     let wanted = replicas(deployment);
-    let annotations = [
-        (REVISION, number.to_string()),
-        (DESIRED, wanted.to_string()),
-        (MAX, (wanted + budget.max_surge).to_string()),
-    ];
+    let annotations =
+        [(REVISION, number.to_string()), (DESIRED, wanted.to_string()), (MAX, (wanted + budget.max_surge).to_string())];
     let revision_only = replicas(&new) != 0 && object::annotation(&new, DESIRED) != Some(&wanted.to_string());
     let stale = |(key, value): &(&str, String)| object::annotation(&new, key) != Some(value.as_str());
     let due: Vec<_> = annotations.iter().take(if revision_only { 1 } else { 3 }).filter(|entry| stale(entry)).collect();
@@ -285,7 +294,8 @@ fn clamp_towards(change: i64, left: i64) -> i64 {
 fn scale(context: &mut Context, deployment: &Arc<Value>, set: &Arc<Value>, count: i64) -> Result<(), Status> {
     let wanted = replicas(deployment);
     let most = (wanted + Budget::of(deployment).max_surge).to_string();
-    let noted = object::annotation(set, DESIRED) == Some(&wanted.to_string()) && object::annotation(set, MAX) == Some(&most);
+    let noted =
+        object::annotation(set, DESIRED) == Some(&wanted.to_string()) && object::annotation(set, MAX) == Some(&most);
     let before = replicas(set);
     if before == count && noted {
         return Ok(());

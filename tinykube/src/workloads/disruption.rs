@@ -97,7 +97,11 @@ fn owner(context: &Context, object: &Value) -> Option<Arc<Value>> {
 }
 
 /// Pods whose eviction was granted and that have not begun to end, and when to stop waiting for the next one.
-fn disrupted(context: &Context, budget: &Value, selected: &[Arc<Value>]) -> (BTreeMap<String, Value>, Option<Timestamp>) {
+fn disrupted(
+    context: &Context,
+    budget: &Value,
+    selected: &[Arc<Value>],
+) -> (BTreeMap<String, Value>, Option<Timestamp>) {
     let mut left = BTreeMap::new();
     let mut next: Option<Timestamp> = None;
     for (name, since) in budget["status"]["disruptedPods"].as_object().into_iter().flatten() {

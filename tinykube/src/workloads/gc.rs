@@ -34,9 +34,7 @@ fn collect(context: &Context, key: &Key, found: &Arc<Value>) -> Result<(), Statu
     let owners = object::items(found, "/metadata/ownerReferences");
     let lives = |owner: &Value| {
         let uid = object::text(owner, "/uid");
-        context.view.by_uid(uid).is_some_and(|owner| {
-            owner.namespace.is_empty() || owner.namespace == key.namespace
-        })
+        context.view.by_uid(uid).is_some_and(|owner| owner.namespace.is_empty() || owner.namespace == key.namespace)
     };
     if owners.is_empty() || owners.iter().all(lives) {
         return Ok(());
@@ -55,7 +53,9 @@ fn delete_dependents(context: &Context, key: &Key, owner: &Value) -> Result<(), 
     for dependent in dependents {
         let Some(found) = context.view.get_key(&dependent) else { continue };
         let reference = object::items(&found, "/metadata/ownerReferences").iter();
-        blocked |= reference.filter(|owner_of| owner_of["uid"] == owner["metadata"]["uid"]).any(|r| r["blockOwnerDeletion"] == true);
+        blocked |= reference
+            .filter(|owner_of| owner_of["uid"] == owner["metadata"]["uid"])
+            .any(|r| r["blockOwnerDeletion"] == true);
         if !object::is_terminating(&found) {
             delete_in_foreground(context, &dependent, &found)?;
         }
@@ -105,7 +105,8 @@ fn remove_finalizer(context: &Context, key: &Key, finalizer: &str) -> Result<(),
     let Some(resource) = context.view.resource(key) else { return Ok(()) };
     let options = Options::default();
     let changed = context.api.modify(resource, &key.namespace, &key.name, Part::Main, &options, |object| {
-        let left: Vec<Value> = object::finalizers(object).filter(|known| *known != finalizer).map(Value::from).collect();
+        let left: Vec<Value> =
+            object::finalizers(object).filter(|known| *known != finalizer).map(Value::from).collect();
         object["metadata"]["finalizers"] = left.into();
     });
     match changed {

@@ -102,12 +102,7 @@ struct Running {
 
 impl Running {
     fn new(api: Api, kinds: Kinds, kubelet: Kubelet) -> Running {
-        let mut running = Running {
-            context: Context::new(api, kinds),
-            queue: Queue::default(),
-            kubelet,
-            seen: 0,
-        };
+        let mut running = Running { context: Context::new(api, kinds), queue: Queue::default(), kubelet, seen: 0 };
         running.relist();
         running.queue.add(Work::new(Controller::Node, running.context.node_key()));
         running

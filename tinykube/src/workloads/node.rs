@@ -84,15 +84,18 @@ fn report(context: &Context, node: &Value) -> Result<(), Status> {
     let ready = ("Ready", "KubeletReady", "kubelet is posting ready status");
     let well = |kind: &str| if kind == "Ready" { "True" } else { "False" };
     let known = object::items(node, "/status/conditions");
-    let says_so = |kind: &str| known.iter().any(|condition| condition["type"] == kind && condition["status"] == well(kind));
+    let says_so =
+        |kind: &str| known.iter().any(|condition| condition["type"] == kind && condition["status"] == well(kind));
     let tainted = object::items(node, "/spec/taints").iter().any(is_lost_taint);
     if PRESSURES.iter().chain([&ready]).all(|(kind, ..)| says_so(kind)) && !tainted {
         return Ok(());
     }
     let now = context.api.clock().seconds();
-    let conditions: Vec<Value> = PRESSURES.iter().chain([&ready]).map(|(kind, reason, message)| {
-        condition(kind, well(kind), &now, reason, message)
-    }).collect();
+    let conditions: Vec<Value> = PRESSURES
+        .iter()
+        .chain([&ready])
+        .map(|(kind, reason, message)| condition(kind, well(kind), &now, reason, message))
+        .collect();
     let amounts = json!({"cpu": "2", "ephemeral-storage": "264212084Ki", "memory": "24684092Ki", "pods": "250"});
     modify(context, Part::Status, |node| {
         node["status"]["capacity"] = amounts.clone();
@@ -120,11 +123,20 @@ fn declare_lost(context: &mut Context, node: &Value) -> Result<(), Status> {
         return Ok(());
     }
     let now = context.api.clock().seconds();
-    let conditions: Vec<Value> = known.iter().map(|known| {
-        let mut lost = condition(object::text(known, "/type"), "Unknown", &now, "NodeStatusUnknown", "Kubelet stopped posting node status.");
-        lost["lastHeartbeatTime"] = known["lastHeartbeatTime"].clone();
-        lost
-    }).collect();
+    let conditions: Vec<Value> = known
+        .iter()
+        .map(|known| {
+            let mut lost = condition(
+                object::text(known, "/type"),
+                "Unknown",
+                &now,
+                "NodeStatusUnknown",
+                "Kubelet stopped posting node status.",
+            );
+            lost["lastHeartbeatTime"] = known["lastHeartbeatTime"].clone();
+            lost
+        })
+        .collect();
     modify(context, Part::Status, |node| node["status"]["conditions"] = conditions.into())?;
     modify(context, Part::Main, |node| {
         let mut taints = object::items(node, "/spec/taints").to_vec();

@@ -65,10 +65,7 @@ impl Recorder {
         let heard_from = self.heard_from(source, object::uid(involved), now);
         let told = self.told.entry((source, object::uid(involved).to_owned())).or_default();
         let key = (note.warning, note.reason, note.message.clone(), note.field_path.clone());
-        let fresh = || Known {
-            name: format!("{}.{:x}", object::name(involved), now.as_nanosecond()),
-            count: 0,
-        };
+        let fresh = || Known { name: format!("{}.{:x}", object::name(involved), now.as_nanosecond()), count: 0 };
         let known = told.events.entry(key).or_insert_with(fresh);
         known.count = known.count.saturating_add(note.times);
         if heard_from > now {

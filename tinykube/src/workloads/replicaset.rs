@@ -38,7 +38,8 @@ fn claim(context: &Context, set: &Value) -> Result<Vec<Arc<Value>>, Status> {
     for pod in context.view.orphans(&kinds.pods, object::namespace(set)) {
         let fits = selector::selects(&set["spec"]["selector"], &pod["metadata"]["labels"]);
         if fits && pods::is_active(&pod) {
-            let adopted = context.change(&kinds.pods, &pod, |pod| adopt(pod, owner_reference(&kinds.replica_sets, set)))?;
+            let adopted =
+                context.change(&kinds.pods, &pod, |pod| adopt(pod, owner_reference(&kinds.replica_sets, set)))?;
             owned.push(adopted);
         }
     }
@@ -126,7 +127,8 @@ fn status(
     status.insert("observedGeneration".into(), object::generation(set).into());
     if let Some(failure) = failure {
         let known = object::items(set, "/status/conditions").iter().find(|known| known["type"] == "ReplicaFailure");
-        let since = known.map_or_else(|| context.api.clock().seconds().into(), |known| known["lastTransitionTime"].clone());
+        let since =
+            known.map_or_else(|| context.api.clock().seconds().into(), |known| known["lastTransitionTime"].clone());
         let condition = json!({
             "type": "ReplicaFailure",
             "status": "True",

@@ -26,10 +26,7 @@ impl Budget {
         let wanted = replicas(deployment);
         let strategy = &deployment["spec"]["strategy"];
         if strategy["type"] == "Recreate" {
-            return Budget {
-                max_surge: 0,
-                max_unavailable: 0,
-            };
+            return Budget { max_surge: 0, max_unavailable: 0 };
         }
         let limits = &strategy["rollingUpdate"];
         let max_surge = share(&limits["maxSurge"], wanted, true);
@@ -92,7 +89,8 @@ fn complete(status: &Value, deployment: &Value) -> bool {
 
 /// Writes the status, and says when the progress deadline has to be looked at.
 pub(crate) fn write_status(context: &mut Context, deployment: &Arc<Value>, sets: &Sets) -> Turn {
-    let stored = context.api.get(&context.kinds.deployments, object::namespace(deployment), object::name(deployment))?;
+    let stored =
+        context.api.get(&context.kinds.deployments, object::namespace(deployment), object::name(deployment))?;
     let counts = counts(deployment, sets);
     let mut status = counts.clone();
     let conditions = conditions(context, &stored, sets, &Value::Object(counts));
@@ -108,7 +106,8 @@ pub(crate) fn write_status(context: &mut Context, deployment: &Arc<Value>, sets:
 
 /// Writes only that a rollout got on; the rest of the status follows with the next turn.
 pub(crate) fn note_progress(context: &Context, deployment: &Value, reason: &str, set: &Value) -> Result<(), Status> {
-    let stored = context.api.get(&context.kinds.deployments, object::namespace(deployment), object::name(deployment))?;
+    let stored =
+        context.api.get(&context.kinds.deployments, object::namespace(deployment), object::name(deployment))?;
     let mut status = stored["status"].clone();
     let mut conditions = object::items(&stored, "/status/conditions").to_vec();
     let message = format!("Created new replica set \"{}\"", object::name(set));
@@ -131,7 +130,9 @@ fn counts(deployment: &Value, sets: &Sets) -> Map<String, Value> {
         ("availableReplicas", available),
         ("unavailableReplicas", (total - available).max(0)),
     ];
-    status.extend(fields.into_iter().filter(|(_, count)| *count > 0).map(|(field, count)| (field.to_owned(), count.into())));
+    status.extend(
+        fields.into_iter().filter(|(_, count)| *count > 0).map(|(field, count)| (field.to_owned(), count.into())),
+    );
     status.insert("terminatingReplicas".into(), sum("terminatingReplicas").into());
     status
 }
@@ -223,7 +224,10 @@ fn expires(deployment: &Value, current: &Value) -> Timestamp {
 
 fn deadline(context: &Context, deployment: &Value, conditions: &[Value]) -> Option<Timestamp> {
     let current = conditions.iter().find(|condition| condition["type"] == "Progressing")?;
-    let waits = matches!(object::text(current, "/reason"), "NewReplicaSetCreated" | "ReplicaSetUpdated" | "FoundNewReplicaSet" | "DeploymentResumed");
+    let waits = matches!(
+        object::text(current, "/reason"),
+        "NewReplicaSetCreated" | "ReplicaSetUpdated" | "FoundNewReplicaSet" | "DeploymentResumed"
+    );
     let expires = expires(deployment, current);
     (waits && expires > context.now).then_some(expires)
 }

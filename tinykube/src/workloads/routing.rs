@@ -60,7 +60,10 @@ fn route_pod(change: &Change, key: &Key, context: &mut Context, queue: &mut Queu
         let wanted = &budget["spec"]["selector"];
         let states = [Some(&change.object), change.previous.as_ref()];
         if states.into_iter().flatten().any(|pod| selector::selects(wanted, &pod["metadata"]["labels"])) {
-            queue.add(Work::new(Controller::Disruption, Key::of(&kinds.budgets, &change.namespace, object::name(budget))));
+            queue.add(Work::new(
+                Controller::Disruption,
+                Key::of(&kinds.budgets, &change.namespace, object::name(budget)),
+            ));
         }
     }
 }
@@ -70,7 +73,8 @@ fn route_to_owner(change: &Change, context: &Context, queue: &mut Queue) {
     for state in [Some(&change.object), change.previous.as_ref()].into_iter().flatten() {
         if let Some(owner) = object::controller_of(state) {
             let kind = object::text(owner, "/kind");
-            if let (Some(controller), Some(resource)) = (controller_of_kind(kind), context.view.resource_of_kind(kind)) {
+            if let (Some(controller), Some(resource)) = (controller_of_kind(kind), context.view.resource_of_kind(kind))
+            {
                 let key = Key::of(resource, &change.namespace, object::text(owner, "/name"));
                 queue.add(Work::new(controller, key));
             }

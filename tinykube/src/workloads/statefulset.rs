@@ -75,8 +75,8 @@ fn claim(context: &Context, set: &Value) -> Result<Vec<Arc<Value>>, Status> {
     for pod in context.view.orphans(&kinds.pods, object::namespace(set)) {
         let fits = selector::selects(&set["spec"]["selector"], &pod["metadata"]["labels"]);
         if fits && ordinal(set, &pod).is_some() && !object::is_terminating(&pod) {
-            let owner = owner_reference(&kinds.stateful_sets, set);
-            owned.push(context.change(&kinds.pods, &pod, |pod| adopt(pod, owner))?);
+            let reference = owner_reference(&kinds.stateful_sets, set);
+            owned.push(context.change(&kinds.pods, &pod, |pod| adopt(pod, reference))?);
         }
     }
     Ok(owned)
@@ -101,10 +101,13 @@ fn manage(context: &mut Context, plan: &Plan) -> Result<(), Status> {
     let surplus = plan.pods.iter().rev().filter(|(ordinal, _)| **ordinal < start || **ordinal >= start + plan.wanted);
     for (_, pod) in surplus {
         if object::is_terminating(pod) {
-            if plan.parallel { continue }
+            if plan.parallel {
+                continue;
+            }
             return Ok(());
         }
-        let unwell = plan.pods.values().find(|other| !pods::is_ready(other) && object::name(other) != object::name(pod));
+        let unwell =
+            plan.pods.values().find(|other| !pods::is_ready(other) && object::name(other) != object::name(pod));
         if unwell.is_some_and(|other| in_range(plan, other)) && !plan.parallel {
             return Ok(());
         }
@@ -131,7 +134,12 @@ fn ensure(context: &mut Context, plan: &Plan, ordinal: i64) -> Result<bool, Stat
         return Ok(false);
     }
     if pods::is_over(pod) {
-        let message = format!("StatefulSet {}/{} is recreating failed Pod {}", object::namespace(pod), object::name(&plan.set), object::name(pod));
+        let message = format!(
+            "StatefulSet {}/{} is recreating failed Pod {}",
+            object::namespace(pod),
+            object::name(&plan.set),
+            object::name(pod)
+        );
         let resource = context.kinds.stateful_sets.clone();
         context.tell(COMPONENT, &resource, &plan.set, Note::warning("RecreatingFailedPod", message));
         delete(context, plan, pod)?;
@@ -160,20 +168,30 @@ fn update(context: &mut Context, plan: &Plan) -> Result<(), Status> {
     Ok(())
 }
 
+/// While an update runs, ordinals it has not reached come back as they were.
+fn needs_current_revision(plan: &Plan, ordinal: i64) -> bool {
+    let partition = plan.set["spec"]["updateStrategy"]["rollingUpdate"]["partition"].as_i64().unwrap_or(0);
+    let of_current = |pod: &&Arc<Value>| !object::is_terminating(pod) && revision::of(pod) == Some(&plan.current);
+    let kept = if partition > 0 {
+        partition
+    } else {
+        i64::try_from(plan.pods.values().filter(of_current).count()).unwrap_or(0)
+    };
+    plan.current != plan.update && ordinal < first(plan) + kept
+}
+
 fn create(context: &mut Context, plan: &Plan, ordinal: i64) -> Result<(), Status> {
     let kinds = context.kinds.clone();
     let set = &plan.set;
     let name = format!("{}-{ordinal}", object::name(set));
-    // While an update runs, ordinals not reached yet come back as they were.
-    let partition = set["spec"]["updateStrategy"]["rollingUpdate"]["partition"].as_i64().unwrap_or(0);
-    let updated = plan.pods.values().any(|pod| revision::of(pod) == Some(&plan.update)) || plan.pods.is_empty();
-    let first_old = plan.pods.iter().filter(|(_, pod)| revision::of(pod) != Some(&plan.update)).map(|(n, _)| *n).max();
-    let old = plan.current != plan.update && (ordinal < partition || !updated || first_old.is_some_and(|old| ordinal < old));
+    let old = needs_current_revision(plan, ordinal);
     let revision_name = if old { &plan.current } else { &plan.update };
     let history = revision::history(context, set);
     let chosen = history.iter().find(|known| object::name(known) == revision_name);
     let mut source = Value::clone(set);
-    if let Some(template) = chosen.map(|chosen| &chosen["data"]["spec"]["template"]).filter(|template| template.is_object()) {
+    if let Some(template) =
+        chosen.map(|chosen| &chosen["data"]["spec"]["template"]).filter(|template| template.is_object())
+    {
         source["spec"]["template"] = template.clone();
     }
     let mut pod = pods::from_template(&kinds.stateful_sets, &source);
@@ -189,13 +207,17 @@ fn create(context: &mut Context, plan: &Plan, ordinal: i64) -> Result<(), Status
         pod["spec"]["subdomain"] = service.into();
     }
     let told = match context.create(&kinds.pods, object::namespace(set), pod) {
-        Ok(_) => Ok(Note::normal("SuccessfulCreate", format!("Create Pod {name} in StatefulSet {} successful", object::name(set)))),
+        Ok(_) => Ok(Note::normal(
+            "SuccessfulCreate",
+            format!("Create Pod {name} in StatefulSet {} successful", object::name(set)),
+        )),
         Err(status) => Err(status),
     };
     match told {
         Ok(note) => context.tell(COMPONENT, &kinds.stateful_sets, set, note),
         Err(status) => {
-            let message = format!("Create Pod {name} in StatefulSet {} failed error: {}", object::name(set), status.message);
+            let message =
+                format!("Create Pod {name} in StatefulSet {} failed error: {}", object::name(set), status.message);
             context.tell(COMPONENT, &kinds.stateful_sets, set, Note::warning("FailedCreate", message));
             return Err(status);
         }

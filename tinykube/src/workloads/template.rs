@@ -18,7 +18,11 @@ pub(crate) fn hash(template: &Value, collisions: i64) -> String {
         hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     }
     let digits = hash.to_string();
-    digits.bytes().filter_map(|digit| ALPHABET.get(usize::from(digit) % ALPHABET.len())).map(|c| char::from(*c)).collect()
+    digits
+        .bytes()
+        .filter_map(|digit| ALPHABET.get(usize::from(digit) % ALPHABET.len()))
+        .map(|c| char::from(*c))
+        .collect()
 }
 
 /// Whether two templates are the same but for the hash label.

@@ -20,11 +20,7 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) fn of(resource: &Resource, namespace: &str, name: &str) -> Key {
-        Key {
-            storage: resource.storage.clone(),
-            namespace: namespace.into(),
-            name: name.into(),
-        }
+        Key { storage: resource.storage.clone(), namespace: namespace.into(), name: name.into() }
     }
 }
 
@@ -169,9 +165,5 @@ impl View {
 
 /// The key of a changed object.
 pub(crate) fn key_of(change: &Change) -> Key {
-    Key {
-        storage: change.resource.storage.clone(),
-        namespace: change.namespace.clone(),
-        name: change.name.clone(),
-    }
+    Key { storage: change.resource.storage.clone(), namespace: change.namespace.clone(), name: change.name.clone() }
 }

@@ -46,13 +46,7 @@ pub(crate) struct Mode {
 
 impl Mode {
     pub(crate) fn new(name: &'static str, script: &str) -> Mode {
-        Mode {
-            name,
-            script: script.to_owned(),
-            pods: Vec::new(),
-            acts: Vec::new(),
-            tolerances: Vec::new(),
-        }
+        Mode { name, script: script.to_owned(), pods: Vec::new(), acts: Vec::new(), tolerances: Vec::new() }
     }
 
     pub(crate) fn pod(mut self, name: &'static str, script: &str) -> Mode {
@@ -156,12 +150,14 @@ fn do_as_recorded(cluster: &Cluster, mode: &Mode, events: &[Event], act: Act) {
         }
         Act::RolloutRestart => {
             api.modify(&deployments, ns, "app", Part::Main, &options, |deployment| {
-                deployment["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] = "now".into();
+                deployment["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] =
+                    "now".into();
             })
             .unwrap();
         }
         Act::Scale(replicas) => {
-            api.modify(&deployments, ns, "app", Part::Main, &options, |d| d["spec"]["replicas"] = replicas.into()).unwrap();
+            api.modify(&deployments, ns, "app", Part::Main, &options, |d| d["spec"]["replicas"] = replicas.into())
+                .unwrap();
         }
         Act::DeleteWorkload => {
             api.delete(&deployments, ns, "app", &DeleteOptions::default()).unwrap();
@@ -204,7 +200,8 @@ fn compare(mode: &Mode, pod: &str, seen: Vec<Shape>, recorded: Vec<Shape>) {
     }
     let from = common.saturating_sub(2);
     let excerpt = |shapes: &[Shape]| {
-        let lines = shapes.iter().enumerate().skip(from).take(7).map(|(index, shape)| format!("  {index:3} {shape:?}\n"));
+        let lines =
+            shapes.iter().enumerate().skip(from).take(7).map(|(index, shape)| format!("  {index:3} {shape:?}\n"));
         lines.collect::<String>()
     };
     let reasons: Vec<&str> = mode.tolerances.iter().map(|tolerance| tolerance.reason).collect();

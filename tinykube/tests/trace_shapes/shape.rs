@@ -29,7 +29,8 @@ impl Shape {
     pub(crate) fn of(pod: &Value) -> Shape {
         let status = &pod["status"];
         let conditions = status["conditions"].as_array().into_iter().flatten();
-        let mut conditions: Vec<_> = conditions.map(|c| (text(&c["type"]), text(&c["status"]), text(&c["reason"]))).collect();
+        let mut conditions: Vec<_> =
+            conditions.map(|c| (text(&c["type"]), text(&c["status"]), text(&c["reason"]))).collect();
         conditions.sort();
         let lists = ["initContainerStatuses", "containerStatuses"];
         let containers = lists.iter().flat_map(|list| status[*list].as_array().into_iter().flatten());
