@@ -242,7 +242,7 @@ impl Elector {
                 self.observed = Some(Observed { lease: stored, changed: Instant::now() });
                 Ok(Some(sent))
             }
-            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => Ok(None),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(None),
             Err(error) => Err(error),
         }
     }
