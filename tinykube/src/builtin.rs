@@ -77,51 +77,96 @@ impl Schemas {
 /// Drops fields the kind does not have.
 ///
 /// # Errors
-/// 400 for unknown fields if `options` are strict.
+/// 400 for values of the wrong type, and for unknown fields if `options` are strict.
 pub(crate) fn prune(resource: &Resource, object: &mut Value, options: &Options) -> Result<(), Status> {
     let Some(root) = SCHEMAS.of(resource) else {
         return Ok(());
     };
-    let mut unknown = Vec::new();
-    drop_unknown(root, object, "", &mut unknown);
-    if unknown.is_empty() {
+    let mut reading = Reading::default();
+    reading.walk(root, object, "", &resource.kind);
+    if let Some(wrong) = reading.wrong {
+        return Err(Status::bad_request(format!(
+            "{kind} in version {version:?} cannot be handled as a {kind}: {wrong}",
+            kind = resource.kind,
+            version = resource.version
+        )));
+    }
+    if reading.unknown.is_empty() {
         return Ok(());
     }
-    let messages = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+    let messages = reading.unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
     schema::report(resource, messages, options)
 }
 
-fn drop_unknown(schema: &Value, value: &mut Value, path: &str, unknown: &mut Vec<String>) {
-    let schema = SCHEMAS.resolve(schema);
-    match value {
-        Value::Object(members) => {
-            let Some(properties) = schema["properties"].as_object() else {
-                let each = &schema["additionalProperties"];
-                if each.is_object() {
-                    for (key, member) in members.iter_mut() {
-                        drop_unknown(each, member, &schema::field(path, key), unknown);
+/// What was found while an object was read.
+#[derive(Default)]
+struct Reading {
+    unknown: Vec<String>,
+    /// The first value of the wrong type, in Go's words.
+    wrong: Option<String>,
+}
+
+impl Reading {
+    /// `owner` is the type that has the field.
+    fn walk(&mut self, schema: &Value, value: &mut Value, path: &str, owner: &str) {
+        let reference = schema["$ref"].as_str().or_else(|| schema["allOf"][0]["$ref"].as_str());
+        let name = reference.and_then(|reference| reference.rsplit(['/', '.']).next()).unwrap_or_default();
+        let owner = if name.is_empty() { owner } else { name };
+        let schema = SCHEMAS.resolve(schema);
+        self.check_type(schema, value, path, owner);
+        match value {
+            Value::Object(members) => {
+                let Some(properties) = schema["properties"].as_object() else {
+                    let each = &schema["additionalProperties"];
+                    if each.is_object() {
+                        for (key, member) in members.iter_mut() {
+                            self.walk(each, member, &schema::field(path, key), owner);
+                        }
                     }
-                }
-                return;
-            };
-            members.retain(|key, member| {
-                let place = schema::field(path, key);
-                let Some(property) = properties.get(key) else {
-                    unknown.push(place);
-                    return false;
+                    return;
                 };
-                // Schemas inside a definition are free-form here; they are compiled elsewhere.
-                if key != "openAPIV3Schema" && key != "managedFields" {
-                    drop_unknown(property, member, &place, unknown);
-                }
-                true
-            });
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter_mut().enumerate() {
-                drop_unknown(&schema["items"], item, &format!("{path}[{index}]"), unknown);
+                members.retain(|key, member| {
+                    let place = schema::field(path, key);
+                    let Some(property) = properties.get(key) else {
+                        self.unknown.push(place);
+                        return false;
+                    };
+                    // Schemas inside a definition are free-form here; they are compiled elsewhere.
+                    if key != "openAPIV3Schema" && key != "managedFields" {
+                        self.walk(property, member, &place, owner);
+                    }
+                    true
+                });
             }
+            Value::Array(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.walk(&schema["items"], item, &format!("{path}[{index}]"), owner);
+                }
+            }
+            _ => {}
         }
-        _ => {}
+    }
+
+    fn check_type(&mut self, schema: &Value, value: &Value, path: &str, owner: &str) {
+        let expected = schema["type"].as_str().unwrap_or_default();
+        let actual = match value {
+            Value::Null => return,
+            Value::Bool(_) => "boolean",
+            Value::Number(number) if number.is_f64() => "number",
+            Value::Number(_) => "integer",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        // Quantities may be numbers, and some values are numbers or strings.
+        let free = matches!(owner, "Quantity" | "IntOrString" | "JSON" | "RawExtension");
+        let fits = expected.is_empty() || expected == actual || (expected == "number" && actual == "integer");
+        if !free && !fits && self.wrong.is_none() {
+            let shown = if actual == "boolean" { "bool" } else { actual };
+            let shown = if matches!(actual, "integer" | "number") { "number" } else { shown };
+            let wanted = schema["format"].as_str().unwrap_or(expected);
+            self.wrong =
+                Some(format!("json: cannot unmarshal {shown} into Go struct field {owner}.{path} of type {wanted}"));
+        }
     }
 }

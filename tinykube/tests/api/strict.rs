@@ -46,6 +46,40 @@ async fn yaml_is_read_and_protocol_buffers_are_refused() {
 }
 
 #[tokio::test]
+async fn values_of_the_wrong_type_are_refused() {
+    let cluster = cluster();
+    let deployment = |replicas: Value, cpu: Value| {
+        json!({
+            "metadata": {"name": "d"},
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": {"a": "d"}},
+                "template": {
+                    "metadata": {"labels": {"a": "d"}},
+                    "spec": {"containers": [{
+                        "name": "c",
+                        "image": "i",
+                        "ports": [{"containerPort": 80}],
+                        "readinessProbe": {"httpGet": {"port": "http"}},
+                        "resources": {"limits": {"cpu": cpu, "memory": "1Gi"}},
+                    }]},
+                },
+            },
+        })
+        .to_string()
+    };
+    let path = "/apis/apps/v1/namespaces/default/deployments";
+    let wrong = deployment(json!("two"), json!("1"));
+    let (status, refused, _) = send(&cluster, "POST", path, "application/json", &wrong).await;
+    assert_eq!(status, 400);
+    let message = refused["message"].as_str().unwrap();
+    assert!(message.contains("cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas"), "{message}");
+    let right = deployment(json!(2), json!(1));
+    let (status, made, warnings) = send(&cluster, "POST", path, "application/json", &right).await;
+    assert_eq!((status, warnings), (201, Vec::new()), "{made}");
+}
+
+#[tokio::test]
 async fn a_definition_that_is_taken_away_takes_its_objects_along() {
     let cluster = Cluster::builder()
         .without_controllers()
