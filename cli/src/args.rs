@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::{failure::Failure, replay::Replay};
+use crate::{demo::Demo, failure::Failure, replay::Replay};
 
 /// See, break and heal: the command line of kubeheal. Also usable as `kubectl heal`.
 #[derive(Debug, Parser)]
@@ -14,6 +14,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Tell stories of outages twice: healed by kubeheal, and restarted by a monitor
+    Demo(Demo),
     /// Say what kubeheal would have done while a watch stream was recorded
     Replay(Replay),
 }
@@ -31,6 +33,7 @@ impl Args {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
+            Command::Demo(demo) => demo.run(),
             Command::Replay(replay) => replay.run(),
         }
     }

@@ -1,9 +1,11 @@
 //! healctl: the command line of kubeheal.
 
 mod args;
+mod demo;
 mod failure;
 mod replay;
 mod spec;
+mod target;
 mod yaml;
 
 use std::process::ExitCode;

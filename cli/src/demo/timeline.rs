@@ -1,0 +1,217 @@
+//! What happened, for people: read from the statuses of the services and the readiness of the watched workload.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use kubeheal::api::status::{HealedServiceStatus, HealthState, HistoryEntry};
+use serde::Serialize;
+
+use super::{
+    chronicle::{Chronicle, is_step},
+    observer::Change,
+    story::Story,
+};
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mark {
+    /// Something broke.
+    Broke,
+    /// kubeheal noticed.
+    Saw,
+    /// kubeheal did something, or learned what came of it.
+    Did,
+    /// kubeheal held still, and why.
+    Held,
+    /// The breaker changed.
+    Breaker,
+    /// Somebody should know.
+    Warned,
+    /// It was well again.
+    Well,
+    /// The watched workload has more or fewer ready pods.
+    Ready,
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Entry {
+    /// Seconds since the beginning of the story.
+    pub(crate) at: u64,
+    /// What kind of thing it is.
+    pub(crate) mark: Mark,
+    /// Who it is about; several services when the same happened to each.
+    pub(crate) who: Vec<String>,
+    /// What happened.
+    pub(crate) text: String,
+}
+
+/// The whole timeline, in the order of time.
+pub(crate) fn timeline(story: &Story, chronicle: &Chronicle, readiness: &[Change]) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for one in &story.breaks {
+        let at = one.value.at.duration().as_secs();
+        entries.push(Entry { at, mark: Mark::Broke, who: Vec::new(), text: one.value.what.clone() });
+    }
+    for (name, seen) in chronicle.services() {
+        entries.extend(Teller::new(name).tell(seen));
+    }
+    entries.extend(of_readiness(story, readiness));
+    entries.sort_by_key(|entry| (entry.at, entry.mark));
+    merge(entries)
+}
+
+/// Follows one service from status to status.
+struct Teller<'a> {
+    name: &'a str,
+    entries: Vec<Entry>,
+    /// Findings told since the service was last healthy.
+    told: BTreeSet<String>,
+}
+
+impl<'a> Teller<'a> {
+    fn new(name: &'a str) -> Self {
+        Self { name, entries: Vec::new(), told: BTreeSet::new() }
+    }
+
+    fn tell(mut self, seen: &[(Duration, HealedServiceStatus)]) -> Vec<Entry> {
+        let nothing = HealedServiceStatus::default();
+        let mut old = &nothing;
+        for (at, new) in seen {
+            let at = at.as_secs();
+            self.findings(at, new);
+            self.history(at, old, new);
+            self.holds(at, old, new);
+            self.conditions(at, old, new);
+            self.health(at, old, new);
+            old = new;
+        }
+        self.entries
+    }
+
+    fn push(&mut self, at: u64, mark: Mark, text: String) {
+        self.entries.push(Entry { at, mark, who: vec![self.name.to_owned()], text });
+    }
+
+    /// Trouble is told once, however many pods have it, until the service is well again.
+    fn findings(&mut self, at: u64, new: &HealedServiceStatus) {
+        for finding in &new.findings {
+            let diagnosis = finding.diagnosis.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+            let key = format!("{}{diagnosis}", finding.cause);
+            if self.told.insert(key.clone()) {
+                self.push(at, Mark::Saw, format!("{key}: {}", finding.message));
+            }
+        }
+    }
+
+    fn history(&mut self, at: u64, old: &HealedServiceStatus, new: &HealedServiceStatus) {
+        let same = |a: &HistoryEntry, b: &HistoryEntry| a.time == b.time && a.step == b.step && a.target == b.target;
+        for entry in &new.history {
+            let known = old.history.iter().find(|known| same(known, entry));
+            let target = entry.target.clone().unwrap_or_default();
+            match known {
+                None if is_step(entry) => {
+                    let cause = entry.cause.as_deref().unwrap_or("unknown");
+                    self.push(at, Mark::Did, format!("{} {target}, because of {cause}", entry.step));
+                }
+                None => self.push(at, Mark::Breaker, entry.step.clone()),
+                Some(known) if known.outcome != entry.outcome => {
+                    self.push(at, Mark::Did, format!("{} {target}: {}", entry.step, entry.outcome));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn holds(&mut self, at: u64, old: &HealedServiceStatus, new: &HealedServiceStatus) {
+        for block in &new.blocked_by {
+            // What follows from our own action was told with it.
+            let own = ["ActionInFlight", "BackOff"].contains(&block.reason.as_str());
+            if !own && !old.blocked_by.iter().any(|known| known.reason == block.reason) {
+                self.push(at, Mark::Held, format!("{}: {}", block.reason, block.message));
+            }
+        }
+    }
+
+    /// Warnings that nobody else tells: a person is needed, a dependency is not there, a workload cannot show its health.
+    fn conditions(&mut self, at: u64, old: &HealedServiceStatus, new: &HealedServiceStatus) {
+        for condition in &new.conditions {
+            let known = old.conditions.iter().find(|known| known.type_ == condition.type_);
+            let changed =
+                known.is_none_or(|known| known.status != condition.status || known.reason != condition.reason);
+            let warns = match condition.type_.as_str() {
+                "Stalled" => changed && condition.status == "True",
+                "RemediationAllowed" => {
+                    let other = known.is_none_or(|known| known.message != condition.message);
+                    // With nothing to warn of it says so in these very words for every service.
+                    condition.status == "True" && other && condition.message.contains(": ")
+                }
+                _ => false,
+            };
+            let repeated = new.blocked_by.iter().any(|block| block.reason == condition.reason);
+            if warns && !repeated {
+                self.push(at, Mark::Warned, format!("{}: {}", condition.reason, condition.message));
+            }
+        }
+    }
+
+    fn health(&mut self, at: u64, old: &HealedServiceStatus, new: &HealedServiceStatus) {
+        let (Some(now), before) = (new.health, old.health) else { return };
+        if before == Some(now) {
+            return;
+        }
+        let message = new.conditions.iter().find(|condition| condition.type_ == "Ready");
+        let message = message.map(|ready| ready.message.clone()).unwrap_or_default();
+        match now {
+            HealthState::Healthy => {
+                self.told.clear();
+                self.push(at, Mark::Well, format!("{now:?}: {message}"));
+            }
+            HealthState::Idle => self.push(at, Mark::Saw, format!("{now:?}: {message}")),
+            HealthState::Unhealthy => self.push(at, Mark::Saw, format!("{now:?}: {message}")),
+            // On the way from one to another; what matters of it is told by findings.
+            HealthState::Degraded | HealthState::Starting | HealthState::Unknown => {}
+        }
+    }
+}
+
+/// When the watched workload began to miss pods and when it had all again, from the first break on.
+fn of_readiness(story: &Story, readiness: &[Change]) -> Vec<Entry> {
+    let from = story.first_break().duration();
+    let mut entries = Vec::new();
+    let mut was_short = false;
+    for change in readiness.iter().filter(|change| change.at >= from) {
+        let short = change.ready < change.wanted;
+        if short != was_short {
+            was_short = short;
+            let text = format!("{}: {} of {} pods ready", story.watch.value, change.ready, change.wanted);
+            entries.push(Entry { at: change.at.as_secs(), mark: Mark::Ready, who: Vec::new(), text });
+        }
+    }
+    entries
+}
+
+/// What happens to several services within a few seconds is told once.
+fn merge(entries: Vec<Entry>) -> Vec<Entry> {
+    const TOGETHER: u64 = 30;
+    let mut merged: Vec<Entry> = Vec::new();
+    for entry in entries {
+        let head = |text: &str| text.split(':').next().unwrap_or_default().to_owned();
+        let same = merged.iter_mut().rev().take_while(|known| known.at + TOGETHER >= entry.at).find(|known| {
+            known.mark == entry.mark
+                && !entry.who.is_empty()
+                && !known.who.iter().any(|who| entry.who.contains(who))
+                && (known.text == entry.text || entry.mark != Mark::Did && head(&known.text) == head(&entry.text))
+        });
+        match same {
+            Some(known) => known.who.extend(entry.who),
+            None => merged.push(entry),
+        }
+    }
+    merged
+}
+
+/// Seconds as people say them: `45s`, `11m`, `2h10m`.
+pub(crate) fn spoken(seconds: u64) -> String {
+    kubeheal::healing::time::spoken(jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)))
+}
