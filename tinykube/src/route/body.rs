@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Request;
+use super::{Request, protobuf};
 use crate::api::{DeleteOptions, FieldValidation, Options, Propagation, Status};
 use crate::patch::Patch;
 use crate::resource::Resource;
@@ -21,7 +21,7 @@ pub(super) fn object(request: &Request<'_>, resource: &Resource, options: &Optio
         ))
     })?;
     check_kind(resource, &value)?;
-    if options.validation != FieldValidation::Ignore && !is_yaml(request) {
+    if options.validation != FieldValidation::Ignore && !is_yaml(request) && !is_protobuf(request) {
         strict::check_duplicates(resource, &request.body, options)?;
     }
     Ok(value)
@@ -49,10 +49,11 @@ fn check_kind(resource: &Resource, value: &Value) -> Result<(), Status> {
     )))
 }
 
-/// JSON and YAML are read; Protocol Buffers, which a real server reads too, are not.
+/// JSON and YAML are read, and Protocol Buffers of a few kinds.
 fn check_media_type(request: &Request<'_>) -> Result<(), Status> {
     let kind = request.content_type.split(';').next().unwrap_or_default().trim();
-    if matches!(kind, "" | "application/json" | "application/yaml" | "*/*") {
+    let is_readable = || protobuf::read(&request.body).is_some();
+    if matches!(kind, "" | "application/json" | "application/yaml" | "*/*") || (is_protobuf(request) && is_readable()) {
         return Ok(());
     }
     let message = "the body of the request was in an unknown format - accepted media types include: \
@@ -70,7 +71,14 @@ fn is_yaml(request: &Request<'_>) -> bool {
     request.content_type.contains("yaml")
 }
 
+fn is_protobuf(request: &Request<'_>) -> bool {
+    request.content_type.starts_with("application/vnd.kubernetes.protobuf")
+}
+
 fn read(request: &Request<'_>) -> Result<Value, String> {
+    if is_protobuf(request) {
+        return protobuf::read(&request.body).ok_or_else(|| "not an object of a kind that is read".to_owned());
+    }
     if is_yaml(request) {
         let text = std::str::from_utf8(&request.body).map_err(|error| error.to_string())?;
         return serde_saphyr::from_str(text).map_err(|error| error.to_string());

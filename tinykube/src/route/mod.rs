@@ -1,6 +1,7 @@
 //! From a request to the verb that answers it.
 
 mod body;
+mod protobuf;
 mod reviews;
 
 use std::sync::Arc;

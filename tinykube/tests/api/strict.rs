@@ -36,13 +36,19 @@ async fn duplicate_fields_are_warned_about_or_refused() {
 }
 
 #[tokio::test]
-async fn yaml_is_read_and_protocol_buffers_are_refused() {
+async fn yaml_is_read_and_so_are_protocol_buffers_of_some_kinds() {
     let cluster = cluster();
     let yaml = "metadata: {name: document}\ndata: {k: v}\n";
     let (status, made, _) = send(&cluster, "POST", MAPS, "application/yaml", yaml).await;
     assert_eq!((status, &made["data"]["k"]), (201, &json!("v")));
-    let (status, _, _) = send(&cluster, "POST", MAPS, "application/vnd.kubernetes.protobuf", "k8s\0").await;
-    assert_eq!(status, 415);
+    let protobuf = "application/vnd.kubernetes.protobuf";
+    // Type {v1, ConfigMap}, then metadata {name: p} and one entry of data.
+    let map = "k8s\0\n\x0f\n\x02v1\x12\tConfigMap\x12\r\n\x03\n\x01p\x12\x06\n\x01k\x12\x01v";
+    let (status, made, _) = send(&cluster, "POST", MAPS, protobuf, map).await;
+    assert_eq!((status, &made["metadata"]["name"], &made["data"]), (201, &json!("p"), &json!({"k": "v"})), "{made}");
+    for broken in ["k8s\0", "k8s\0\n\x7f", &map[..20]] {
+        assert_eq!(send(&cluster, "POST", MAPS, protobuf, broken).await.0, 415);
+    }
 }
 
 #[tokio::test]
