@@ -436,6 +436,9 @@ fn ended_while_starting(container: &Container, end: &Termination) -> bool {
     }
 }
 
+/// Unready for less than this is how every pod begins and ends.
+const WORTH_A_WORD: SignedDuration = SignedDuration::from_secs(15);
+
 /// Runs, had its time to start, and is not ready.
 fn unready(
     pod: &Pod,
@@ -453,6 +456,9 @@ fn unready(
     let ready_due = running_since(container, now).map_or(since, |running| after(running, grace(container, policy)));
     let counted = since.max(ready_due.min(now));
     let lasting = lasts(counted, policy.not_ready, wakeups, now);
+    if !lasts(counted, WORTH_A_WORD.min(policy.not_ready), wakeups, now) {
+        return None;
+    }
     let message = format!("{} runs but is not ready since {since:.0}", container.name);
     let mut finding = about(pod, container, Cause::ReadinessFailed, since, lasting, message);
     finding.probe = Some(Probe::Readiness);

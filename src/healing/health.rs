@@ -8,8 +8,10 @@ use super::{
     cause::{Cause, Finding, is_starting, node_lost},
     policy::Policy,
     reason::Reason,
-    snapshot::{Phase, Pod, Readiness, Role, Rollout, Workload, WorkloadKind, WorkloadState},
-    time::Wakeups,
+    snapshot::{
+        Container, ContainerState, Phase, Pod, Readiness, Role, Rollout, Workload, WorkloadKind, WorkloadState,
+    },
+    time::{Wakeups, elapsed},
 };
 
 /// How the service is.
@@ -56,6 +58,8 @@ pub struct PodCounts {
     pub unhealthy: u32,
     /// On a node that does not answer.
     pub lost: u32,
+    /// Not ready, not starting, and not for long enough to count.
+    pub unready: u32,
 }
 
 /// The sum and the reason for it.
@@ -140,21 +144,28 @@ fn count(
             counts.ready += 1;
         } else if starting(policy, pod, wakeups, now) {
             counts.starting += 1;
+        } else {
+            counts.unready += 1;
         }
     }
     counts
 }
 
 fn starting(policy: &Policy, pod: &Pod, wakeups: &mut Wakeups, now: Timestamp) -> bool {
-    let first_start = pod.containers.iter().all(|container| container.restart_count == 0);
-    let in_time = pod
-        .containers
-        .iter()
-        .filter(|container| container.role != Role::Init && !container.ready)
-        .all(|container| is_starting(container, &policy.health, wakeups, now));
+    let in_time = |container: &Container| {
+        let first_minutes = match container.state {
+            ContainerState::Running(since) => {
+                let was_ready = pod.ready_changed.zip(since).is_some_and(|(changed, since)| changed > since);
+                !was_ready && elapsed(since.unwrap_or(now), now) < policy.health.not_ready
+            }
+            ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => false,
+        };
+        is_starting(container, &policy.health, wakeups, now) || (container.restart_count == 0 && first_minutes)
+    };
+    let mut unready = pod.containers.iter().filter(|container| container.role != Role::Init && !container.ready);
     match pod.phase {
         Phase::Pending => true,
-        Phase::Running => first_start || in_time,
+        Phase::Running => unready.all(in_time),
         Phase::Succeeded | Phase::Failed | Phase::Unknown => false,
     }
 }
@@ -165,7 +176,7 @@ fn compare(
     counts: &PodCounts,
     findings: &[Finding],
 ) -> (Health, Reason, String) {
-    let PodCounts { desired, ready, starting: _, unhealthy, lost } = *counts;
+    let PodCounts { desired, ready, starting, unhealthy, lost, unready } = *counts;
     let ready_of = format!("{ready} of {desired} pods ready");
     let worst = findings
         .iter()
@@ -201,6 +212,7 @@ fn compare(
     match findings.iter().find(|finding| finding.cause.restart_helps()) {
         // Below its threshold: said, not counted.
         Some(finding) => (Health::Degraded, finding.cause.reason(), format!("{ready_of}: {}", finding.message)),
-        None => (Health::Starting, Reason::Starting, format!("{ready_of}, starting")),
+        None if unready > 0 => (Health::Degraded, Reason::ReadinessFailed, format!("{ready_of}, {unready} not ready")),
+        None => (Health::Starting, Reason::Starting, format!("{ready_of}, {starting} starting")),
     }
 }

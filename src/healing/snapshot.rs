@@ -143,6 +143,8 @@ pub struct Pod {
     pub reason: Option<String>,
     /// The `Ready` condition.
     pub ready: Readiness,
+    /// When the `Ready` condition last changed, by the node's clock: only to be compared with the containers' times.
+    pub ready_changed: Option<Timestamp>,
     /// Message of `PodScheduled=False/Unschedulable`.
     pub unschedulable: Option<String>,
     /// The pod was created by an older revision of its StatefulSet or ReplicaSet.

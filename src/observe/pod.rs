@@ -139,6 +139,12 @@ impl From<RawPod> for PodRecord {
             phase: phase(&raw.status.phase),
             reason: raw.status.reason.clone(),
             ready: readiness(&raw.status.conditions),
+            ready_changed: raw
+                .status
+                .conditions
+                .iter()
+                .find(|condition| condition.r#type == "Ready")
+                .and_then(|ready| ready.last_transition_time),
             unschedulable: unschedulable(&raw.status.conditions),
             old_revision: false,
             conditions: raw.status.conditions.iter().filter_map(custom_condition).collect(),

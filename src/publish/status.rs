@@ -119,7 +119,8 @@ fn health(health: Health) -> HealthState {
 }
 
 fn pods(decision: &Decision) -> PodCounts {
-    let crate::healing::health::PodCounts { desired, ready, starting, unhealthy, lost: _ } = decision.verdict.pods;
+    let crate::healing::health::PodCounts { desired, ready, starting, unhealthy, lost: _, unready: _ } =
+        decision.verdict.pods;
     PodCounts {
         desired: number(desired),
         ready: number(ready),

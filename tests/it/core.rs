@@ -93,6 +93,7 @@ impl Actor {
                 Shape::NodeLost => Readiness::NotReady(None),
                 _ => Readiness::NotReady(Some("ContainersNotReady".into())),
             },
+            ready_changed: None,
             unschedulable: None,
             old_revision: false,
             conditions: Vec::new(),
