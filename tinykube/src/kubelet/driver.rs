@@ -137,7 +137,7 @@ impl Kubelet {
         let next = managed.machine.next(&world);
         notes.extend(progress.notes);
         for note in notes {
-            context.recorder.record(&context.api, SOURCE, (&context.kinds.pods, &stored), note);
+            context.recorder.record(&context.api, SOURCE, (&context.kinds.pods, &stored), &note);
         }
         let status = managed.machine.status(&stored, context.now);
         write_status(context, &stored, &status)?;
@@ -154,7 +154,7 @@ impl Kubelet {
             Ok(pod) => pod,
             Err(problem) => {
                 let note = Note::warning("FailedValidation", format!("the pod cannot be read: {problem}"));
-                context.recorder.record(&context.api, SOURCE, (&context.kinds.pods, stored), note);
+                context.recorder.record(&context.api, SOURCE, (&context.kinds.pods, stored), &note);
                 return None;
             }
         };
@@ -181,7 +181,7 @@ impl Kubelet {
             Ok(script) => script,
             Err(problem) => {
                 let note = Note::warning("InvalidScript", format!("{SCRIPT_ANNOTATION}: {problem}"));
-                context.recorder.record(&context.api, SOURCE, (&context.kinds.pods, stored), note);
+                context.recorder.record(&context.api, SOURCE, (&context.kinds.pods, stored), &note);
                 return;
             }
         };

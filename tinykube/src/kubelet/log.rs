@@ -28,7 +28,7 @@ impl Log {
     pub(crate) fn tail(&self) -> Option<String> {
         let first = self.current.len().saturating_sub(TAIL_LINES);
         let lines = self.current.iter().skip(first);
-        let mut text: String = lines.map(|(_, line)| format!("{line}\n")).collect();
+        let mut text: String = lines.flat_map(|(_, line)| [line.as_str(), "\n"]).collect();
         while text.len() > TAIL_BYTES {
             text.remove(0);
         }

@@ -69,7 +69,7 @@ impl Context {
     }
 
     /// Tells something about an object.
-    pub(crate) fn tell(&mut self, component: &'static str, resource: &Resource, about: &Value, note: Note) {
+    pub(crate) fn tell(&mut self, component: &'static str, resource: &Resource, about: &Value, note: &Note) {
         self.recorder.record(&self.api, Source::controller(component), (resource, about), note);
     }
 

@@ -80,7 +80,7 @@ fn create(context: &mut Context, set: &Arc<Value>, update: &str) -> Result<(), S
     pod["spec"]["tolerations"] = tolerations.into();
     let created = context.create(&kinds.pods, object::namespace(set), pod)?;
     let note = Note::normal("SuccessfulCreate", format!("Created pod: {}", object::name(&created)));
-    context.tell(COMPONENT, &kinds.daemon_sets, set, note);
+    context.tell(COMPONENT, &kinds.daemon_sets, set, &note);
     Ok(())
 }
 
@@ -92,7 +92,7 @@ fn delete(context: &mut Context, set: &Arc<Value>, pod: &Value) -> Result<(), St
         _ => {}
     }
     let note = Note::normal("SuccessfulDelete", format!("Deleted pod: {}", object::name(pod)));
-    context.tell(COMPONENT, &kinds.daemon_sets, set, note);
+    context.tell(COMPONENT, &kinds.daemon_sets, set, &note);
     Ok(())
 }
 

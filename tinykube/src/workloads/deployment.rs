@@ -316,7 +316,7 @@ fn tell_scaled(context: &mut Context, deployment: &Arc<Value>, set: &Value, from
     let direction = if to > from { "up" } else { "down" };
     let message = format!("Scaled {direction} replica set {} from {from} to {to}", object::name(set));
     let resource = context.kinds.deployments.clone();
-    context.tell(COMPONENT, &resource, deployment, Note::normal("ScalingReplicaSet", message));
+    context.tell(COMPONENT, &resource, deployment, &Note::normal("ScalingReplicaSet", message));
 }
 
 /// Deletes old sets beyond the revision history limit.

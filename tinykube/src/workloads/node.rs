@@ -165,7 +165,7 @@ fn turn_unready(context: &mut Context, pod: &Value, now: &str) -> Result<(), Sta
             condition["lastTransitionTime"] = now.into();
         }
     })?;
-    context.tell(COMPONENT, &pods, pod, Note::warning("NodeNotReady", "Node is not ready".to_owned()));
+    context.tell(COMPONENT, &pods, pod, &Note::warning("NodeNotReady", "Node is not ready".to_owned()));
     Ok(())
 }
 

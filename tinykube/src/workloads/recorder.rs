@@ -59,7 +59,7 @@ impl Recorder {
     }
 
     /// Tells something about an object of a kind.
-    pub(crate) fn record(&mut self, api: &Api, source: Source, about: (&Resource, &Value), note: Note) {
+    pub(crate) fn record(&mut self, api: &Api, source: Source, about: (&Resource, &Value), note: &Note) {
         let (resource, involved) = about;
         let now = api.clock().now();
         let heard_from = self.heard_from(source, object::uid(involved), now);
@@ -75,7 +75,7 @@ impl Recorder {
         told.full_until = full.checked_add(REFILL).ok();
         let Some(events) = api.resource("", "events") else { return };
         let known = known.clone();
-        write(api, &events, source, resource, involved, &note, &known);
+        write(api, &events, source, resource, involved, note, &known);
     }
 
     /// Tells that something was done to an object, in the newer form without a count that the scheduler uses.

@@ -72,12 +72,12 @@ fn create_pod(context: &mut Context, set: &Arc<Value>) -> Result<(), Status> {
     match context.create(&kinds.pods, object::namespace(set), pod) {
         Ok(pod) => {
             let note = Note::normal("SuccessfulCreate", format!("Created pod: {}", object::name(&pod)));
-            context.tell(COMPONENT, &kinds.replica_sets, set, note);
+            context.tell(COMPONENT, &kinds.replica_sets, set, &note);
             Ok(())
         }
         Err(status) => {
             let note = Note::warning("FailedCreate", format!("Error creating: {}", status.message));
-            context.tell(COMPONENT, &kinds.replica_sets, set, note);
+            context.tell(COMPONENT, &kinds.replica_sets, set, &note);
             Err(status)
         }
     }
@@ -91,7 +91,7 @@ fn delete_pod(context: &mut Context, set: &Arc<Value>, pod: &Value) -> Result<()
         _ => {}
     }
     let note = Note::normal("SuccessfulDelete", format!("Deleted pod: {}", object::name(pod)));
-    context.tell(COMPONENT, &kinds.replica_sets, set, note);
+    context.tell(COMPONENT, &kinds.replica_sets, set, &note);
     Ok(())
 }
 

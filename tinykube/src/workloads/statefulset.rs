@@ -141,7 +141,7 @@ fn ensure(context: &mut Context, plan: &Plan, ordinal: i64) -> Result<bool, Stat
             object::name(pod)
         );
         let resource = context.kinds.stateful_sets.clone();
-        context.tell(COMPONENT, &resource, &plan.set, Note::warning("RecreatingFailedPod", message));
+        context.tell(COMPONENT, &resource, &plan.set, &Note::warning("RecreatingFailedPod", message));
         delete(context, plan, pod)?;
         return Ok(false);
     }
@@ -214,11 +214,11 @@ fn create(context: &mut Context, plan: &Plan, ordinal: i64) -> Result<(), Status
         Err(status) => Err(status),
     };
     match told {
-        Ok(note) => context.tell(COMPONENT, &kinds.stateful_sets, set, note),
+        Ok(note) => context.tell(COMPONENT, &kinds.stateful_sets, set, &note),
         Err(status) => {
             let message =
                 format!("Create Pod {name} in StatefulSet {} failed error: {}", object::name(set), status.message);
-            context.tell(COMPONENT, &kinds.stateful_sets, set, Note::warning("FailedCreate", message));
+            context.tell(COMPONENT, &kinds.stateful_sets, set, &Note::warning("FailedCreate", message));
             return Err(status);
         }
     }
@@ -233,7 +233,7 @@ fn delete(context: &mut Context, plan: &Plan, pod: &Value) -> Result<(), Status>
         _ => {}
     }
     let message = format!("Delete Pod {} in StatefulSet {} successful", object::name(pod), object::name(&plan.set));
-    context.tell(COMPONENT, &kinds.stateful_sets, &plan.set, Note::normal("SuccessfulDelete", message));
+    context.tell(COMPONENT, &kinds.stateful_sets, &plan.set, &Note::normal("SuccessfulDelete", message));
     Ok(())
 }
 

@@ -25,18 +25,20 @@ impl Key {
 }
 
 type Names = BTreeMap<Arc<str>, Arc<Value>>;
+type Orphans = BTreeMap<(Arc<str>, Arc<str>), BTreeSet<Arc<str>>>;
+type Namespaces = BTreeMap<Arc<str>, Names>;
 
 /// Every object and who owns whom.
 #[derive(Debug, Default)]
 pub(crate) struct View {
-    objects: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Names>>,
+    objects: BTreeMap<Arc<str>, Namespaces>,
     resources: BTreeMap<Arc<str>, Resource>,
     by_kind: BTreeMap<String, Arc<str>>,
     by_uid: BTreeMap<String, Key>,
     /// Objects by the UID of any of their owners.
     owned: BTreeMap<String, BTreeSet<Key>>,
     /// Objects that no controller owns, by resource and namespace.
-    orphans: BTreeMap<(Arc<str>, Arc<str>), BTreeSet<Arc<str>>>,
+    orphans: Orphans,
 }
 
 impl View {

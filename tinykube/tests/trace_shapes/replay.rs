@@ -74,7 +74,7 @@ pub(crate) async fn check(mode: &Mode) {
     let seen = recording::pods(seen.iter().map(|pod| &**pod));
     assert_eq!(seen.len(), recorded.len(), "{}: number of pods", mode.name);
     for ((name, seen), (_, recorded)) in seen.into_iter().zip(recorded) {
-        compare(mode, &name, tolerate(mode, seen), tolerate(mode, recorded));
+        compare(mode, &name, &tolerate(mode, seen), &tolerate(mode, recorded));
     }
 }
 
@@ -192,8 +192,8 @@ fn tolerate(mode: &Mode, shapes: Vec<Shape>) -> Vec<Shape> {
 
 /// The shorter sequence must begin the longer one and be nearly as long: times differ a little, so one more or one less
 /// restart fits into the recorded ten minutes.
-fn compare(mode: &Mode, pod: &str, seen: Vec<Shape>, recorded: Vec<Shape>) {
-    let common = seen.iter().zip(&recorded).take_while(|(seen, recorded)| seen == recorded).count();
+fn compare(mode: &Mode, pod: &str, seen: &[Shape], recorded: &[Shape]) {
+    let common = seen.iter().zip(recorded).take_while(|(seen, recorded)| seen == recorded).count();
     let (short, long) = (seen.len().min(recorded.len()), seen.len().max(recorded.len()));
     if common == short && long - short <= 4 {
         return;
@@ -210,7 +210,7 @@ fn compare(mode: &Mode, pod: &str, seen: Vec<Shape>, recorded: Vec<Shape>) {
         mode.name,
         seen.len(),
         recorded.len(),
-        excerpt(&seen),
-        excerpt(&recorded)
+        excerpt(seen),
+        excerpt(recorded)
     );
 }

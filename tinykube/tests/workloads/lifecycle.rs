@@ -114,7 +114,7 @@ async fn a_lost_node_turns_pods_unready_and_their_containers_stay_ready() {
     lose(false);
     world.pass(30).await;
     assert_eq!(ready(&world)["status"], "True");
-    assert_eq!(world.pods(), [pod.clone()], "nothing was replaced");
+    assert_eq!(world.pods(), std::slice::from_ref(&pod), "nothing was replaced");
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,7 +141,7 @@ async fn a_script_on_the_deployment_starts_no_rollout_and_can_be_taken_back() {
     let pod = world.pods().remove(0);
     script(&world, "deployments", "web", "hang");
     world.pass(20).await;
-    assert_eq!(world.pods(), [pod.clone()]);
+    assert_eq!(world.pods(), std::slice::from_ref(&pod));
     assert_eq!(container(&world, &pod)["ready"], false);
     world.change("apps", "deployments", "web", |web| {
         web["metadata"]["annotations"].as_object_mut().unwrap().remove("tinykube.dev/script");
@@ -179,4 +179,32 @@ async fn an_unreadable_script_is_told_and_changes_nothing() {
     assert_eq!(container(&world, &pod)["ready"], true);
     let told = world.list("", "events").into_iter().find(|event| event["reason"] == "InvalidScript").unwrap();
     assert!(told["message"].as_str().unwrap().contains("explodes"), "{}", told["message"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_logs_of_both_instances_can_be_read() {
+    let clock = tinykube::clock::Clock::starting_at("2026-01-01T00:00:00Z".parse().unwrap());
+    let api = tinykube::api::Api::new(clock, 0, 10_000);
+    let control_plane = tinykube::workloads::ControlPlane::new(api.clone());
+    let logs = control_plane.logs();
+    tokio::spawn(control_plane.run(tokio_util::sync::CancellationToken::new()));
+    let create = |plural: &str, namespace: &str, object: Value| {
+        let resource = api.resource("", plural).unwrap();
+        api.create(&resource, namespace, object, &tinykube::api::Options::default()).unwrap();
+    };
+    for name in ["test", "kube-node-lease"] {
+        create("namespaces", "", json!({"metadata": {"name": name}}));
+    }
+    let script = "app: {log: [{text: up}], exits: [{after: 3s, times: 1, log: 'FATAL disk full'}]}";
+    let containers = json!([{"name": "app", "image": "app:1"}]);
+    let metadata = json!({"name": "pod", "annotations": {"tinykube.dev/script": script}});
+    create("pods", "test", json!({"metadata": metadata, "spec": {"containers": containers}}));
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    let read = |previous: bool| -> Vec<String> {
+        let lines = logs.read("test", "pod", "app", previous).unwrap();
+        lines.into_iter().map(|(_, line)| line).collect()
+    };
+    assert_eq!(read(true), ["up", "FATAL disk full"]);
+    assert_eq!(read(false), ["up"]);
+    assert!(logs.read("test", "pod", "other", false).is_none());
 }

@@ -1,5 +1,7 @@
 //! What the controllers do with workloads, seen through the objects of a cluster on a paused runtime.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::semicolon_if_nothing_returned)]
+
 mod deployments;
 mod lifecycle;
 mod virtual_day;
