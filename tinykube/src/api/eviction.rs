@@ -83,7 +83,7 @@ impl Api {
         }
         let disrupted = object::entry(&mut new["status"], "disruptedPods");
         disrupted.insert(pod.to_owned(), self.clock().seconds().into());
-        self.write_changed(budgets, budget, new, Part::Status, &Options::default())?;
+        self.write_changed(budgets, budget, new, Part::Status, &Options::by("kube-apiserver"))?;
         Ok(())
     }
 }

@@ -100,6 +100,10 @@ impl Bindings {
     fn walk(&mut self, place: &str, recorded: &Value, here: &Value, found: &mut Vec<String>) {
         match (recorded, here) {
             (Value::Object(one), Value::Object(other)) => {
+                // Names of pods are keys in some places.
+                let renamed = |key: &String| if other.contains_key(key) { key.clone() } else { self.translate(key) };
+                let one: serde_json::Map<String, Value> =
+                    one.iter().map(|(key, value)| (renamed(key), value.clone())).collect();
                 for key in one.keys().filter(|key| !other.contains_key(*key)) {
                     found.push(format!("{place}.{key}: missing, recorded {}", one[key]));
                 }
@@ -107,7 +111,7 @@ impl Bindings {
                     found.push(format!("{place}.{key}: not recorded, here {}", other[key]));
                 }
                 let generated = one.contains_key("generateName");
-                for (key, value) in one {
+                for (key, value) in &one {
                     let Some(there) = other.get(key) else { continue };
                     let place = format!("{place}.{key}");
                     let (Value::String(text), Value::String(ours)) = (value, there) else {

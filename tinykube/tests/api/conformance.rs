@@ -38,7 +38,6 @@ const DIFFERENT: &[(&str, &[u64], &str)] = &[
     ("workloads", &[6, 18, 19, 20], KUBELET),
     ("eviction", &[4, 16, 20], KUBELET),
     ("workloads", &[22], "the message does not end with a diff of Go structs"),
-    ("eviction", &[22], "an eviction does not record the fields of the budget it writes"),
     ("discovery", &[1], "the version says tinykube"),
     ("discovery", &[6, 16, 17, 18], "fewer groups and kinds are served"),
     ("discovery", &[19, 20], "OpenAPI documents hold what kubectl reads, of the groups that are served"),
