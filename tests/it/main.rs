@@ -8,5 +8,6 @@ mod house;
 mod journeys;
 mod leader;
 mod metrics;
+mod permissions;
 mod server;
 mod world;
