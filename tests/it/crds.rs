@@ -52,8 +52,12 @@ fn files_are_what_the_types_say() {
         let read: Value = serde_saphyr::from_str(&manifest.content).unwrap();
         assert_eq!(read["metadata"]["name"], "healedservices.kubeheal.dev");
     }
+    let text = std::fs::read_to_string(directory.join("kustomization.yaml")).unwrap();
+    let kustomization: Value = serde_saphyr::from_str(&text).unwrap();
+    let names: Vec<&str> = manifests.iter().map(|manifest| manifest.file_name.as_str()).collect();
+    assert_eq!(kustomization["resources"], serde_json::json!(names), "crds/kustomization.yaml lists them all");
     let files = std::fs::read_dir(directory).unwrap().count();
-    assert_eq!(files, manifests.len(), "crds/ holds a file that no type generates");
+    assert_eq!(files, manifests.len() + 1, "crds/ holds a file that no type generates");
 }
 
 #[test]
