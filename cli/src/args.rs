@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::{demo::Demo, failure::Failure, replay::Replay};
+use crate::{breaking::Break, demo::Demo, failure::Failure, playground::Playground, replay::Replay};
 
 /// See, break and heal: the command line of kubeheal. Also usable as `kubectl heal`.
 #[derive(Debug, Parser)]
@@ -14,8 +14,12 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a workload of the playground fail
+    Break(Break),
     /// Tell stories of outages twice: healed by kubeheal, and restarted by a monitor
     Demo(Demo),
+    /// Run a cluster on this machine, with kubeheal at work in it
+    Playground(Playground),
     /// Say what kubeheal would have done while a watch stream was recorded
     Replay(Replay),
 }
@@ -33,6 +37,8 @@ impl Args {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
+            Command::Break(one) => one.run(),
+            Command::Playground(playground) => playground.run(),
             Command::Demo(demo) => demo.run(),
             Command::Replay(replay) => replay.run(),
         }

@@ -1,8 +1,10 @@
 //! healctl: the command line of kubeheal.
 
 mod args;
+mod breaking;
 mod demo;
 mod failure;
+mod playground;
 mod replay;
 mod spec;
 mod target;

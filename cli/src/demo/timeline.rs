@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use kubeheal::api::status::{HealedServiceStatus, HealthState, HistoryEntry};
+use kubeheal::api::status::{Finding, HealedServiceStatus, HealthState, HistoryEntry};
 use serde::Serialize;
 
 use super::{
@@ -10,6 +10,9 @@ use super::{
     observer::Change,
     story::Story,
 };
+
+/// Health and readiness that end sooner are passed over.
+const LASTING: Duration = Duration::from_secs(60);
 
 /// What kind of thing happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -67,23 +70,30 @@ struct Teller<'a> {
     entries: Vec<Entry>,
     /// Findings told since the service was last healthy.
     told: BTreeSet<String>,
+    /// Health as it was last told.
+    health: Option<HealthState>,
 }
 
 impl<'a> Teller<'a> {
     fn new(name: &'a str) -> Self {
-        Self { name, entries: Vec::new(), told: BTreeSet::new() }
+        Self { name, entries: Vec::new(), told: BTreeSet::new(), health: None }
     }
 
     fn tell(mut self, seen: &[(Duration, HealedServiceStatus)]) -> Vec<Entry> {
         let nothing = HealedServiceStatus::default();
         let mut old = &nothing;
-        for (at, new) in seen {
+        for (index, (at, new)) in seen.iter().enumerate() {
+            let leaves = seen.iter().skip(index).find(|(_, later)| later.health != new.health);
+            let lasts = leaves.is_none_or(|(left, _)| left.saturating_sub(*at) >= LASTING);
             let at = at.as_secs();
             self.findings(at, new);
             self.history(at, old, new);
             self.holds(at, old, new);
             self.conditions(at, old, new);
-            self.health(at, old, new);
+            // A crashing service is well for a moment each time: only what lasts is told.
+            if lasts || new.health != Some(HealthState::Healthy) {
+                self.health(at, new);
+            }
             old = new;
         }
         self.entries
@@ -95,9 +105,11 @@ impl<'a> Teller<'a> {
 
     /// Trouble is told once, however many pods have it, until the service is well again.
     fn findings(&mut self, at: u64, new: &HealedServiceStatus) {
+        if self.health == Some(HealthState::Healthy) {
+            self.told.retain(|key| new.findings.iter().any(|finding| named(finding) == *key));
+        }
         for finding in &new.findings {
-            let diagnosis = finding.diagnosis.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
-            let key = format!("{}{diagnosis}", finding.cause);
+            let key = named(finding);
             if self.told.insert(key.clone()) {
                 self.push(at, Mark::Saw, format!("{key}: {}", finding.message));
             }
@@ -155,24 +167,25 @@ impl<'a> Teller<'a> {
         }
     }
 
-    fn health(&mut self, at: u64, old: &HealedServiceStatus, new: &HealedServiceStatus) {
-        let (Some(now), before) = (new.health, old.health) else { return };
-        if before == Some(now) {
-            return;
-        }
+    fn health(&mut self, at: u64, new: &HealedServiceStatus) {
+        let Some(now) = new.health.filter(|now| self.health != Some(*now)) else { return };
         let message = new.conditions.iter().find(|condition| condition.type_ == "Ready");
         let message = message.map(|ready| ready.message.clone()).unwrap_or_default();
-        match now {
-            HealthState::Healthy => {
-                self.told.clear();
-                self.push(at, Mark::Well, format!("{now:?}: {message}"));
-            }
-            HealthState::Idle => self.push(at, Mark::Saw, format!("{now:?}: {message}")),
-            HealthState::Unhealthy => self.push(at, Mark::Saw, format!("{now:?}: {message}")),
+        let mark = match now {
+            HealthState::Healthy => Mark::Well,
+            HealthState::Idle | HealthState::Unhealthy => Mark::Saw,
             // On the way from one to another; what matters of it is told by findings.
-            HealthState::Degraded | HealthState::Starting | HealthState::Unknown => {}
-        }
+            HealthState::Degraded | HealthState::Starting | HealthState::Unknown => return,
+        };
+        self.health = Some(now);
+        self.push(at, mark, format!("{now:?}: {message}"));
     }
+}
+
+/// Cause and diagnosis of a finding.
+fn named(finding: &Finding) -> String {
+    let diagnosis = finding.diagnosis.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+    format!("{}{diagnosis}", finding.cause)
 }
 
 /// When the watched workload began to miss pods and when it had all again, from the first break on.
@@ -180,12 +193,22 @@ fn of_readiness(story: &Story, readiness: &[Change]) -> Vec<Entry> {
     let from = story.first_break().duration();
     let mut entries = Vec::new();
     let mut was_short = false;
-    for change in readiness.iter().filter(|change| change.at >= from) {
+    let ends = readiness.iter().skip(1).map(|change| change.at).chain([story.until.duration()]);
+    let mut short_since: Vec<(Duration, Duration, &Change)> = Vec::new();
+    for (change, end) in readiness.iter().zip(ends).filter(|(change, _)| change.at >= from) {
         let short = change.ready < change.wanted;
-        if short != was_short {
+        match short_since.last_mut() {
+            Some((_, until, known)) if (known.ready < known.wanted) == short => *until = end,
+            _ => short_since.push((change.at, end, change)),
+        }
+    }
+    for (at, until, change) in short_since {
+        let short = change.ready < change.wanted;
+        // Ready for a moment between two crashes is not worth a line; a short outage is, once.
+        if short != was_short && (short || until.saturating_sub(at) >= LASTING) {
             was_short = short;
             let text = format!("{}: {} of {} pods ready", story.watch.value, change.ready, change.wanted);
-            entries.push(Entry { at: change.at.as_secs(), mark: Mark::Ready, who: Vec::new(), text });
+            entries.push(Entry { at: at.as_secs(), mark: Mark::Ready, who: Vec::new(), text });
         }
     }
     entries

@@ -1,0 +1,181 @@
+//! `healctl playground`: a cluster on this machine, in real time, with kubeheal at work in it.
+
+use std::{
+    fs::OpenOptions,
+    io::{Read, Write},
+    net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use kubeheal::{
+    api,
+    clock::Clock,
+    controller::{Controller, Options},
+    metrics::Metrics,
+};
+use tinykube::{Cluster, auth::Auth};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::Failure;
+
+/// Services looked at at the same time.
+const CONCURRENCY: usize = 4;
+
+/// Arguments of `healctl playground`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Playground {
+    /// Port on 127.0.0.1; 0 takes any that is free
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Where to write the kubeconfig [default: kubeheal-playground.kubeconfig in the directory for temporary files]
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+    /// Run the cluster alone, for a kubeheal that is started by hand
+    #[arg(long)]
+    no_controller: bool,
+    /// Further users: a static token file, `token,user,uid,"group1,group2"` a line
+    #[arg(long)]
+    token_auth_file: Option<PathBuf>,
+}
+
+impl Playground {
+    /// Runs until Ctrl-C or SIGTERM.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new(format!("start a runtime: {error}")))?;
+        let ended = runtime.block_on(self.play());
+        // Nothing of a playground is worth waiting for.
+        runtime.shutdown_background();
+        ended
+    }
+
+    async fn play(&self) -> Result<(), Failure> {
+        let heard = |error| Failure::new(format!("listen to signals: {error}"));
+        let mut terminate = signal(SignalKind::terminate()).map_err(heard)?;
+        let token = token()?;
+        let auth = self.auth(&token)?;
+        let (listener, address) = self.listen().await?;
+        let cluster = cluster()?;
+        let path =
+            self.kubeconfig.clone().unwrap_or_else(|| std::env::temp_dir().join("kubeheal-playground.kubeconfig"));
+        let path = std::path::absolute(&path).unwrap_or(path);
+        write_private(&path, &kubeconfig(address, &token))?;
+        if !self.no_controller {
+            tokio::spawn(controller(&cluster).run(CancellationToken::new()));
+        }
+        greet(address, &path, !self.no_controller).map_err(|error| Failure::output(&error))?;
+        tokio::select! {
+            served = cluster.serve(listener, auth) => {
+                served.map_err(|error| Failure::new(format!("serve on {address}: {error}")))
+            }
+            _ = terminate.recv() => Ok(()),
+            pressed = tokio::signal::ctrl_c() => pressed.map_err(heard),
+        }
+    }
+
+    async fn listen(&self) -> Result<(TcpListener, SocketAddr), Failure> {
+        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let failed = |error: std::io::Error| {
+            Failure::new(format!("listen on {wanted}: {error}: choose another port with --port, or leave it out"))
+        };
+        let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok((listener, address))
+    }
+
+    /// Our own admin, and the users of the file.
+    fn auth(&self, token: &str) -> Result<Auth, Failure> {
+        let more = match &self.token_auth_file {
+            Some(path) => std::fs::read_to_string(path).map_err(|error| {
+                Failure::new(format!("{}: cannot be read: {error}: check --token-auth-file", path.display()))
+            })?,
+            None => String::new(),
+        };
+        Ok(Auth::tokens(&format!("{token},kubernetes-admin,,\"system:masters\"\n{more}")))
+    }
+}
+
+fn cluster() -> Result<Cluster, Failure> {
+    let builder = api::crds().into_iter().fold(Cluster::builder(), tinykube::cluster::Builder::crd);
+    builder.start().map_err(|status| Failure::new(format!("start the cluster: {}", status.message)))
+}
+
+fn controller(cluster: &Cluster) -> Controller {
+    let clock = Clock::system();
+    let options = Options {
+        namespace: None,
+        concurrency: CONCURRENCY,
+        observe_only: false,
+        metrics: Metrics::new(clock.now()),
+        leader: None,
+    };
+    Controller::new(cluster.client(), cluster.client(), clock, options)
+}
+
+/// 128 bits that nobody can guess: every process of this machine can reach the port.
+fn token() -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    let read = std::fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes));
+    read.map_err(|error| Failure::new(format!("make an access token from /dev/urandom: {error}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn kubeconfig(address: SocketAddr, token: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: Config
+current-context: playground
+contexts:
+- name: playground
+  context:
+    cluster: playground
+    user: admin
+    namespace: default
+clusters:
+- name: playground
+  cluster:
+    server: \"http://{address}\"
+users:
+- name: admin
+  user:
+    token: \"{token}\"
+"
+    )
+}
+
+/// Writes a file that only its owner can read.
+fn write_private(path: &Path, content: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(format!("{}: cannot be written: {error}: choose another file with --kubeconfig", path.display()))
+    };
+    // A file that is there keeps its mode, so it is made anew.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    file.write_all(content.as_bytes()).map_err(failed)
+}
+
+fn greet(address: SocketAddr, path: &Path, healing: bool) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let who = if healing { "with kubeheal at work" } else { "without kubeheal" };
+    writeln!(out, "A cluster {who} listens on http://{address}; kubeconfig: {}", path.display())?;
+    writeln!(out, "\n  export KUBECONFIG={}\n", quoted(&path.display().to_string()))?;
+    writeln!(out, "  kubectl apply -f deploy/examples/")?;
+    writeln!(out, "  kubectl get hsvc -w")?;
+    writeln!(out, "  healctl break deploy/api --how crash")?;
+    writeln!(out, "\nCtrl-C ends it.")?;
+    out.flush()
+}
+
+/// For a shell, if it needs quotes.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,103 @@
+//! `healctl demo`: the five stories end as they should, and a story that does not is told.
+
+use serde_json::Value;
+
+use crate::run::{Ran, file, repository, run};
+
+const STORIES: [&str; 5] = ["ghost-restart", "hasty-health-check", "restart-loop", "start-order", "cascading-failure"];
+
+fn story(name: &str) -> String {
+    std::fs::read_to_string(repository().join(format!("cli/stories/{name}.yaml"))).unwrap()
+}
+
+fn report(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}{}", ran.out, ran.err))
+}
+
+#[test]
+fn the_five_stories_end_as_they_should() {
+    let ran = run(&["demo", "--output", "json"]);
+    let report = report(&ran);
+    let stories = report["stories"].as_array().unwrap();
+    let names: Vec<_> = stories.iter().map(|story| story["name"].as_str().unwrap()).collect();
+    assert_eq!(names, STORIES);
+    for story in stories {
+        let expectations = story["expectations"].as_array().unwrap();
+        assert!(!expectations.is_empty());
+        let failed: Vec<_> = expectations.iter().filter(|one| one["held"] != true).collect();
+        assert!(failed.is_empty(), "{}: {failed:#?}\n{:#}", story["name"], story["timeline"]);
+        assert_eq!(story["healed"], true);
+    }
+    assert_eq!((report["passed"].as_u64(), report["failed"].as_u64()), (Some(5), Some(0)));
+    assert_eq!(ran.code, 0);
+
+    let ghost = &stories[0];
+    assert!(ghost["monitorOutageSeconds"].as_u64().unwrap() >= 18 * 3600, "restarting a ghost helps nobody: {ghost}");
+    assert!(ghost["monitorActions"].as_u64().unwrap() > 200);
+    assert!(ghost["outageSeconds"].as_u64().unwrap() < 120);
+    assert_eq!(ghost["actions"], 1);
+}
+
+#[test]
+fn the_same_story_ends_the_same_way_twice() {
+    let path = repository().join("cli/stories/hasty-health-check.yaml");
+    let tell = || run(&["demo", path.to_str().unwrap(), "-o", "json"]).out;
+    assert_eq!(tell(), tell());
+}
+
+#[test]
+fn a_story_that_does_not_end_as_expected_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let wrong = story("hasty-health-check").replace("actions: {most: 0}", "actions: {least: 7}");
+    let path = file(&directory, "wrong.yaml", &wrong);
+    let ran = run(&["demo", &path, "--output", "json"]);
+    assert_eq!(ran.code, 1);
+    let report = report(&ran);
+    assert_eq!((report["passed"].as_u64(), report["failed"].as_u64()), (Some(0), Some(1)));
+    let expectations = report["stories"][0]["expectations"].as_array().unwrap();
+    let failed: Vec<_> = expectations.iter().filter(|one| one["held"] == false).collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!((failed[0]["what"].as_str(), failed[0]["seen"].as_str()), (Some("at least 7 actions"), Some("0")));
+
+    let ran = run(&["demo", &path]);
+    ran.fails(1, "wrong");
+    assert!(ran.out.contains("✗ at least 7 actions; seen: 0"), "{}", ran.out);
+}
+
+#[test]
+fn people_see_what_broke_and_what_came_of_it() {
+    let path = repository().join("cli/stories/hasty-health-check.yaml");
+    let ran = run(&["demo", path.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    for text in ["The machine is rebooted", "indexer has no probes", "Outage with kubeheal", "as expected"] {
+        assert!(ran.out.contains(text), "{text:?} is not in {}", ran.out);
+    }
+    assert!(!ran.out.contains('\u{1b}'), "no colours where nobody sees them");
+}
+
+#[test]
+fn a_story_that_cannot_be_understood_is_told_by_file_and_line() {
+    let good = story("ghost-restart");
+    let directory = tempfile::tempdir().unwrap();
+    for (from, to, problem) in [
+        ("watch: Deployment/shop/checkout", "watch: Pod/shop/checkout", "name a Deployment"),
+        ("until: 18h30m", "until: tomorrow", "is not a duration"),
+        ("until: 18h30m", "untill: 18h30m", "untill"),
+        ("  delete: Deployment/shop/checkout", "  delete: Widget/shop/checkout", "no kind known"),
+        ("  delete: Deployment/shop/checkout", "  node: sideways", "sideways"),
+        ("- at: 30m", "- at: 30h", "after the story ends"),
+        ("kind: Namespace", "kind: Nonsense", "Nonsense"),
+        ("never: [RestartPod]", "never: [Pray]", "Pray"),
+        ("{service: shop/checkout, when: 1h, health: Healthy}", "{service: shop/basket}", "no service \"shop/basket\""),
+        ("spec: {workloadRef: {kind: Deployment, name: checkout}}", "spec: {workload: checkout}", "spec.workload"),
+        ("title: Restarting", "title: [Restarting", ""),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let path = file(&directory, "bad.yaml", &good.replacen(from, to, 1));
+        let ran = run(&["demo", &path]);
+        ran.fails(2, problem);
+        let line = ran.err.split_once("bad.yaml:").and_then(|(_, rest)| rest.split(':').next()?.parse::<usize>().ok());
+        assert!(line.is_some(), "{to}: {}", ran.err);
+    }
+    run(&["demo", "no-such-story.yaml"]).fails(2, "no-such-story.yaml");
+}
