@@ -193,7 +193,7 @@ async fn work(context: Arc<Context>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             key = context.queue.next() => key,
         };
-        let span = tracing::info_span!("reconcile", namespace = key.0, name = key.1);
+        let span = tracing::info_span!("reconcile", namespace = key.0, service = key.1);
         context.options.metrics.worker_started();
         let began = Instant::now();
         let outcome = Box::pin(context.reconcile(&key)).instrument(span).await;
@@ -411,9 +411,9 @@ impl Context {
                 let wait = FIRST_RETRY.saturating_mul(1 << (*tries).min(10)).min(LAST_RETRY);
                 *tries = tries.saturating_add(1);
                 match error {
-                    Error::Conflict => tracing::debug!(namespace = key.0, name = key.1, "{error}"),
+                    Error::Conflict => tracing::debug!(namespace = key.0, service = key.1, "{error}"),
                     Error::Status(_) => {
-                        tracing::warn!(namespace = key.0, name = key.1, %error, retry_in = ?wait, "reconcile failed");
+                        tracing::warn!(namespace = key.0, service = key.1, %error, retry_in = ?wait, "reconcile failed");
                     }
                 }
                 (ReconcileResult::Error, Some(wait))

@@ -5,8 +5,10 @@
 use jiff::Timestamp;
 
 use super::{
-    cause::{Cause, Finding, is_starting, node_lost},
+    cause::{Cause, Finding},
+    findings::node_lost,
     policy::Policy,
+    readiness::is_starting,
     reason::Reason,
     snapshot::{
         Container, ContainerState, Phase, Pod, Readiness, Role, Rollout, Workload, WorkloadKind, WorkloadState,

@@ -212,7 +212,9 @@ fn repair(
 fn worst(findings: &[Finding], eager: bool) -> Option<&Finding> {
     findings
         .iter()
-        .filter(|finding| finding.cause.restart_helps() && (finding.lasting || eager) && !finding.uid.is_empty())
+        .filter(|finding| {
+            finding.cause.restart_helps() && (finding.lasting || eager) && finding.acute && !finding.uid.is_empty()
+        })
         .min_by(|a, b| (a.since, &a.pod).cmp(&(b.since, &b.pod)))
 }
 

@@ -41,6 +41,10 @@ pub struct Memory {
     pub not_before: Option<Timestamp>,
     /// What the API server said when it refused the last action; empty where `not_before` is a back-off.
     pub refused: Option<String>,
+    /// A dependency held the service when last looked at.
+    pub held: bool,
+    /// When the dependencies got well: what went wrong before that was their fault and counts for nothing.
+    pub released_at: Option<Timestamp>,
     /// Restart counters.
     pub containers: Vec<ContainerMemory>,
     /// What was found last time, so that `since` stays.
@@ -207,6 +211,7 @@ impl Memory {
             &mut self.unhealthy_since,
             &mut self.unhealthy_until,
             &mut self.missing_since,
+            &mut self.released_at,
             &mut self.circuit.opened_at,
             &mut self.circuit.closed_at,
         ] {

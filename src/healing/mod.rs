@@ -9,11 +9,14 @@ pub mod breaker;
 pub mod budget;
 pub mod cause;
 pub mod condition;
+pub mod crash;
 pub mod dependency;
+pub mod findings;
 pub mod health;
 pub mod ladder;
 pub mod memory;
 pub mod policy;
+pub mod readiness;
 pub mod reason;
 pub mod restarts;
 pub mod snapshot;
@@ -26,6 +29,7 @@ use self::{
     cause::Finding,
     condition::Condition,
     dependency::Dependencies,
+    findings::Look,
     health::{Health, Verdict},
     ladder::{Plan, Wish},
     memory::{HistoryEntry, InFlight, Memory, Outcome},
@@ -76,13 +80,15 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     let mut memory = snapshot.memory.clone().clamped(now);
 
     let missing = follow_workload(&snapshot.workload, &mut memory, &mut wakeups, now);
+    let dependencies = dependency::judge(&snapshot.dependencies, &mut wakeups, now);
+    follow_dependencies(&dependencies, &mut memory, now);
     let calm = policy.remediation.stabilization;
     memory.containers = restarts::remember(&memory, &snapshot.pods, &policy.health, calm, now);
     memory.observed_since.get_or_insert(now);
-    let findings = cause::findings(&snapshot.workload, &snapshot.pods, &memory, &policy.health, &mut wakeups, now);
+    let look = Look { memory: &memory, policy: &policy.health, calm, now };
+    let findings = findings::findings(&look, &snapshot.workload, &snapshot.pods, &mut wakeups);
     memory.findings.clone_from(&findings);
     let verdict = health::sum(policy, &snapshot.workload, &snapshot.pods, &findings, missing, &mut wakeups, now);
-    let dependencies = dependency::judge(&snapshot.dependencies, &mut wakeups, now);
 
     let excuse = excuse(&verdict, missing, &dependencies);
     let seed = &snapshot.service.uid;
@@ -160,6 +166,15 @@ fn follow_workload(workload: &Workload, memory: &mut Memory, wakeups: &mut Wakeu
         }
         Workload::Unknown(_) => false,
     }
+}
+
+/// A dependent is not charged for its dependencies: when they get well, its own patience begins anew.
+fn follow_dependencies(dependencies: &Dependencies, memory: &mut Memory, now: Timestamp) {
+    let held = dependencies.held.is_some();
+    if memory.held && !held {
+        memory.released_at = Some(now);
+    }
+    memory.held = held;
 }
 
 fn follow_health(verdict: &Verdict, memory: &mut Memory, now: Timestamp) {

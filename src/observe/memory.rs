@@ -29,6 +29,8 @@ pub fn recall(status: &HealedServiceStatus) -> Memory {
         intentional_delete: status.intentional_delete,
         not_before: time(status.not_before.as_ref()),
         refused: status.refused.clone(),
+        held: status.dependencies.iter().any(|dependency| !dependency.ready),
+        released_at: time(status.released_at.as_ref()),
         containers: status.containers.iter().map(container).collect(),
         findings: status.findings.iter().filter_map(finding).collect(),
         in_flight: status.in_flight.as_ref().and_then(in_flight),
@@ -67,6 +69,7 @@ fn finding(known: &status::Finding) -> Option<Finding> {
         diagnosis: None,
         since: known.since.0,
         lasting: false,
+        acute: false,
         message: String::new(),
     })
 }

@@ -62,6 +62,9 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
         intentional_delete,
         not_before,
         refused,
+        // Told by `dependencies`.
+        held: _,
+        released_at,
         containers,
         findings: _,
         in_flight,
@@ -81,6 +84,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
     status.intentional_delete = *intentional_delete;
     status.not_before = not_before.map(Time);
     status.refused = refused.as_deref().map(|text| cut(text, MAX_MESSAGE));
+    status.released_at = released_at.map(Time);
     status.containers = containers.iter().map(container).collect();
     status.in_flight = in_flight.as_ref().map(repair);
     status.actions = actions.iter().map(action).collect();

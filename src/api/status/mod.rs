@@ -173,6 +173,11 @@ pub struct HealedServiceStatus {
     #[schemars(length(max = 1024))]
     pub refused: Option<String>,
 
+    /// When the services in spec.dependsOn got well after they had not been. What went wrong before that was not this
+    /// service's fault and is not counted against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub released_at: Option<Time>,
+
     /// Number of the last action on this service.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]

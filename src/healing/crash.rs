@@ -1,0 +1,137 @@
+//! Crashes: restarts inside a window, crash loops that last, and which probe was behind them.
+
+use jiff::SignedDuration;
+
+use super::{
+    cause::{Cause, Finding},
+    findings::{Look, about, last_end, quoted},
+    memory::ContainerMemory,
+    readiness::running_since,
+    restarts::{CRASH_LOOP_BACK_OFF, in_window},
+    snapshot::{Container, ContainerState, Pod, Probe, Termination},
+    time::{Wakeups, after, elapsed, spoken},
+};
+
+/// Restarts inside the window, or a crash loop that lasts.
+pub fn crash(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wakeups) -> Option<Finding> {
+    let entry = look.memory.container(&pod.uid, &container.name).cloned().unwrap_or_default();
+    let restarts = in_window(&entry, look.policy.restart_window, look.now);
+    if let Some(&oldest) = entry.restarts.first() {
+        wakeups.at(after(oldest, look.policy.restart_window), look.now);
+    }
+    let down = is_down(container);
+    if restarts == 0 && entry.crash_loop_since.is_none() && !down {
+        return None;
+    }
+    let lasting = (charged(look, &entry) >= look.policy.restart_threshold as usize
+        || has_looped(look, &entry, container, wakeups))
+        && !has_recovered(look, container, wakeups);
+    let end = last_end(container).cloned().unwrap_or_default();
+    if look.policy.ignore_exit_codes.contains(&end.exit_code) && !lasting {
+        return None;
+    }
+    let (cause, probe) = cause_of_end(container, &end, known_cause(look, pod, container));
+    let since = entry.restarts.first().copied().or(entry.crash_loop_since).unwrap_or(look.now);
+    let latest = entry.restarts.last().copied().unwrap_or(since);
+    let message = describe(container, &end, cause, restarts, elapsed(since, latest));
+    let mut finding = about(pod, container, cause, since, lasting, message);
+    finding.probe = probe;
+    finding.acute = down || !container.ready;
+    Some(finding)
+}
+
+fn is_down(container: &Container) -> bool {
+    match &container.state {
+        ContainerState::Waiting { reason, .. } => reason == CRASH_LOOP_BACK_OFF,
+        ContainerState::Terminated(end) => end.exit_code != 0,
+        ContainerState::Running(_) | ContainerState::Unknown => false,
+    }
+}
+
+/// Restarts that are this service's own fault.
+fn charged(look: &Look<'_>, entry: &ContainerMemory) -> usize {
+    entry.restarts.iter().filter(|&&time| look.charged_from(time) == time).count()
+}
+
+/// The loop has lasted. It does not grow while the container runs and is ready.
+fn has_looped(look: &Look<'_>, entry: &ContainerMemory, container: &Container, wakeups: &mut Wakeups) -> bool {
+    let Some(since) = entry.crash_loop_since.map(|since| look.charged_from(since)) else { return false };
+    match running_since(container, look.now).filter(|_| container.ready) {
+        Some(until) => elapsed(since, until) >= look.policy.crash_loop,
+        None => look.lasts(since, look.policy.crash_loop, wakeups),
+    }
+}
+
+/// Ready and running for the stabilization time: its past restarts say nothing about it any more.
+fn has_recovered(look: &Look<'_>, container: &Container, wakeups: &mut Wakeups) -> bool {
+    let Some(since) = running_since(container, look.now).filter(|_| container.ready) else { return false };
+    look.lasts(since, look.calm, wakeups)
+}
+
+/// What was found about the container last time.
+fn known_cause(look: &Look<'_>, pod: &Pod, container: &Container) -> Option<Cause> {
+    let same = |known: &&Finding| known.uid == pod.uid && known.container == container.name;
+    look.memory.findings.iter().find(same).map(|known| known.cause)
+}
+
+fn describe(container: &Container, end: &Termination, cause: Cause, restarts: u32, length: SignedDuration) -> String {
+    let how = match cause {
+        Cause::OOMKilled => "ran out of memory".to_owned(),
+        Cause::LivenessFailed => "was killed by its liveness probe".to_owned(),
+        Cause::StartupFailed => "did not start in time for its startup probe".to_owned(),
+        _ => format!("exited {}", end.exit_code),
+    };
+    let diagnosis =
+        end.diagnosis.as_ref().map(|found| format!(" [{}: {}]", found.name, found.advice)).unwrap_or_default();
+    let times = match restarts {
+        0 => String::new(),
+        1 => ", 1 restart".to_owned(),
+        more => format!(", {more} restarts"),
+    };
+    let span = if length.is_zero() { String::new() } else { format!(" in {}", spoken(length)) };
+    format!("{} {how}{times}{span}{}{diagnosis}", container.name, quoted(&end.message))
+}
+
+/// An Event this near to the end of a container speaks of that end.
+const EVENT_NEAR: SignedDuration = SignedDuration::from_secs(120);
+
+/// Names the cause from how the container ended. The Event of that end, where one was seen, settles it: a process that
+/// handles SIGTERM may exit with any code. Without one, SIGKILL and SIGTERM (137, 143) of a container with the matching
+/// probe are taken for the kubelet's doing.
+fn cause_of_end(container: &Container, end: &Termination, known: Option<Cause>) -> (Cause, Option<Probe>) {
+    if end.reason == "OOMKilled" {
+        return (Cause::OOMKilled, None);
+    }
+    let killed = matches!(end.exit_code, 137 | 143);
+    let told = container.probe_event.filter(|(_, seen)| match (seen, end.finished) {
+        (Some(seen), Some(finished)) => seen.duration_since(finished).abs() <= EVENT_NEAR,
+        (None, _) | (_, None) => killed,
+    });
+    match told {
+        Some((Probe::Startup, _)) => return (Cause::StartupFailed, Some(Probe::Startup)),
+        Some((Probe::Liveness, _)) => return (Cause::LivenessFailed, Some(Probe::Liveness)),
+        Some((Probe::Readiness, _)) | None => {}
+    }
+    // The kubelet stops sending Events about a pod that causes many: what the first ones said still holds.
+    match known.filter(|_| killed || end.exit_code == 0) {
+        Some(Cause::StartupFailed) => return (Cause::StartupFailed, Some(Probe::Startup)),
+        Some(Cause::LivenessFailed) => return (Cause::LivenessFailed, Some(Probe::Liveness)),
+        _ => {}
+    }
+    if killed && ended_while_starting(container, end) {
+        (Cause::StartupFailed, Some(Probe::Startup))
+    } else if killed && container.has_liveness {
+        (Cause::LivenessFailed, Some(Probe::Liveness))
+    } else {
+        (Cause::CrashLoop, None)
+    }
+}
+
+fn ended_while_starting(container: &Container, end: &Termination) -> bool {
+    let Some(budget) = container.startup_budget else { return false };
+    match end.started.zip(end.finished) {
+        // The kubelet's grace period comes on top of the budget: allow for it.
+        Some((from, to)) => elapsed(from, to) <= budget.saturating_add(SignedDuration::from_secs(30)),
+        None => !container.started,
+    }
+}

@@ -1,0 +1,61 @@
+//! Readiness: containers that run, had their time to start, and are not ready.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    cause::{Cause, Finding},
+    findings::{Look, about},
+    policy::HealthPolicy,
+    snapshot::{Container, ContainerState, Pod, Probe},
+    time::{Wakeups, after},
+};
+
+/// Unready for less than this is how every pod begins and ends.
+const WORTH_A_WORD: SignedDuration = SignedDuration::from_secs(15);
+
+/// Runs, had its time to start, and is not ready.
+pub fn unready(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wakeups) -> Option<Finding> {
+    let since = look.memory.container(&pod.uid, &container.name)?.not_ready_since?;
+    let running = running_since(container, look.now)?;
+    if is_starting(container, look.policy, wakeups, look.now) {
+        return None;
+    }
+    // Unready time counts from the end of the grace, else a slow start would use up the patience for what follows.
+    let ready_due = after(running, grace(container, look.policy)).min(look.now);
+    let counted = look.charged_from(since.max(ready_due));
+    let lasting = look.lasts(counted, look.policy.not_ready, wakeups);
+    if !look.lasts(counted, WORTH_A_WORD.min(look.policy.not_ready), wakeups) {
+        return None;
+    }
+    let message = format!("{} runs but is not ready since {since:.0}", container.name);
+    let mut finding = about(pod, container, Cause::ReadinessFailed, since, lasting, message);
+    finding.probe = Some(Probe::Readiness);
+    Some(finding)
+}
+
+/// The time that the container may take to start.
+pub fn grace(container: &Container, policy: &HealthPolicy) -> SignedDuration {
+    policy.startup_grace.max(container.startup_budget.unwrap_or_default())
+}
+
+/// Since when the container runs, if it does.
+pub fn running_since(container: &Container, now: Timestamp) -> Option<Timestamp> {
+    match &container.state {
+        ContainerState::Running(since) => Some(since.unwrap_or(now).min(now)),
+        ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => None,
+    }
+}
+
+/// Whether the container still has a right to be unready.
+pub fn is_starting(container: &Container, policy: &HealthPolicy, wakeups: &mut Wakeups, now: Timestamp) -> bool {
+    let Some(since) = running_since(container, now) else {
+        return matches!(&container.state, ContainerState::Waiting { reason, .. }
+            if matches!(reason.as_str(), "ContainerCreating" | "PodInitializing" | ""));
+    };
+    if container.ready {
+        return false;
+    }
+    let due = after(since, grace(container, policy));
+    wakeups.at(due, now);
+    now < due
+}
