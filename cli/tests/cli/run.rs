@@ -6,42 +6,42 @@ use std::{
 };
 
 /// What a command printed and how it ended.
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ran {
     /// It failed with this code, and said why in one line.
     #[track_caller]
-    pub fn fails(&self, code: i32, saying: &str) {
+    pub(crate) fn fails(&self, code: i32, saying: &str) {
         assert_eq!(self.code, code, "{}{}", self.out, self.err);
         assert_eq!(self.err.trim_end().lines().count(), 1, "one line: {}", self.err);
         assert!(self.err.contains(saying), "{:?} is not in: {}", saying, self.err);
     }
 }
 
-pub fn healctl() -> Command {
+pub(crate) fn healctl() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_healctl"));
     command.env_remove("KUBECONFIG").env("NO_COLOR", "1");
     command
 }
 
-pub fn run(arguments: &[&str]) -> Ran {
+pub(crate) fn run(arguments: &[&str]) -> Ran {
     let Output { status, stdout, stderr } = healctl().args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
 }
 
 /// A file in a directory for this test.
-pub fn file(directory: &tempfile::TempDir, name: &str, content: &str) -> String {
+pub(crate) fn file(directory: &tempfile::TempDir, name: &str, content: &str) -> String {
     let path = directory.path().join(name);
     std::fs::write(&path, content).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
 /// The root of the repository.
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
