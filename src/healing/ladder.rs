@@ -204,18 +204,21 @@ fn repair(
     let Some(plan) = rungs.get(tried.min(rungs.len().saturating_sub(1))).cloned() else {
         return Wish::NoStep(Block::new(Reason::NoStepLeft, "no rung of the ladder applies"));
     };
-    let blocks = repair_blocks(policy, state, pod, &plan);
+    let mut blocks = repair_blocks(policy, state, pod, &plan);
+    if !finding.acute {
+        let message =
+            format!("{} of {} runs at this moment: waiting for what becomes of it", finding.container, pod.name);
+        blocks.push(Block::new(Reason::NotYet, message));
+    }
     Wish::Step(plan, blocks)
 }
 
-/// The oldest trouble that a restart could help; sick pods are treated one by one.
+/// The oldest trouble that a restart could help, what is so right now before the rest; sick pods are treated one by one.
 fn worst(findings: &[Finding], eager: bool) -> Option<&Finding> {
     findings
         .iter()
-        .filter(|finding| {
-            finding.cause.restart_helps() && (finding.lasting || eager) && finding.acute && !finding.uid.is_empty()
-        })
-        .min_by(|a, b| (a.since, &a.pod).cmp(&(b.since, &b.pod)))
+        .filter(|finding| finding.cause.restart_helps() && (finding.lasting || eager) && !finding.uid.is_empty())
+        .min_by(|a, b| (!a.acute, a.since, &a.pod).cmp(&(!b.acute, b.since, &b.pod)))
 }
 
 fn on_rung(

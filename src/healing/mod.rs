@@ -110,6 +110,10 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     if proposal.is_some() {
         let more = holds(policy, snapshot, &dependencies, asked, &mut memory, &mut wakeups, now);
         blocked_by.splice(0..0, more);
+        if blocked_by.len() > 1 {
+            // Comes and goes with every crash; worth saying only when nothing else is in the way.
+            blocked_by.retain(|block| block.reason != Reason::NotYet);
+        }
     }
     answer_request(snapshot, asked, &blocked_by, proposal.is_some(), &mut memory, now);
     let plan = proposal.clone().filter(|_| blocked_by.is_empty() && policy.mode == Mode::Heal);
