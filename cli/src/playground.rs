@@ -38,7 +38,8 @@ pub(crate) struct Playground {
     /// Run the cluster alone, for a kubeheal that is started by hand
     #[arg(long)]
     no_controller: bool,
-    /// Further users: a static token file, `token,user,uid,"group1,group2"` a line
+    /// Let in only these users and the kubeconfig's: a static token file, `token,user,uid,"group1,group2"` a line. kubectl
+    /// sends no token to a server without TLS and stays outside; without this option every process of this machine is admin
     #[arg(long)]
     token_auth_file: Option<PathBuf>,
 }
@@ -88,15 +89,13 @@ impl Playground {
         Ok((listener, address))
     }
 
-    /// Our own admin, and the users of the file.
+    /// Everybody, since kubectl keeps its token to itself where there is no TLS; with a token file only those who have one.
     fn auth(&self, token: &str) -> Result<Auth, Failure> {
-        let more = match &self.token_auth_file {
-            Some(path) => std::fs::read_to_string(path).map_err(|error| {
-                Failure::new(format!("{}: cannot be read: {error}: check --token-auth-file", path.display()))
-            })?,
-            None => String::new(),
-        };
-        Ok(Auth::tokens(&format!("{token},kubernetes-admin,,\"system:masters\"\n{more}")))
+        let Some(path) = &self.token_auth_file else { return Ok(Auth::open()) };
+        let users = std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(format!("{}: cannot be read: {error}: check --token-auth-file", path.display()))
+        })?;
+        Ok(Auth::tokens(&format!("{token},kubernetes-admin,,\"system:masters\"\n{users}")))
     }
 }
 

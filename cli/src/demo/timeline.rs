@@ -15,7 +15,7 @@ use super::{
 const LASTING: Duration = Duration::from_secs(60);
 
 /// What kind of thing happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Mark {
     /// Something broke.
@@ -34,6 +34,19 @@ pub(crate) enum Mark {
     Well,
     /// The watched workload has more or fewer ready pods.
     Ready,
+}
+
+impl Mark {
+    /// What comes first of what happens within the same second. Actions and the breaker keep their own order.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Broke => 0,
+            Self::Saw | Self::Warned => 1,
+            Self::Did | Self::Breaker => 2,
+            Self::Held => 3,
+            Self::Well | Self::Ready => 4,
+        }
+    }
 }
 
 /// One entry.
@@ -60,7 +73,7 @@ pub(crate) fn timeline(story: &Story, chronicle: &Chronicle, readiness: &[Change
         entries.extend(Teller::new(name).tell(seen));
     }
     entries.extend(of_readiness(story, readiness));
-    entries.sort_by_key(|entry| (entry.at, entry.mark));
+    entries.sort_by_key(|entry| (entry.at, entry.mark.rank()));
     merge(entries)
 }
 
@@ -70,13 +83,15 @@ struct Teller<'a> {
     entries: Vec<Entry>,
     /// Findings told since the service was last healthy.
     told: BTreeSet<String>,
+    /// Reasons to hold still told since the service was last healthy.
+    held: BTreeSet<String>,
     /// Health as it was last told.
     health: Option<HealthState>,
 }
 
 impl<'a> Teller<'a> {
     fn new(name: &'a str) -> Self {
-        Self { name, entries: Vec::new(), told: BTreeSet::new(), health: None }
+        Self { name, entries: Vec::new(), told: BTreeSet::new(), held: BTreeSet::new(), health: None }
     }
 
     fn tell(mut self, seen: &[(Duration, HealedServiceStatus)]) -> Vec<Entry> {
@@ -88,7 +103,7 @@ impl<'a> Teller<'a> {
             let at = at.as_secs();
             self.findings(at, new);
             self.history(at, old, new);
-            self.holds(at, old, new);
+            self.holds(at, new);
             self.conditions(at, old, new);
             // A crashing service is well for a moment each time: only what lasts is told.
             if lasts || new.health != Some(HealthState::Healthy) {
@@ -135,11 +150,15 @@ impl<'a> Teller<'a> {
         }
     }
 
-    fn holds(&mut self, at: u64, old: &HealedServiceStatus, new: &HealedServiceStatus) {
+    /// A reason is told once until the service is well again, however often it comes and goes.
+    fn holds(&mut self, at: u64, new: &HealedServiceStatus) {
+        if self.health == Some(HealthState::Healthy) {
+            self.held.retain(|reason| new.blocked_by.iter().any(|block| block.reason == *reason));
+        }
         for block in &new.blocked_by {
-            // What follows from our own action was told with it.
-            let own = ["ActionInFlight", "BackOff"].contains(&block.reason.as_str());
-            if !own && !old.blocked_by.iter().any(|known| known.reason == block.reason) {
+            // What follows from our own action was told with it, and what is over in a moment is not worth a word.
+            let passing = ["ActionInFlight", "BackOff", "NotYet"].contains(&block.reason.as_str());
+            if !passing && self.held.insert(block.reason.clone()) {
                 self.push(at, Mark::Held, format!("{}: {}", block.reason, block.message));
             }
         }

@@ -211,6 +211,23 @@ async fn what_cannot_be_broken_is_told_in_one_line() {
 }
 
 #[tokio::test]
+async fn with_a_token_file_only_its_users_and_the_kubeconfigs_are_let_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let users = file(&directory, "users.csv", "s3cret,ci,1,\"system:masters\"\nweak,guest,2,\"guests\"\n");
+    let playground = Playground::start(&["--no-controller", "--token-auth-file", &users]);
+    create(&playground.client().await, workload("api")).await;
+    let kubeconfig = std::fs::read_to_string(&playground.kubeconfig).unwrap();
+    let own = kubeconfig.split("token: \"").nth(1).unwrap().split('"').next().unwrap();
+    for (token, allowed) in [("s3cret", true), ("weak", false), ("guessed", false)] {
+        let path = file(&directory, token, &kubeconfig.replace(own, token));
+        let config = Kubeconfig::read_from(&path).unwrap();
+        let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
+        let services: Api<HealedService> = Api::default_namespaced(Client::try_from(config).unwrap());
+        assert_eq!(services.list(&ListParams::default()).await.is_ok(), allowed, "{token}");
+    }
+}
+
+#[tokio::test]
 async fn a_real_cluster_is_left_alone() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -287,8 +304,8 @@ async fn a_real_kubectl_can_use_a_playground() {
     let examples = repository().join("deploy/examples");
     kubectl(&["apply", "-f", examples.to_str().unwrap()]);
     let directory = tempfile::tempdir().unwrap();
-    let own = [workload("quick"), service("quick")].map(|object| object.to_string()).join("\n---\n");
-    kubectl(&["apply", "-f", &file(&directory, "quick.yaml", &own)]);
+    let own = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": [workload("quick"), service("quick")]});
+    kubectl(&["apply", "-f", &file(&directory, "quick.json", &own.to_string())]);
     kubectl(&["wait", "--for=condition=Ready", "hsvc/quick", "--timeout=30s"]);
     assert_eq!(playground.breaks("deploy/quick", "not-ready").code, 0);
     let client = playground.client().await;
