@@ -1,6 +1,8 @@
 //! The command line.
 
-use clap::{Parser, Subcommand, ValueEnum};
+use std::path::Path;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::{breaking::Break, demo::Demo, failure::Failure, playground::Playground, replay::Replay};
 
@@ -34,6 +36,16 @@ pub(crate) enum Output {
 }
 
 impl Args {
+    /// Those of this process. kubectl finds plugins by their name, `kubectl-heal`, and people call it `kubectl heal`.
+    pub(crate) fn read() -> Self {
+        let mut command = Self::command();
+        let called = std::env::args_os().next();
+        if called.is_some_and(|path| Path::new(&path).file_stem().is_some_and(|name| name == "kubectl-heal")) {
+            command = command.bin_name("kubectl heal");
+        }
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+
     /// Runs the command.
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {

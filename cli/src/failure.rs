@@ -27,11 +27,20 @@ impl Failure {
 
     /// Standard output cannot be written. A reader that went away, such as `head`, is no failure.
     pub(crate) fn output(error: &io::Error) -> Self {
-        let code = if error.kind() == io::ErrorKind::BrokenPipe { 0 } else { 1 };
+        let code = u8::from(error.kind() != io::ErrorKind::BrokenPipe);
         Self { message: format!("writing the output: {error}"), code }
     }
 
-    /// The exit code. 0: there is nothing to say.
+    /// Where it is said: on standard error. What is wrong in a file begins with the file's name, as editors expect.
+    pub(crate) fn tell(&self) {
+        match self.code {
+            0 => {}
+            1 => eprintln!("healctl: {self}"),
+            _ => eprintln!("{self}"),
+        }
+    }
+
+    /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         self.code
     }

@@ -12,15 +12,17 @@ mod yaml;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    match args::Args::parse().run() {
+    // Logs are for those who ask for them; everybody else gets one line.
+    if std::env::var_os(EnvFilter::DEFAULT_ENV).is_some() {
+        tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
+    }
+    match args::Args::read().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if failure.code() > 0 {
-                eprintln!("healctl: {failure}");
-            }
+            failure.tell();
             ExitCode::from(failure.code())
         }
     }

@@ -62,9 +62,9 @@ impl Readiness {
             let Ok(event) = event else { continue };
             let mut readiness = into.lock().unwrap_or_else(PoisonError::into_inner);
             if is_workload {
-                readiness.see_workload(event)
+                readiness.see_workload(event);
             } else {
-                readiness.see_pod(event)
+                readiness.see_pod(event);
             }
             readiness.note(began.elapsed());
         }

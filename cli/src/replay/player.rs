@@ -16,7 +16,7 @@ use kubeheal::{
         policy::{ClusterPolicy, Mode, Policy},
     },
     observe::{
-        cache::{Caches, Object},
+        cache::{Caches, Kind, Object},
         companion::Revision,
         policy::effective,
         record::Key,
@@ -98,11 +98,14 @@ impl Player {
     fn take_in(&mut self, change: Option<Change>) -> bool {
         let touched = match change {
             None => return false,
-            // What the recorded cluster said about the service itself is not ours.
-            Some(Change::Apply(Object::Service(service))) if Object::Service(service.clone()).key() == self.key => {
-                return false;
+            Some(Change::Apply(object)) => {
+                // What the recorded cluster said about the service itself is not ours.
+                if matches!(*object, Object::Service(_)) && object.key() == self.key {
+                    return false;
+                }
+                self.caches.apply(*object)
             }
-            Some(Change::Apply(object)) => self.caches.apply(object),
+            Some(Change::Remove(Kind::Service, key)) if key == self.key => return false,
             Some(Change::Remove(kind, key)) => self.caches.remove(kind, &key),
         };
         touched.contains(&self.key)

@@ -56,7 +56,7 @@ pub(crate) struct Event {
 #[derive(Debug)]
 pub(crate) enum Change {
     /// An object is new or another one now.
-    Apply(Object),
+    Apply(Box<Object>),
     /// An object is gone.
     Remove(Kind, Key),
 }
@@ -106,7 +106,7 @@ fn event(line: &Line) -> Result<Event, String> {
     let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == line.resource);
     let change = match (kind, line.r#type.as_str()) {
         (_, "BOOKMARK") | (None, "ADDED" | "MODIFIED" | "DELETED") => None,
-        (Some(kind), "ADDED" | "MODIFIED") => Some(Change::Apply(decode(kind, &line.object)?)),
+        (Some(kind), "ADDED" | "MODIFIED") => Some(Change::Apply(Box::new(decode(kind, &line.object)?))),
         (Some(kind), "DELETED") => Some(Change::Remove(kind, decode(kind, &line.object)?.key())),
         (_, other) => return Err(format!("type is \"{other}\": write ADDED, MODIFIED or DELETED")),
     };

@@ -1,5 +1,7 @@
 //! healctl as people run it: the binary, its output and its exit codes.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
 mod demo;
 mod playground;
 mod replay;

@@ -260,8 +260,8 @@ async fn a_real_cluster_is_left_alone() {
     assert_eq!(*asked.lock().unwrap(), ["GET /version HTTP/1.1"], "nothing but the version was asked");
 }
 
-#[test]
-fn a_playground_says_what_to_do_and_ends_at_once() {
+#[tokio::test]
+async fn a_playground_says_what_to_do_and_ends_at_once() {
     let mut playground = Playground::start(&[]);
     for text in
         ["export KUBECONFIG=", "kubectl apply -f deploy/examples/", "kubectl get hsvc -w", "healctl break deploy/api"]
@@ -282,7 +282,7 @@ fn a_playground_says_what_to_do_and_ends_at_once() {
             assert!(status.success(), "{status}");
             return;
         }
-        std::thread::sleep(Duration::from_millis(100));
+        sleep(Duration::from_millis(100)).await;
     }
     panic!("it still runs three seconds after SIGTERM");
 }
@@ -304,8 +304,9 @@ async fn a_real_kubectl_can_use_a_playground() {
     let examples = repository().join("deploy/examples");
     kubectl(&["apply", "-f", examples.to_str().unwrap()]);
     let directory = tempfile::tempdir().unwrap();
-    let own = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": [workload("quick"), service("quick")]});
-    kubectl(&["apply", "-f", &file(&directory, "quick.json", &own.to_string())]);
+    for (name, object) in [("workload.json", workload("quick")), ("service.json", service("quick"))] {
+        kubectl(&["apply", "-f", &file(&directory, name, &object.to_string())]);
+    }
     kubectl(&["wait", "--for=condition=Ready", "hsvc/quick", "--timeout=30s"]);
     assert_eq!(playground.breaks("deploy/quick", "not-ready").code, 0);
     let client = playground.client().await;

@@ -24,7 +24,7 @@ impl Ran {
 
 pub(crate) fn healctl() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_healctl"));
-    command.env_remove("KUBECONFIG").env("NO_COLOR", "1");
+    command.env_remove("KUBECONFIG").env_remove("RUST_LOG").env("NO_COLOR", "1");
     command
 }
 
