@@ -90,11 +90,11 @@ fn clock(seconds: u64) -> String {
 
 fn table(outcomes: &[Outcome], paint: Paint) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     if !paint.on {
         table.force_no_tty();
     }
-    table.set_header(["Story", "Outage with the monitor", "Outage with kubeheal", "Restarts / actions", "Verdict"]);
+    table.set_header(["Story", "Outage with monitor", "with kubeheal", "Restarts", "Actions", "Verdict"]);
     for outcome in outcomes {
         let verdict = if outcome.passed() {
             Cell::new("as expected").fg(Color::Green)
@@ -105,7 +105,8 @@ fn table(outcomes: &[Outcome], paint: Paint) -> Table {
             Cell::new(&outcome.name),
             Cell::new(outage(outcome.monitor_outage, outcome.monitor_healed)),
             Cell::new(outage(outcome.outage, outcome.healed)),
-            Cell::new(format!("{} / {}", outcome.monitor_actions, outcome.actions)),
+            Cell::new(outcome.monitor_actions),
+            Cell::new(outcome.actions),
             verdict,
         ]);
     }

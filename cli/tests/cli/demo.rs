@@ -45,6 +45,74 @@ fn the_same_story_ends_the_same_way_twice() {
     assert_eq!(tell(), tell());
 }
 
+/// Breaks in every way there is but the destructive ones, of which the built-in stories make use.
+const MANY_WAYS: &str = r#"
+title: Many ways
+postMortem: none
+manifests:
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: api}
+  spec:
+    replicas: 2
+    selector: {matchLabels: {app: api}}
+    template:
+      metadata: {labels: {app: api}}
+      spec:
+        containers:
+        - name: app
+          image: registry.example/api:1
+          readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 5}
+- {apiVersion: kubeheal.dev/v1alpha1, kind: HealedService, metadata: {name: api}, spec: {workloadRef: {kind: Deployment, name: api}}}
+watch: Deployment/api
+until: 40m
+breaks:
+- {at: 2m, what: It is not needed., scale: {target: Deployment/api, replicas: 0}}
+- {at: 4m, what: It is needed again., scale: {target: Deployment/api, replicas: 2}}
+- at: 6m
+  what: A second service comes, whose workload does not exist.
+  apply:
+  - {apiVersion: kubeheal.dev/v1alpha1, kind: HealedService, metadata: {name: late}, spec: {workloadRef: {kind: Deployment, name: late}}}
+- {at: 10m, what: The machine falls silent., node: down}
+- {at: 12m, what: It is back., node: up}
+- {at: 15m, what: Its owner suspends it., patch: {target: HealedService/api, merge: {spec: {suspend: true}}}}
+- {at: 16m, what: The pods are not ready., scriptPods: {target: Deployment/api, act: not-ready}}
+- {at: 25m, what: The pods are ready., scriptPods: {target: Deployment/api, act: null}}
+- {at: 30m, what: It is looked after again., patch: {target: HealedService/api, merge: {spec: {suspend: false}}}}
+expect:
+  healed: true
+  actions: {most: 0}
+  outage: {least: 9m, most: 12m}
+  services:
+  - {service: default/api, when: 3m, health: Idle}
+  - {service: default/api, when: 11m30s, finding: {cause: NodeLost}}
+  - {service: default/api, when: 20m, health: Idle}
+  - {service: default/api, health: Healthy}
+  - {service: default/late, blockedBy: WorkloadNotFound, conditions: {Stalled: "True"}}
+"#;
+
+#[test]
+fn a_story_of_ones_own_can_break_in_many_ways() {
+    let directory = tempfile::tempdir().unwrap();
+    let ran = run(&["demo", &file(&directory, "many.yaml", MANY_WAYS)]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_story_does_not_end_well_on_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let doomed = story("ghost-restart").replace(
+        "workloadRef: {kind: Deployment, name: checkout}",
+        "mode: Observe, workloadRef: {kind: Deployment, name: checkout}",
+    );
+    let ran = run(&["demo", &file(&directory, "doomed.yaml", &doomed), "--output", "json"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let report = report(&ran);
+    let told = &report["stories"][0];
+    assert_eq!((told["healed"].as_bool(), told["actions"].as_u64()), (Some(false), Some(0)));
+    assert_eq!(told["outageSeconds"], 18 * 3600, "nobody created it again");
+}
+
 #[test]
 fn a_story_that_does_not_end_as_expected_fails() {
     let directory = tempfile::tempdir().unwrap();
@@ -69,7 +137,7 @@ fn people_see_what_broke_and_what_came_of_it() {
     let path = repository().join("cli/stories/hasty-health-check.yaml");
     let ran = run(&["demo", path.to_str().unwrap()]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
-    for text in ["The machine is rebooted", "indexer has no probes", "Outage with kubeheal", "as expected"] {
+    for text in ["The machine is rebooted", "indexer has no probes", "Outage with monitor", "as expected"] {
         assert!(ran.out.contains(text), "{text:?} is not in {}", ran.out);
     }
     assert!(!ran.out.contains('\u{1b}'), "no colours where nobody sees them");
