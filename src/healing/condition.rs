@@ -103,7 +103,15 @@ fn ready(decision: &Decision) -> Condition {
         Health::Degraded | Health::Unhealthy | Health::Starting => Truth::False,
         Health::Unknown => Truth::Unknown,
     };
-    condition(ConditionType::Ready, status, verdict.reason, &verdict.message)
+    condition(ConditionType::Ready, status, verdict.reason, format!("{}{}", verdict.message, doing(decision)))
+}
+
+/// What is being done about it: people watch this one line.
+fn doing(decision: &Decision) -> String {
+    if let Some(in_flight) = &decision.memory.in_flight {
+        return format!("; {} of {} must prove itself", in_flight.action.step.as_str(), in_flight.action.target);
+    }
+    decision.blocked_by.first().map(|block| format!("; held: {}", block.reason)).unwrap_or_default()
 }
 
 fn reconciling(decision: &Decision) -> Condition {

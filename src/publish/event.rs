@@ -59,12 +59,14 @@ fn flips(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Notice> {
         let before =
             find(old, kind).map_or_else(|| if bad_if_true { "False" } else { "True" }.to_owned(), |c| c.status);
         let warning = (now.status == "True") == bad_if_true;
-        (before != now.status).then(|| Notice {
-            warning,
-            reason: now.reason,
-            action: kind.to_owned(),
-            note: now.message,
-        })
+        let told = match (kind, warning) {
+            // That nobody is needed any more is no news; that all is well again is.
+            ("Stalled", false) => return None,
+            ("Degraded", false) => ("Recovered".to_owned(), find(new, "Ready")?.message),
+            _ => (now.reason, now.message),
+        };
+        let (reason, note) = told;
+        (before != now.status).then(|| Notice { warning, reason, action: kind.to_owned(), note })
     };
     told.into_iter().filter_map(flip).collect()
 }
@@ -85,8 +87,8 @@ fn steps(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Notice> {
         let bad = [Outcome::Ineffective.as_str(), Outcome::Failed.as_str()].contains(&entry.outcome.as_str());
         Notice {
             warning: bad || entry.step == "CircuitOpened",
-            reason: entry.outcome.clone(),
-            action: entry.step.clone(),
+            reason: entry.step.clone(),
+            action: entry.outcome.clone(),
             note: format!("{} of {target}{cause}: {}", entry.step, entry.outcome),
         }
     };
