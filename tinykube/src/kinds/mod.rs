@@ -4,7 +4,7 @@ mod definition;
 mod empty;
 mod event;
 mod metadata;
-mod namespace;
+pub(crate) mod namespace;
 mod pod;
 mod service;
 mod validate;
@@ -225,9 +225,7 @@ pub(crate) fn after_write(api: &Api, resource: &Resource, object: &Value) {
 
 /// What follows from a deletion.
 pub(crate) fn after_delete(api: &Api, resource: &Resource, object: &Value) {
-    match resource.kind.as_str() {
-        "CustomResourceDefinition" => definition::stop_serving(api, object),
-        "ConfigMap" => namespace::publish_again(api, object),
-        _ => {}
+    if resource.kind == "CustomResourceDefinition" {
+        definition::stop_serving(api, object);
     }
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::api::Api;
 use crate::object;
 
-const ROOT_CA: &str = "kube-root-ca.crt";
+/// The `ConfigMap` with the root certificate.
+pub(crate) const ROOT_CA: &str = "kube-root-ca.crt";
 
 /// A namespace starts with its finalizer and its name as a label.
 pub(super) fn prepare(object: &mut Value) {
@@ -23,8 +24,8 @@ pub(super) fn keep_finalizers(old: &Value, new: &mut Value) {
     }
 }
 
-/// The service account and the root certificate every namespace gets. A controller manager adds them moments later;
-/// here they are there at once, so that nobody has to wait for them.
+/// The service account every namespace gets. A controller manager adds it moments later; here it is there at once, so
+/// that nobody has to wait for it before creating pods.
 pub(super) fn furnish(api: &Api, namespace: &Value) {
     if object::is_terminating(namespace) {
         return;
@@ -40,22 +41,10 @@ pub(super) fn furnish(api: &Api, namespace: &Value) {
             "metadata": {"name": "default", "namespace": name},
         }),
     );
-    publish(api, name);
 }
 
-/// The root certificate comes back when it is deleted.
-pub(super) fn publish_again(api: &Api, deleted: &Value) {
-    if object::name(deleted) != ROOT_CA {
-        return;
-    }
-    let namespace = object::namespace(deleted);
-    let found = api.resource("", "namespaces").and_then(|kind| api.store().get(&kind, "", namespace));
-    if found.is_some_and(|found| !object::is_terminating(&found)) {
-        publish(api, namespace);
-    }
-}
-
-fn publish(api: &Api, namespace: &str) {
+/// The root certificate of the cluster, for the pods of a namespace; nothing if it is there.
+pub(crate) fn publish(api: &Api, namespace: &str) {
     put_if_missing(
         api,
         "configmaps",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as core;
 
+use super::allotment::Allotment;
 use super::backoff::{Backoff, go_duration};
 use super::log::{Line, Log};
 use super::note::Note;
@@ -90,6 +91,8 @@ pub(crate) enum State {
 pub(crate) struct Container {
     pub(crate) name: String,
     pub(crate) image: String,
+    /// What it was given and as whom it runs.
+    pub(crate) allotment: Allotment,
     pub(crate) role: Role,
     pub(crate) state: State,
     /// Why it waits, once the status shows it.
@@ -118,10 +121,11 @@ pub(crate) struct Container {
 
 impl Container {
     /// A container whose turn has not come; its probes' beat starts at `admitted`.
-    pub(crate) fn new(container: &core::Container, role: Role, admitted: Timestamp) -> Container {
+    pub(crate) fn new(container: &core::Container, pod: &core::PodSpec, role: Role, admitted: Timestamp) -> Container {
         Container {
             name: container.name.clone(),
             image: container.image.clone().unwrap_or_default(),
+            allotment: Allotment::of(container, pod),
             role,
             state: State::Idle,
             waiting: None,

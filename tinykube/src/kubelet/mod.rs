@@ -4,6 +4,7 @@
 //! argument, the next wake-up a result); `driver` is the one file that reads pods and writes statuses.
 //! Nothing here schedules, creates or replaces pods.
 
+mod allotment;
 mod backoff;
 mod container;
 mod dependency;

@@ -84,8 +84,8 @@ impl PodMachine {
         let empty = core::PodSpec::default();
         let spec = pod.spec.as_ref().unwrap_or(&empty);
         let inits = spec.init_containers.iter().flatten();
-        let inits = inits.map(|container| Container::new(container, spec::init_role(container), now));
-        let mains = spec.containers.iter().map(|container| Container::new(container, Role::Main, now));
+        let inits = inits.map(|container| Container::new(container, spec, spec::init_role(container), now));
+        let mains = spec.containers.iter().map(|container| Container::new(container, spec, Role::Main, now));
         let gates = spec.readiness_gates.iter().flatten();
         PodMachine {
             identity: Identity {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::allotment;
 use super::container::{Container, State, Terminated};
 use super::pod::{PodMachine, Stage};
 use super::spec::Role;
@@ -63,6 +64,8 @@ impl PodMachine {
         }
         status.insert("containerStatuses".into(), self.statuses(false).into());
         status.insert("qosClass".into(), object::text(stored, "/status/qosClass").into());
+        let lasting = self.containers.iter().filter(|container| container.role != Role::Init);
+        status.insert("resources".into(), allotment::total(lasting.map(|container| &container.allotment)));
         Value::Object(status)
     }
 
@@ -193,7 +196,7 @@ impl PodMachine {
         }
         status.insert("started".into(), container.started.into());
         if container.instances > 0 {
-            status.insert("resources".into(), json!({}));
+            container.allotment.show(&mut status);
         }
         Value::Object(status)
     }

@@ -30,6 +30,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::context::{Context, NODE};
+pub(crate) use self::node::quantity;
 pub(crate) use self::pods::is_ready as pod_is_ready;
 pub(crate) use self::recorder::Source;
 pub(crate) use self::selector::map_selects;

@@ -1,4 +1,4 @@
-//! Namespaces: one that is being deleted is emptied, then let go.
+//! Namespaces: each gets the root certificate; one that is being deleted is emptied, then let go.
 
 use serde_json::json;
 
@@ -6,12 +6,13 @@ use super::Turn;
 use super::context::Context;
 use super::view::Key;
 use crate::api::{DeleteOptions, Options, Status};
-use crate::object;
+use crate::{kinds, object};
 
 /// One turn for one namespace.
 pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
     let Some(namespace) = context.view.get_key(key) else { return Ok(None) };
     if !object::is_terminating(&namespace) {
+        kinds::namespace::publish(&context.api, &key.name);
         return Ok(None);
     }
     let contents = context.view.contents(&key.name);

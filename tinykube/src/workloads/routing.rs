@@ -8,6 +8,7 @@ use super::context::Context;
 use super::queue::{Controller, Queue, Work};
 use super::selector;
 use super::view::{Key, key_of};
+use crate::kinds::namespace::ROOT_CA;
 use crate::kubelet::{Kubelet, SCRIPT_ANNOTATION};
 use crate::object;
 use crate::resource::Resource;
@@ -23,6 +24,9 @@ pub(crate) fn route(change: &Change, context: &mut Context, kubelet: &mut Kubele
     }
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "pods") => route_pod(change, &key, context, queue),
+        ("", "configmaps") if object::name(&change.object) == ROOT_CA => {
+            queue.add(Work::new(Controller::Namespace, Key::of(&context.kinds.namespaces, "", &change.namespace)));
+        }
         ("", "namespaces") => queue.add(Work::new(Controller::Namespace, key.clone())),
         ("", "nodes") => {
             queue.add(Work::new(Controller::Node, key.clone()));

@@ -6,4 +6,5 @@ mod conformance;
 mod controller;
 mod http;
 mod load;
+mod restored;
 mod strict;
