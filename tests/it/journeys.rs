@@ -47,6 +47,20 @@ async fn a_removed_workload_is_recreated_from_its_last_known_good_definition() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_workload_that_somebody_replaces_within_ten_seconds_is_not_touched() {
+    let world = World::new();
+    well(&world, "api", 1, json!({})).await;
+    world.delete("Deployment", "api").await;
+    world.pass(6).await;
+    world.create(deployment("api", 3)).await;
+    world.until("api", "healthy", 120, is(HealthState::Healthy)).await;
+    let status = world.status("api").await;
+    assert!(steps(&status).is_empty(), "{:?}", status.history);
+    assert_eq!(status.missing_since, None);
+    assert_eq!(world.get("Deployment", "api").await.unwrap()["spec"]["replicas"], 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_workload_whose_removal_was_meant_stays_removed() {
     let world = World::new();
     well(&world, "marked", 1, json!({})).await;
