@@ -11,11 +11,13 @@ use crate::api::{Api, Options, Status};
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::http::{self, Service};
+use crate::kubelet::Logs;
 
 /// A running cluster. It ends when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     api: Api,
+    logs: Option<Logs>,
     _running: Arc<DropGuard>,
 }
 
@@ -42,7 +44,16 @@ impl Cluster {
 
     /// The API server as a `tower::Service`; requests are the admin's.
     pub fn service(&self) -> Service {
-        Service::new(self.api.clone(), Auth::open())
+        self.service_for(Auth::open())
+    }
+
+    /// The API server as a `tower::Service` for the users of `auth`.
+    pub fn service_for(&self, auth: Auth) -> Service {
+        let service = Service::new(self.api.clone(), auth);
+        match &self.logs {
+            Some(logs) => service.with_logs(logs.clone()),
+            None => service,
+        }
     }
 
     /// A client of this cluster, without a socket and without retries.
@@ -55,7 +66,7 @@ impl Cluster {
     /// # Errors
     /// When the listener fails.
     pub async fn serve(&self, listener: TcpListener, auth: Auth) -> std::io::Result<()> {
-        http::serve(listener, Service::new(self.api.clone(), auth)).await
+        http::serve(listener, self.service_for(auth)).await
     }
 
     /// The clock of the cluster.
@@ -117,10 +128,12 @@ impl Builder {
             api.create(&definitions, "", definition, &Options::default())?;
         }
         let cancellation = CancellationToken::new();
+        let mut logs = None;
         if self.controllers {
             let control_plane = crate::workloads::ControlPlane::new(api.clone());
+            logs = Some(control_plane.logs());
             tokio::spawn(control_plane.run(cancellation.clone()));
         }
-        Ok(Cluster { api, _running: Arc::new(cancellation.drop_guard()) })
+        Ok(Cluster { api, logs, _running: Arc::new(cancellation.drop_guard()) })
     }
 }

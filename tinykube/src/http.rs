@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 
 use crate::api::{Api, Status};
 use crate::auth::Auth;
+use crate::kubelet::Logs;
 use crate::route;
 
 /// The body of an answer; a watch streams it.
@@ -30,12 +31,20 @@ const BODY_LIMIT: usize = 3 * 1024 * 1024;
 pub struct Service {
     api: Api,
     auth: Auth,
+    logs: Option<Logs>,
 }
 
 impl Service {
     /// Serves `api` to the users of `auth`.
     pub fn new(api: Api, auth: Auth) -> Service {
-        Service { api, auth }
+        Service { api, auth, logs: None }
+    }
+
+    /// Serves these logs at `pods/NAME/log`; without them every such request fails with 500.
+    #[must_use]
+    pub fn with_logs(mut self, logs: Logs) -> Service {
+        self.logs = Some(logs);
+        self
     }
 
     async fn answer<B>(self, request: Request<B>) -> Response<Body>
@@ -54,6 +63,7 @@ impl Service {
         };
         let request = route::Request {
             api: &self.api,
+            logs: self.logs.as_ref(),
             user,
             method: parts.method.as_str(),
             path: parts.uri.path(),
@@ -115,6 +125,12 @@ pub(crate) fn reply(code: u16, content_type: &'static str, body: Vec<u8>) -> Res
 pub(crate) fn stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Response<Body> {
     let frames = events.map(|event| Ok(Frame::data(event)));
     response(200, "application/json", StreamBody::new(frames).boxed_unsync())
+}
+
+/// A text whose end is still to come.
+pub(crate) fn stream_text(parts: impl Stream<Item = Bytes> + Send + 'static) -> Response<Body> {
+    let frames = parts.map(|part| Ok(Frame::data(part)));
+    response(200, "text/plain", StreamBody::new(frames).boxed_unsync())
 }
 
 /// The answer to a request that failed.

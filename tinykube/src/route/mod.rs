@@ -1,6 +1,8 @@
 //! From a request to the verb that answers it.
 
 mod body;
+mod logs;
+mod messages;
 mod protobuf;
 mod reviews;
 
@@ -16,12 +18,15 @@ use crate::api::watch::WatchOptions;
 use crate::api::{Api, Deletion, FieldValidation, ListOptions, Options, Part, Status, Warnings, discovery};
 use crate::auth::User;
 use crate::http::{Body, reply, stream};
+use crate::kubelet::Logs;
 use crate::resource::Resource;
 use crate::{object, openapi, patch};
 
 /// A request, authenticated and read.
 pub(crate) struct Request<'a> {
     pub(crate) api: &'a Api,
+    /// The logs of the node's containers, if there is a node.
+    pub(crate) logs: Option<&'a Logs>,
     pub(crate) user: User,
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
@@ -122,11 +127,12 @@ fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response
         ("PATCH", false, "scale") if call.resource.scale => call.patch(Part::Scale),
         ("POST", false, "eviction") if call.resource.is("", "pods") => call.evict(),
         ("PUT", false, "finalize") if call.resource.is("", "namespaces") => call.finalize(),
-        (
-            _,
-            false,
-            "log" | "exec" | "attach" | "portforward" | "proxy" | "ephemeralcontainers" | "binding" | "resize",
-        ) if call.resource.is("", "pods") => Err(Status::not_implemented(&format!("pods/{}", call.path.subresource))),
+        ("GET", false, "log") if call.resource.is("", "pods") => call.log(),
+        (_, false, "exec" | "attach" | "portforward" | "proxy" | "ephemeralcontainers" | "binding" | "resize")
+            if call.resource.is("", "pods") =>
+        {
+            Err(Status::not_implemented(&format!("pods/{}", call.path.subresource)))
+        }
         (_, _, "" | "status" | "scale" | "eviction") => Err(Status::method_not_allowed()),
         _ => Err(Status::no_such_path()),
     }

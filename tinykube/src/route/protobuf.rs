@@ -1,79 +1,14 @@
-//! Protocol Buffers, as far as kubectl insists on them: a few small kinds that it creates by itself.
+//! Protocol Buffers, as far as kubectl insists on them: the kinds that it creates without a file.
 
 use serde_json::{Map, Value, json};
+
+use super::messages::{Field, Kind, TYPE, fields_of};
 
 /// What precedes an object in Kubernetes' encoding.
 const MAGIC: &[u8] = b"k8s\0";
 
 /// How deep messages may nest.
-const DEPTH: usize = 8;
-
-/// What a field of a message holds.
-#[derive(Clone, Copy)]
-enum Kind {
-    Text,
-    Texts,
-    Number,
-    Flag,
-    /// Text to text.
-    Map,
-    /// Text to bytes, shown as base64.
-    Data,
-    Message(&'static [Field]),
-}
-
-/// A field: its number, its name in JSON and what it holds.
-type Field = (u64, &'static str, Kind);
-
-const METADATA: &[Field] = &[
-    (1, "name", Kind::Text),
-    (2, "generateName", Kind::Text),
-    (3, "namespace", Kind::Text),
-    (5, "uid", Kind::Text),
-    (6, "resourceVersion", Kind::Text),
-    (11, "labels", Kind::Map),
-    (12, "annotations", Kind::Map),
-    (14, "finalizers", Kind::Texts),
-];
-const OBJECT: &[Field] = &[(1, "metadata", Kind::Message(METADATA))];
-const CONFIG_MAP: &[Field] =
-    &[(1, "metadata", Kind::Message(METADATA)), (2, "data", Kind::Map), (4, "immutable", Kind::Flag)];
-const SECRET: &[Field] = &[(1, "metadata", Kind::Message(METADATA)), (2, "data", Kind::Data), (3, "type", Kind::Text)];
-const ATTRIBUTES: &[Field] = &[
-    (1, "namespace", Kind::Text),
-    (2, "verb", Kind::Text),
-    (3, "group", Kind::Text),
-    (4, "version", Kind::Text),
-    (5, "resource", Kind::Text),
-    (6, "subresource", Kind::Text),
-    (7, "name", Kind::Text),
-];
-const PATH: &[Field] = &[(1, "path", Kind::Text), (2, "verb", Kind::Text)];
-const ACCESS: &[Field] =
-    &[(1, "resourceAttributes", Kind::Message(ATTRIBUTES)), (2, "nonResourceAttributes", Kind::Message(PATH))];
-const REVIEW: &[Field] = &[(1, "metadata", Kind::Message(METADATA)), (2, "spec", Kind::Message(ACCESS))];
-const PRECONDITIONS: &[Field] = &[(1, "uid", Kind::Text), (2, "resourceVersion", Kind::Text)];
-const DELETION: &[Field] = &[
-    (1, "gracePeriodSeconds", Kind::Number),
-    (2, "preconditions", Kind::Message(PRECONDITIONS)),
-    (3, "orphanDependents", Kind::Flag),
-    (4, "propagationPolicy", Kind::Text),
-    (5, "dryRun", Kind::Texts),
-];
-const EVICTION: &[Field] = &[(1, "metadata", Kind::Message(METADATA)), (2, "deleteOptions", Kind::Message(DELETION))];
-const TYPE: &[Field] = &[(1, "apiVersion", Kind::Text), (2, "kind", Kind::Text)];
-
-fn fields_of(kind: &str) -> Option<&'static [Field]> {
-    Some(match kind {
-        "Namespace" | "ServiceAccount" | "SelfSubjectReview" => OBJECT,
-        "ConfigMap" => CONFIG_MAP,
-        "Secret" => SECRET,
-        "SelfSubjectAccessReview" => REVIEW,
-        "DeleteOptions" => DELETION,
-        "Eviction" => EVICTION,
-        _ => return None,
-    })
-}
+const DEPTH: usize = 12;
 
 /// Reads an object; `None` for a kind that is not read, and for bytes that are no object.
 pub(super) fn read(body: &[u8]) -> Option<Value> {
@@ -154,11 +89,19 @@ fn message(bytes: &[u8], fields: &[Field], depth: usize) -> Option<Value> {
     let mut reader = Reader { rest: bytes };
     while let Some((number, part)) = reader.field()? {
         let Some((_, name, kind)) = fields.iter().find(|(known, _, _)| *known == number) else {
-            continue;
+            // What is not known must not get lost; Go writes what is empty, too.
+            match part {
+                Part::Number(0) | Part::Bytes([]) => continue,
+                _ => return None,
+            }
         };
         let value = match (kind, part) {
             (Kind::Number, Part::Number(number)) => Value::from(number.cast_signed()),
             (Kind::Flag, Part::Number(number)) => Value::from(number != 0),
+            // Go writes these always, and zero means nothing.
+            (Kind::Count | Kind::Switch, Part::Number(0)) | (Kind::Ignored, _) => continue,
+            (Kind::Count, Part::Number(number)) => Value::from(number.cast_signed()),
+            (Kind::Switch, Part::Number(_)) => Value::from(true),
             // Go writes empty texts, which mean nothing.
             (Kind::Text, Part::Bytes([])) => continue,
             (Kind::Text, Part::Bytes(bytes)) => text(bytes)?,
@@ -174,11 +117,32 @@ fn message(bytes: &[u8], fields: &[Field], depth: usize) -> Option<Value> {
                 continue;
             }
             (Kind::Message(fields), Part::Bytes(bytes)) => message(bytes, fields, depth)?,
+            (Kind::Messages(fields), Part::Bytes(bytes)) => {
+                let messages = members.entry((*name).to_owned()).or_insert_with(|| json!([]));
+                messages.as_array_mut()?.push(message(bytes, fields, depth)?);
+                continue;
+            }
+            (Kind::Either, Part::Bytes(bytes)) => either(bytes)?,
             _ => return None,
         };
         members.insert((*name).to_owned(), value);
     }
     Some(Value::Object(members))
+}
+
+/// A number or a text: which one, the number, the text.
+fn either(bytes: &[u8]) -> Option<Value> {
+    let (mut is_text, mut whole, mut words) = (false, Value::from(0), Value::from(""));
+    let mut reader = Reader { rest: bytes };
+    while let Some((number, part)) = reader.field()? {
+        match (number, part) {
+            (1, Part::Number(kind)) => is_text = kind != 0,
+            (2, Part::Number(number)) => whole = number.cast_signed().into(),
+            (3, Part::Bytes(bytes)) => words = text(bytes)?,
+            _ => return None,
+        }
+    }
+    Some(if is_text { words } else { whole })
 }
 
 fn text(bytes: &[u8]) -> Option<Value> {

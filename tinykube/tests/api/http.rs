@@ -35,8 +35,10 @@ async fn a_socket_serves_what_the_process_has() {
     assert_eq!(send(address, anonymous).await.0, 403);
     let (status, body) = send(address, request("POST", path, &"x".repeat(4 * 1024 * 1024))).await;
     assert_eq!((status, &body["reason"]), (413, &json!("RequestEntityTooLarge")));
-    let (status, body) = send(address, request("GET", "/api/v1/namespaces/default/pods/p/log", "")).await;
+    let (status, body) = send(address, request("GET", "/api/v1/namespaces/default/pods/p/exec", "")).await;
     assert_eq!((status, &body["reason"]), (501, &json!("NotImplemented")));
+    let (status, body) = send(address, request("GET", "/api/v1/namespaces/default/pods/p/log", "")).await;
+    assert_eq!((status, &body["reason"]), (404, &json!("NotFound")));
     let (status, body) = send(address, request("GET", "/version", "")).await;
     assert_eq!(status, 200);
     assert!(body["gitVersion"].as_str().unwrap().contains("tinykube"));

@@ -1,0 +1,75 @@
+//! Workloads: rollouts, scale, what is shown of them and their logs.
+
+use crate::kubectl::{Kubectl, deployment};
+
+#[tokio::test]
+async fn a_deployment_is_rolled_out_and_back() {
+    let Some(kubectl) = Kubectl::start("rollout").await else { return };
+    kubectl.ok_with("apply -f -", &deployment(2, "docker.io/local/box:1")).await;
+    kubectl.says("rollout status deploy/web --timeout=30s", &["successfully rolled out"]).await;
+    kubectl.says("get deploy", &["NAME", "UP-TO-DATE", "2/2"]).await;
+    kubectl.says("get deploy -o wide", &["SELECTOR", "docker.io/local/box:1", "app=web"]).await;
+    kubectl.says("get pods -o wide", &["NODE", "NOMINATED NODE", "n1", "1/1", "Running"]).await;
+    kubectl.says("scale deploy web --replicas=3", &["scaled"]).await;
+    kubectl.ok("wait --for=jsonpath={.status.readyReplicas}=3 deploy/web --timeout=20s").await;
+    kubectl.ok("set image deploy/web main=docker.io/local/box:2").await;
+    kubectl.says("rollout status deploy/web --timeout=30s", &["successfully rolled out"]).await;
+    kubectl.ok("rollout restart deploy/web").await;
+    kubectl.says("rollout status deploy/web --timeout=30s", &["successfully rolled out"]).await;
+    kubectl.says("rollout history deploy/web", &["REVISION", "3"]).await;
+    kubectl.says("rollout undo deploy/web --to-revision=1", &["rolled back"]).await;
+    kubectl.ok("rollout status deploy/web --timeout=30s").await;
+    kubectl.says("get deploy web -o jsonpath={..image}", &["docker.io/local/box:1"]).await;
+    kubectl.says("describe deploy web", &["RollingUpdate", "ScalingReplicaSet", "3 desired"]).await;
+    kubectl.says("events --for deploy/web", &["ScalingReplicaSet"]).await;
+    kubectl.says("get events", &["Scheduled", "pod/web"]).await;
+    kubectl.says("describe pods -l app=web", &["Containers:", "State:", "Running", "QoS Class:"]).await;
+    kubectl.says("describe node n1", &["Conditions:", "Allocatable:", "Non-terminated Pods:"]).await;
+}
+
+#[tokio::test]
+async fn a_watch_shows_what_comes() {
+    let Some(kubectl) = Kubectl::start("watch").await else { return };
+    let watching = kubectl.run("get pods --watch-only --request-timeout=4s -o name", "");
+    let creating = async {
+        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+        kubectl.ok("run seen --image=docker.io/local/box:1").await
+    };
+    let (said, _) = tokio::join!(watching, creating);
+    assert!(said.out.contains("pod/seen"), "{said:#?}");
+}
+
+#[tokio::test]
+async fn logs_are_those_of_the_script() {
+    let Some(kubectl) = Kubectl::start("logs").await else { return };
+    let pod = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "talks", "annotations": {"tinykube.dev/script": SCRIPT}},
+        "spec": {"containers": [
+            {"name": "main", "image": "docker.io/local/box:1"},
+            {"name": "other", "image": "docker.io/local/box:1"},
+        ]},
+    });
+    kubectl.ok_with("apply -f -", &pod.to_string()).await;
+    kubectl.ok("wait --for=condition=Ready pod/talks --timeout=20s").await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let first = kubectl.ok("logs talks -c main").await;
+    assert!(first.starts_with("one\ntwo\n"), "{first}");
+    assert_eq!(kubectl.ok("logs talks -c main --tail=1").await, "two\n");
+    let stamped = kubectl.ok("logs talks -c main --timestamps").await;
+    assert!(stamped.starts_with("20") && stamped.contains("Z one\n"), "{stamped}");
+    kubectl.fails("logs talks -c none", "container none is not valid for pod talks").await;
+    kubectl
+        .fails("logs talks -c main --previous", "previous terminated container \"main\" in pod \"talks\" not found")
+        .await;
+    let following = kubectl.run("logs talks -c main --follow", "");
+    let ending = async {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        kubectl.ok("delete pod talks --grace-period=1").await
+    };
+    let (said, _) = tokio::join!(following, ending);
+    assert!(said.code == 0 && said.out.starts_with("one\ntwo\n"), "{said:#?}");
+}
+
+const SCRIPT: &str = "main: {log: [{text: one}, {text: two}]}";
