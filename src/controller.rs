@@ -319,7 +319,7 @@ impl Context {
     }
 
     /// Carries out the plan, unless the lease is about to run out: then the attempt counts and is not made.
-    async fn act(&self, look: &Look, plan: &crate::healing::ladder::Plan) -> Execution {
+    async fn act(&self, look: &Look, plan: &crate::healing::plan::Plan) -> Execution {
         if self.options.leader.as_ref().is_some_and(|leader| !leader.may_act()) {
             return Execution::Refused("the lease of this controller is about to run out".to_owned());
         }

@@ -23,7 +23,7 @@ use crate::{
     api::{FIELD_MANAGER, HealedService},
     error::said,
     healing::{
-        ladder::{Effect, Plan},
+        plan::{Effect, Plan},
         snapshot::WorkloadKind,
         verify::Execution,
     },

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{reason::Reason, snapshot::Probe};
+use super::reason::Reason;
 
 /// What is wrong. Section 3 of the semantics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +102,28 @@ impl Cause {
             Cause::NodeLost,
         ];
         ALL.into_iter().find(|cause| cause.as_str() == name)
+    }
+}
+
+/// The three probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Probe {
+    /// `startupProbe`.
+    Startup,
+    /// `readinessProbe`.
+    Readiness,
+    /// `livenessProbe`.
+    Liveness,
+}
+
+impl Probe {
+    /// The probe's name in findings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Startup => "Startup",
+            Self::Readiness => "Readiness",
+            Self::Liveness => "Liveness",
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use jiff::SignedDuration;
 
 use super::{
-    cause::{Cause, Finding},
-    findings::{Look, about, last_end, quoted},
+    cause::{Cause, Finding, Probe},
+    look::{Look, about, last_end, quoted},
     memory::ContainerMemory,
     readiness::running_since,
     restarts::{CRASH_LOOP_BACK_OFF, in_window},
-    snapshot::{Container, ContainerState, Pod, Probe, Termination},
+    snapshot::{Container, ContainerState, Pod, Termination},
     time::{Wakeups, after, elapsed, spoken},
 };
 

@@ -2,44 +2,15 @@
 //!
 //! Events name the probe of a finding that is there anyway; nothing here is found because of one.
 
-use jiff::{SignedDuration, Timestamp};
-
 use super::{
     cause::{Cause, Finding},
     crash::crash,
-    memory::Memory,
-    policy::HealthPolicy,
+    look::{Look, about, last_end, quoted},
     readiness::unready,
     restarts::CRASH_LOOP_BACK_OFF,
-    snapshot::{Container, ContainerState, Phase, Pod, Readiness, Role, Termination, Workload, WorkloadKind},
-    time::{Wakeups, after, elapsed},
+    snapshot::{Container, ContainerState, Phase, Pod, Readiness, Role, Workload, WorkloadKind},
+    time::Wakeups,
 };
-
-/// What every rule about a pod looks at besides the pod.
-#[derive(Debug, Clone, Copy)]
-pub struct Look<'a> {
-    /// What earlier looks left.
-    pub memory: &'a Memory,
-    /// The thresholds.
-    pub policy: &'a HealthPolicy,
-    /// Ready without a restart for this long is well.
-    pub calm: SignedDuration,
-    /// Now.
-    pub now: Timestamp,
-}
-
-impl Look<'_> {
-    /// Whether something lasts long enough; if not yet, asks to be woken when it does.
-    pub fn lasts(&self, since: Timestamp, threshold: SignedDuration, wakeups: &mut Wakeups) -> bool {
-        wakeups.at(after(since, threshold), self.now);
-        elapsed(since, self.now) >= threshold
-    }
-
-    /// A time from which on trouble counts: not before the dependencies got well.
-    pub fn charged_from(&self, since: Timestamp) -> Timestamp {
-        since.max(self.memory.released_at.unwrap_or(since))
-    }
-}
 
 /// All findings about the pods, in a stable order: by pod, then container.
 pub fn findings(look: &Look<'_>, workload: &Workload, pods: &[Pod], wakeups: &mut Wakeups) -> Vec<Finding> {
@@ -138,39 +109,6 @@ pub fn node_lost(pod: &Pod) -> bool {
         || (matches!(pod.ready, Readiness::Unknown) && pod.phase == Phase::Unknown)
 }
 
-/// A finding about one container.
-pub fn about(
-    pod: &Pod,
-    container: &Container,
-    cause: Cause,
-    since: Timestamp,
-    lasting: bool,
-    message: String,
-) -> Finding {
-    Finding {
-        pod: pod.name.clone(),
-        uid: pod.uid.clone(),
-        container: container.name.clone(),
-        probe: None,
-        cause,
-        diagnosis: last_end(container).and_then(|end| end.diagnosis.as_ref()).map(|diagnosis| diagnosis.name.clone()),
-        since,
-        lasting,
-        acute: true,
-        message,
-    }
-}
-
-/// How the container ended, most recently.
-pub fn last_end(container: &Container) -> Option<&Termination> {
-    match &container.state {
-        ContainerState::Terminated(end) => Some(end),
-        ContainerState::Waiting { .. } | ContainerState::Running(_) | ContainerState::Unknown => {
-            container.last.as_ref()
-        }
-    }
-}
-
 /// Waiting reasons that a restart cannot change. Seen at once: nothing is done about them anyway.
 fn blocked_start(look: &Look<'_>, pod: &Pod, container: &Container) -> Option<Finding> {
     let ContainerState::Waiting { reason, message } = &container.state else { return None };
@@ -205,10 +143,4 @@ fn init(look: &Look<'_>, pod: &Pod, container: &Container) -> Option<Finding> {
     let since = entry.and_then(|entry| entry.restarts.first().copied().or(entry.crash_loop_since)).unwrap_or(look.now);
     let message = format!("init container {} exited {}{}", container.name, end.exit_code, quoted(&end.message));
     Some(about(pod, container, Cause::InitFailed, since, true, message))
-}
-
-/// The last line of what a container said, for the end of a sentence.
-pub fn quoted(message: &str) -> String {
-    let line = message.trim().lines().last().unwrap_or_default();
-    if line.is_empty() { String::new() } else { format!(": {line}") }
 }

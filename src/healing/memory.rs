@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     cause::{Cause, Finding},
-    ladder::Action,
+    plan::Action,
     time::clamp,
 };
 

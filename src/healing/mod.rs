@@ -14,7 +14,9 @@ pub mod dependency;
 pub mod findings;
 pub mod health;
 pub mod ladder;
+pub mod look;
 pub mod memory;
+pub mod plan;
 pub mod policy;
 pub mod readiness;
 pub mod reason;
@@ -29,10 +31,11 @@ use self::{
     cause::Finding,
     condition::Condition,
     dependency::Dependencies,
-    findings::Look,
     health::{Health, Verdict},
-    ladder::{Plan, Wish},
+    ladder::Wish,
+    look::Look,
     memory::{HistoryEntry, InFlight, Memory, Outcome},
+    plan::Plan,
     policy::{Mode, Policy},
     reason::{Block, Reason},
     snapshot::{Neighbour, Phase, Snapshot, Workload},

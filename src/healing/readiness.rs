@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    cause::{Cause, Finding},
-    findings::{Look, about},
+    cause::{Cause, Finding, Probe},
+    look::{Look, about},
     policy::HealthPolicy,
-    snapshot::{Container, ContainerState, Pod, Probe},
+    snapshot::{Container, ContainerState, Pod},
     time::{Wakeups, after},
 };
 

@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{dependency::Dependency, memory::Memory};
+use super::{cause::Probe, dependency::Dependency, memory::Memory};
 
 /// Everything `decide` looks at.
 #[derive(Debug, Clone, PartialEq)]
@@ -261,28 +261,6 @@ pub struct Diagnosis {
     pub name: String,
     /// What a person should do.
     pub advice: String,
-}
-
-/// The three probes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Probe {
-    /// `startupProbe`.
-    Startup,
-    /// `readinessProbe`.
-    Readiness,
-    /// `livenessProbe`.
-    Liveness,
-}
-
-impl Probe {
-    /// The probe's name in findings.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Startup => "Startup",
-            Self::Readiness => "Readiness",
-            Self::Liveness => "Liveness",
-        }
-    }
 }
 
 /// The definition that can bring a workload back.

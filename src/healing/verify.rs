@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     breaker,
     budget::backoff,
-    ladder::Action,
     memory::{InFlight, Memory, Outcome},
+    plan::Action,
     policy::{Policy, Rung},
     restarts::in_window,
     snapshot::{Pod, Readiness, Workload},

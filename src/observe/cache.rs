@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     api::{self, HealedService},
-    healing::snapshot::{Probe, WorkloadKind},
+    healing::{cause::Probe, snapshot::WorkloadKind},
 };
 
 /// Probe names remembered at most; they only name findings.

@@ -9,7 +9,10 @@ use super::{
     pod::PodRecord,
     record::{RawMeta, watched},
 };
-use crate::healing::snapshot::{LastKnownGood, Probe, Readiness};
+use crate::healing::{
+    cause::Probe,
+    snapshot::{LastKnownGood, Readiness},
+};
 
 /// A disruption budget in the cache.
 #[derive(Debug, Clone, Deserialize)]

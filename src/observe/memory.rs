@@ -10,8 +10,8 @@ use crate::{
     api::status::{self, HealedServiceStatus},
     healing::{
         cause::{Cause, Finding},
-        ladder::Action,
         memory::{ActionRecord, Circuit, CircuitState, ContainerMemory, HistoryEntry, InFlight, Memory, Outcome},
+        plan::Action,
         policy::Rung,
     },
 };

@@ -13,10 +13,10 @@ use crate::{
     },
     healing::{
         Decision,
+        cause::Probe,
         health::Health,
-        ladder::Plan,
         memory::{self, CircuitState, Memory},
-        snapshot::Probe,
+        plan::Plan,
     },
 };
 

@@ -67,7 +67,7 @@ impl View {
                 .map(|finding| Finding {
                     pod: finding.pod.clone(),
                     container: finding.container.clone(),
-                    probe: finding.probe.map(kubeheal::healing::snapshot::Probe::as_str),
+                    probe: finding.probe.map(kubeheal::healing::cause::Probe::as_str),
                     cause: finding.cause.as_str(),
                 })
                 .collect(),

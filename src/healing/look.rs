@@ -1,0 +1,76 @@
+//! A look at a container: what every rule needs, and how a finding about it is put.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    cause::{Cause, Finding},
+    memory::Memory,
+    policy::HealthPolicy,
+    snapshot::{Container, ContainerState, Pod, Termination},
+    time::{Wakeups, after, elapsed},
+};
+
+/// What every rule about a pod looks at besides the pod.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// What earlier looks left.
+    pub memory: &'a Memory,
+    /// The thresholds.
+    pub policy: &'a HealthPolicy,
+    /// Ready without a restart for this long is well.
+    pub calm: SignedDuration,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Look<'_> {
+    /// Whether something lasts long enough; if not yet, asks to be woken when it does.
+    pub fn lasts(&self, since: Timestamp, threshold: SignedDuration, wakeups: &mut Wakeups) -> bool {
+        wakeups.at(after(since, threshold), self.now);
+        elapsed(since, self.now) >= threshold
+    }
+
+    /// A time from which on trouble counts: not before the dependencies got well.
+    pub fn charged_from(&self, since: Timestamp) -> Timestamp {
+        since.max(self.memory.released_at.unwrap_or(since))
+    }
+}
+
+/// A finding about one container.
+pub fn about(
+    pod: &Pod,
+    container: &Container,
+    cause: Cause,
+    since: Timestamp,
+    lasting: bool,
+    message: String,
+) -> Finding {
+    Finding {
+        pod: pod.name.clone(),
+        uid: pod.uid.clone(),
+        container: container.name.clone(),
+        probe: None,
+        cause,
+        diagnosis: last_end(container).and_then(|end| end.diagnosis.as_ref()).map(|diagnosis| diagnosis.name.clone()),
+        since,
+        lasting,
+        acute: true,
+        message,
+    }
+}
+
+/// How the container ended, most recently.
+pub fn last_end(container: &Container) -> Option<&Termination> {
+    match &container.state {
+        ContainerState::Terminated(end) => Some(end),
+        ContainerState::Waiting { .. } | ContainerState::Running(_) | ContainerState::Unknown => {
+            container.last.as_ref()
+        }
+    }
+}
+
+/// The last line of what a container said, for the end of a sentence.
+pub fn quoted(message: &str) -> String {
+    let line = message.trim().lines().last().unwrap_or_default();
+    if line.is_empty() { String::new() } else { format!(": {line}") }
+}
