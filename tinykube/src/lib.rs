@@ -5,6 +5,7 @@ pub mod auth;
 mod builtin;
 pub mod clock;
 pub mod cluster;
+pub mod faults;
 mod fields;
 pub mod http;
 mod kinds;

@@ -1,6 +1,6 @@
 //! The control plane: the controllers of a Kubernetes cluster and its one node, as one deterministic task.
 //!
-//! Changes of the store flow into a [`View`]; what they touch is queued; controllers work the queue off in a fixed
+//! Changes of the store flow into a view; what they touch is queued; controllers work the queue off in a fixed
 //! order until nothing is left; then the task sleeps until the next change or the earliest timer. Every controller sees
 //! one object at a time and never looks through all of them. Nothing here serves requests.
 
@@ -71,6 +71,7 @@ impl ControlPlane {
             return;
         };
         let mut latest = self.api.store().subscribe();
+        let mut jumps = self.api.clock().jumps();
         let mut running = Running::new(self.api, kinds, Kubelet::new(&self.logs));
         loop {
             latest.mark_unchanged();
@@ -87,6 +88,7 @@ impl ControlPlane {
             tokio::select! {
                 () = cancelled.cancelled() => return,
                 changed = latest.changed() => if changed.is_err() { return },
+                jumped = jumps.changed() => if jumped.is_err() { return },
                 () = tokio::time::sleep(sleep) => {}
             }
         }
