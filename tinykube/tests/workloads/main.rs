@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::semicolon_if_nothing_returned)]
 
+mod containers;
 mod deployments;
 mod lifecycle;
 mod virtual_day;
