@@ -156,7 +156,9 @@ fn stalled(decision: &Decision) -> Condition {
 
 fn degraded(decision: &Decision) -> Condition {
     let verdict = &decision.verdict;
-    let holds = matches!(verdict.health, Health::Degraded | Health::Unhealthy);
+    // A rollout has fewer pods ready by design; it is said by Ready and is no reason for alarm.
+    let holds =
+        matches!(verdict.health, Health::Degraded | Health::Unhealthy) && verdict.reason != Reason::RolloutInProgress;
     if holds {
         condition(ConditionType::Degraded, Truth::True, verdict.reason, &verdict.message)
     } else {

@@ -37,9 +37,15 @@ pub fn findings(look: &Look<'_>, workload: &Workload, pods: &[Pod], wakeups: &mu
 fn one(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wakeups) -> Option<Finding> {
     match container.role {
         Role::Init => init(look, pod, container),
-        Role::Sidecar | Role::Main => blocked_start(look, pod, container)
-            .or_else(|| crash(look, pod, container, wakeups))
-            .or_else(|| unready(look, pod, container, wakeups)),
+        Role::Sidecar | Role::Main => blocked_start(look, pod, container).or_else(|| {
+            // What lasts comes first: one old restart must not hide hours of unreadiness.
+            let crash = crash(look, pod, container, wakeups);
+            let unready = unready(look, pod, container, wakeups);
+            match (crash, unready) {
+                (Some(crash), Some(unready)) if unready.lasting && !crash.lasting => Some(unready),
+                (crash, unready) => crash.or(unready),
+            }
+        }),
     }
 }
 

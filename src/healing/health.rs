@@ -155,14 +155,15 @@ fn count(
 
 fn starting(policy: &Policy, pod: &Pod, wakeups: &mut Wakeups, now: Timestamp) -> bool {
     let in_time = |container: &Container| {
-        let first_minutes = match container.state {
-            ContainerState::Running(since) => {
-                let was_ready = pod.ready_changed.zip(since).is_some_and(|(changed, since)| changed > since);
-                !was_ready && elapsed(since.unwrap_or(now), now) < policy.health.not_ready
-            }
-            ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => false,
+        let since = match container.state {
+            ContainerState::Running(since) => since,
+            ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => None,
         };
-        is_starting(container, &policy.health, wakeups, now) || (container.restart_count == 0 && first_minutes)
+        // Once ready, a container is not starting any more.
+        let was_ready = pod.ready_changed.zip(since).is_some_and(|(changed, since)| changed > since);
+        let first_minutes = since.is_some_and(|since| elapsed(since, now) < policy.health.not_ready);
+        !was_ready
+            && (is_starting(container, &policy.health, wakeups, now) || (container.restart_count == 0 && first_minutes))
     };
     let mut unready = pod.containers.iter().filter(|container| container.role != Role::Init && !container.ready);
     match pod.phase {

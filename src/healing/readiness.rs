@@ -33,9 +33,10 @@ pub fn unready(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut 
     Some(finding)
 }
 
-/// The time that the container may take to start.
+/// The time that the container may take to start; its probe's budget ends when the probe has passed.
 pub fn grace(container: &Container, policy: &HealthPolicy) -> SignedDuration {
-    policy.startup_grace.max(container.startup_budget.unwrap_or_default())
+    let budget = container.startup_budget.filter(|_| !container.started).unwrap_or_default();
+    policy.startup_grace.max(budget)
 }
 
 /// Since when the container runs, if it does.

@@ -144,6 +144,15 @@ async fn sick_pods_are_replaced_one_at_a_time_and_only_when_the_trouble_lasts() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_old_restart_does_not_hide_a_pod_that_is_not_ready() {
+    let world = World::new();
+    well(&world, "api", 1, json!({})).await;
+    world.break_pods("api", "app: {exits: [{after: 1s, times: 1}], readiness: {fails: [{from: 2s}]}}").await;
+    let status = world.until("api", "acted on", 900, |s| !steps(s).is_empty()).await;
+    assert_eq!(status.history[0].cause.as_deref(), Some("ReadinessFailed"), "{:?}", status.history);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_breaker_opens_after_three_vain_attempts_tries_once_and_closes_when_well() {
     let world = World::new();
     well(&world, "api", 1, json!({})).await;
