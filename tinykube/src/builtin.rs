@@ -28,6 +28,7 @@ pub(crate) static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
     add::<api::core::v1::Node>(&mut generator, &mut kinds);
     add::<api::core::v1::PersistentVolumeClaim>(&mut generator, &mut kinds);
     add::<api::core::v1::Pod>(&mut generator, &mut kinds);
+    add::<api::core::v1::ResourceQuota>(&mut generator, &mut kinds);
     add::<api::core::v1::Secret>(&mut generator, &mut kinds);
     add::<api::core::v1::ServiceAccount>(&mut generator, &mut kinds);
     add::<api::core::v1::Service>(&mut generator, &mut kinds);

@@ -157,6 +157,7 @@ const BUILTIN: &[Row] = &[
     row("", "v1", "nodes", "Node", "status", "no"),
     row("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "namespaced status", "pvc"),
     row("", "v1", "pods", "Pod", "namespaced status all", "po"),
+    row("", "v1", "resourcequotas", "ResourceQuota", "namespaced status", "quota"),
     row("", "v1", "secrets", "Secret", "namespaced", ""),
     row("", "v1", "serviceaccounts", "ServiceAccount", "namespaced", "sa"),
     row("", "v1", "services", "Service", "namespaced status all", "svc"),

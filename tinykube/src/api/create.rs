@@ -55,6 +55,7 @@ impl Api {
         if self.store().get(resource, namespace, &name).is_some() {
             return Err(Status::already_exists(resource, &name));
         }
+        kinds::quota::admit(self, resource, namespace, &object)?;
         own(&mut object);
         if options.dry_run {
             return Ok(Arc::new(object));

@@ -6,6 +6,7 @@ mod event;
 mod metadata;
 pub(crate) mod namespace;
 mod pod;
+pub(crate) mod quota;
 mod service;
 mod validate;
 mod workload;
@@ -81,7 +82,7 @@ pub(crate) fn prepare_create(_api: &Api, resource: &Resource, object: &mut Value
             namespace::prepare(object);
             json!({"phase": "Active"})
         }
-        "Deployment" => json!({}),
+        "Deployment" | "ResourceQuota" => json!({}),
         "ReplicaSet" => json!({"replicas": 0}),
         "StatefulSet" => json!({"replicas": 0, "availableReplicas": 0}),
         "DaemonSet" => json!({

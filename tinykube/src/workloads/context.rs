@@ -28,6 +28,7 @@ pub(crate) struct Kinds {
     pub(crate) revisions: Resource,
     pub(crate) budgets: Resource,
     pub(crate) leases: Resource,
+    pub(crate) quotas: Resource,
 }
 
 impl Kinds {
@@ -42,6 +43,7 @@ impl Kinds {
             daemon_sets: api.resource("apps", "daemonsets")?,
             revisions: api.resource("apps", "controllerrevisions")?,
             budgets: api.resource("policy", "poddisruptionbudgets")?,
+            quotas: api.resource("", "resourcequotas")?,
             leases: api.resource("coordination.k8s.io", "leases")?,
         })
     }

@@ -13,6 +13,7 @@ mod namespace;
 mod node;
 mod pods;
 mod queue;
+mod quota;
 mod recorder;
 mod replicaset;
 mod revision;
@@ -179,6 +180,7 @@ impl Running {
             Controller::Node => node::reconcile(context, &mut self.kubelet, &mut self.queue),
             Controller::Pod => self.kubelet.reconcile(context, key),
             Controller::Disruption => disruption::reconcile(context, key),
+            Controller::Quota => quota::reconcile(context, key),
             Controller::EventTtl => expire_event(context, key),
         };
         match done {

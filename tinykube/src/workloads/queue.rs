@@ -22,6 +22,7 @@ pub(crate) enum Controller {
     Pod,
     Disruption,
     EventTtl,
+    Quota,
 }
 
 /// One object one controller is to look at.

@@ -127,14 +127,15 @@ fn status(
     status.insert("observedGeneration".into(), object::generation(set).into());
     if let Some(failure) = failure {
         let known = object::items(set, "/status/conditions").iter().find(|known| known["type"] == "ReplicaFailure");
-        let since =
-            known.map_or_else(|| context.api.clock().seconds().into(), |known| known["lastTransitionTime"].clone());
-        let condition = json!({
-            "type": "ReplicaFailure",
-            "status": "True",
-            "lastTransitionTime": since,
-            "reason": "FailedCreate",
-            "message": failure.message,
+        // The first failure stays: messages name pods that were never made, another one with each try.
+        let condition = known.cloned().unwrap_or_else(|| {
+            json!({
+                "type": "ReplicaFailure",
+                "status": "True",
+                "lastTransitionTime": context.api.clock().seconds(),
+                "reason": "FailedCreate",
+                "message": failure.message,
+            })
         });
         status.insert("conditions".into(), json!([condition]));
     }

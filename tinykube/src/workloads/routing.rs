@@ -43,6 +43,10 @@ pub(crate) fn route(change: &Change, context: &mut Context, kubelet: &mut Kubele
             route_to_owner(change, context, queue);
         }
     }
+    for quota in context.view.in_namespace(&context.kinds.quotas, &change.namespace) {
+        let key = Key::of(&context.kinds.quotas, &change.namespace, object::name(quota));
+        queue.add(Work::new(Controller::Quota, key));
+    }
     route_script(change, context, queue);
     route_collection(change, key, context, queue);
     for pod in kubelet.dependents(change, &context.view, context.now) {

@@ -189,3 +189,26 @@ async fn a_daemon_set_has_one_pod_on_the_node() {
     assert_eq!(pods.len(), 1);
     assert_eq!(pods[0]["spec"]["containers"][0]["image"], "app:2");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_keeps_pods_from_being_made_and_the_deployment_says_so() {
+    let world = World::new();
+    world.create("", "resourcequotas", json!({"metadata": {"name": "few"}, "spec": {"hard": {"pods": "2"}}}));
+    world.create("apps", "deployments", workload("web", 3, "app:1"));
+    world.pass(30).await;
+    assert_eq!(world.pods().len(), 2);
+    let failure = |world: &World| {
+        let deployment = world.get("apps", "deployments", "web").unwrap();
+        let conditions = deployment["status"]["conditions"].as_array().unwrap();
+        conditions.iter().find(|condition| condition["type"] == "ReplicaFailure").cloned()
+    };
+    let failed = failure(&world).unwrap();
+    assert_eq!((&failed["status"], &failed["reason"]), (&json!("True"), &json!("FailedCreate")));
+    let message = failed["message"].as_str().unwrap();
+    assert!(message.contains("exceeded quota: few, requested: pods=1, used: pods=2, limited: pods=2"), "{message}");
+    assert_eq!(world.get("", "resourcequotas", "few").unwrap()["status"]["used"], json!({"pods": "2"}));
+    world.change("", "resourcequotas", "few", |quota| quota["spec"]["hard"]["pods"] = "5".into());
+    world.pass(1200).await;
+    assert_eq!(world.pods().len(), 3);
+    assert!(failure(&world).is_none());
+}
