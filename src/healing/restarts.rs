@@ -120,8 +120,10 @@ fn follow_crash_loop(entry: &mut ContainerMemory, container: &Container, calm: S
     }
 }
 
+/// Unready time begins when the startup probe has passed: until then the container starts and owes nobody readiness.
 fn follow_readiness(entry: &mut ContainerMemory, pod: &Pod, container: &Container, now: Timestamp) {
-    let unready = container.role != Role::Init && !container.ready && pod.phase == Phase::Running;
+    let owes = container.role != Role::Init && container.started && pod.phase == Phase::Running;
+    let unready = owes && !container.ready;
     entry.not_ready_since = if unready { entry.not_ready_since.or(Some(now)) } else { None };
 }
 

@@ -153,6 +153,25 @@ async fn an_old_restart_does_not_hide_a_pod_that_is_not_ready() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_start_within_its_probes_budget_is_never_interrupted() {
+    let world = World::new();
+    let mut slow = deployment("api", 1);
+    slow["spec"]["template"]["spec"]["containers"][0]["startupProbe"] =
+        json!({"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 10, "failureThreshold": 60});
+    slow["metadata"]["annotations"] = json!({"tinykube.dev/script": "app: {listensAfter: 9m}"});
+    world.create(slow).await;
+    world.create(service("api", json!({}))).await;
+    let status = world.until("api", "healthy", 700, is(HealthState::Healthy)).await;
+    assert!(status.history.is_empty(), "{:?}", status.history);
+    // The same once the first rollout is over and holds nothing back any more.
+    let pod = world.pods("api").await.remove(0);
+    world.delete("Pod", pod["metadata"]["name"].as_str().unwrap()).await;
+    world.pass(60).await;
+    let status = world.until("api", "healthy again", 700, is(HealthState::Healthy)).await;
+    assert!(status.history.is_empty(), "{:?}", status.history);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_breaker_opens_after_three_vain_attempts_tries_once_and_closes_when_well() {
     let world = World::new();
     well(&world, "api", 1, json!({})).await;
