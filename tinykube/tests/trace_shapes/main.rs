@@ -49,5 +49,6 @@ modes! {
     pdb: Mode::new("pdb", &format!("app: {{{SHELL}}}")).act(334.84, Act::DeletePod);
     slow_termination: Mode::new("slow-termination", &format!("app: {{{SHELL}}}")).act(84.75, Act::DeletePod);
     scaled_to_zero: Mode::new("scaled-to-zero", &format!("app: {{{SHELL}}}")).act(64.47, Act::Scale(0)).act(145.14, Act::Scale(2));
+    node_lost: Mode::new("node-lost", "healthy").begins_running().act(15.0, Act::StopKubelet).act(165.0, Act::StartKubelet);
     workload_removed: Mode::new("workload-removed", &format!("app: {{{SHELL}}}")).act(64.39, Act::DeleteWorkload);
 }
