@@ -159,8 +159,12 @@ fn degraded(decision: &Decision) -> Condition {
     // A rollout has fewer pods ready by design; it is said by Ready and is no reason for alarm.
     let holds =
         matches!(verdict.health, Health::Degraded | Health::Unhealthy) && verdict.reason != Reason::RolloutInProgress;
+    // A repair under way has not recovered anything yet.
+    let repair = decision.memory.in_flight.as_ref().filter(|_| verdict.health == Health::Starting);
     if holds {
         condition(ConditionType::Degraded, Truth::True, verdict.reason, &verdict.message)
+    } else if let Some(repair) = repair {
+        condition(ConditionType::Degraded, Truth::True, repair.cause.reason(), &verdict.message)
     } else {
         condition(ConditionType::Degraded, Truth::False, Reason::AsExpected, "not degraded")
     }
