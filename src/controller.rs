@@ -225,9 +225,7 @@ impl Context {
             // Others may have acted while we waited: look at the shared limits again.
             let Some(again) = self.look(key).await else { return Ok(None) };
             look = again;
-            let recorded = self.record(&look).await?;
-            self.shared.wrote(recorded.clone());
-            recorded
+            self.record(&look).await?
         };
         self.report(&look, &recorded).await;
         if let Some(plan) = look.decision.plan.clone() {
@@ -239,22 +237,25 @@ impl Context {
 
     /// Observe and decide.
     async fn look(&self, key: &Key) -> Option<Look> {
-        let service = self.shared.caches().service(key)?;
-        let (presence, namespace_deleting) = self.ask(&service).await;
-        let rules = Rules::compile(&service.spec.settings.diagnosis.rules);
+        let asked_about = self.shared.caches().service(key)?;
+        let (presence, namespace_deleting) = self.ask(&asked_about).await;
         let now = self.clock.now();
+        // The object and what it remembers are taken together: its resourceVersion vouches for both when it is written.
+        let (service, mut seen) = {
+            let caches = self.shared.caches();
+            let service = caches.service(key)?;
+            let rules = Rules::compile(&service.spec.settings.diagnosis.rules);
+            let seen = snapshot(&caches, key, &Sources { presence, namespace_deleting, rules: &rules })?;
+            (service, seen)
+        };
         let mut policy = effective(&service.spec.settings, &self.cluster);
         if self.options.observe_only {
             policy.mode = Mode::Observe;
         }
-        let sources = Sources { presence, namespace_deleting, rules: &rules };
-        let mut seen = snapshot(&self.shared.caches(), key, &sources)?;
         if let Some((kind, _, why)) = self.shared.behind() {
             seen.workload = Workload::Unknown(format!("the watch of {} is interrupted: {why}", kind.as_str()));
         }
         let decision = decide(&policy, &seen, now);
-        // The caches may have moved on while the live reads were under way.
-        let service = self.shared.caches().service(key)?;
         Some(Look { service, policy, snapshot: seen, decision, now })
     }
 

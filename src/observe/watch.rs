@@ -76,9 +76,14 @@ impl Shared {
         Some((*kind, stream.behind_since.elapsed(), stream.error.clone()))
     }
 
-    /// Takes in an object that this process just wrote, so that the next look does not see the past.
+    /// Takes in an object that this process just wrote, so that the next look does not see the past, and wakes those whom
+    /// it concerns: the watch will bring nothing new any more.
     pub fn wrote(&self, service: HealedService) {
-        let _known = self.caches().apply(Object::Service(Arc::new(service)));
+        let object = Object::Service(Arc::new(service));
+        let writer = object.key();
+        let mut touched = self.caches().apply(object);
+        touched.remove(&writer);
+        self.wake(touched);
     }
 
     fn streams(&self) -> MutexGuard<'_, BTreeMap<Kind, Stream>> {

@@ -214,7 +214,11 @@ async fn a_dependent_of_a_dead_service_holds_still_and_is_not_charged() {
     well(&world, "api", 1, json!({"dependsOn": [{"name": "db"}]})).await;
     well(&world, "web", 1, json!({"dependsOn": [{"name": "api"}]})).await;
     world.pass(120).await;
-    for name in ["db", "api", "web"] {
+    world.break_workload("db", "crash").await;
+    // Told at once, also to one that sees nothing wrong with itself.
+    let held = |status: &HealedServiceStatus| condition(status, "DependenciesReady").0 == "False";
+    world.until("api", "held", 30, held).await;
+    for name in ["api", "web"] {
         world.break_workload(name, "crash").await;
     }
     world.pass(4 * 3600).await;
