@@ -27,7 +27,8 @@
 //!    the status, so after a restart or a failover the decision is the same.
 //! 2. [`healing::decide`] cannot fail, and with an unchanged world and time it plans nothing more.
 //! 3. Only `observe`, `execute`, `publish` and `leader` talk to the API server. Only `clock` reads time.
-//! 4. One vocabulary: a [`healing::reason::Reason`] is condition reason, Event reason and metric label.
+//! 4. One vocabulary: a [`healing::reason::Reason`] is the reason of a condition, of the Event that tells
+//!    of its flip, and of the metric that counts what was held back. Events about a repair are named by its step.
 //! 5. Our enums are matched without wildcards where each variant must be thought of.
 //! 6. What can be a lint or a test is one: see `clippy.toml` and `tests/it/house.rs`.
 //!
@@ -47,8 +48,7 @@
 //! - **A refusal is not an attempt.** A disruption budget, a conflict or a busy server costs no attempt; a lost reply is a
 //!   refusal too, because the UID precondition makes trying again safe.
 //! - **Whole seconds.** The API server keeps no fractions, so the clock has none: a decision must equal its own record.
-//! - **One reason against the breaker's window is not counted twice**: what was tried before the breaker last closed is
-//!   forgiven, else it would open again at the first failure.
+//! - **What was tried before the breaker last closed is not counted again**, else it would open at the next failure.
 //! - **`prometheus-client`** counts and renders metrics: it is the maintained one of the two crates.
 
 pub mod api;

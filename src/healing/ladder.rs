@@ -138,7 +138,7 @@ fn repair(
     let Some(plan) = rungs.get(tried.min(rungs.len().saturating_sub(1))).cloned() else {
         return Wish::NoStep(Block::new(Reason::NoStepLeft, "no rung of the ladder applies"));
     };
-    let mut blocks = repair_blocks(policy, state, pod, &plan);
+    let mut blocks = repair_blocks(state, pod, &plan);
     if !finding.acute {
         let message =
             format!("{} of {} runs at this moment: waiting for what becomes of it", finding.container, pod.name);
@@ -208,7 +208,7 @@ fn failed_in_a_row(memory: &Memory) -> usize {
         .count()
 }
 
-fn repair_blocks(policy: &Policy, state: &WorkloadState, pod: &Pod, plan: &Plan) -> Vec<Block> {
+fn repair_blocks(state: &WorkloadState, pod: &Pod, plan: &Plan) -> Vec<Block> {
     let mut blocks = Vec::new();
     if state.deleting {
         blocks.push(Block::new(Reason::WorkloadDeleting, format!("{} is being deleted", state.name)));
@@ -229,7 +229,5 @@ fn repair_blocks(policy: &Policy, state: &WorkloadState, pod: &Pod, plan: &Plan)
     if let Some(budget) = pod.refused_by_budget.as_ref().filter(|_| evicts) {
         blocks.push(Block::new(Reason::DisruptionBudget, format!("budget {budget} allows 0 disruptions")));
     }
-    let allowed = &policy.remediation.ladder;
-    debug_assert!(allowed.contains(&plan.action.step), "only rungs of the ladder are planned");
     blocks
 }

@@ -6,14 +6,10 @@
 pub enum Reason {
     // States.
     Healthy,
-    Degraded,
-    Unhealthy,
     Starting,
-    Idle,
     Suspended,
     ScaledToZero,
     Completed,
-    Unknown,
     // Causes.
     CrashLoop,
     LivenessFailed,
@@ -38,7 +34,6 @@ pub enum Reason {
     WorkloadDeleting,
     WorkloadNotFound,
     WorkloadUnknown,
-    WorkloadPaused,
     NoLastKnownGood,
     RecreateNotAllowed,
     IntentionalDelete,
@@ -67,7 +62,6 @@ pub enum Reason {
     // Conditions in order.
     AsExpected,
     Verifying,
-    Remediating,
     BreakerClosed,
     HalfOpen,
     Allowed,
@@ -82,14 +76,14 @@ impl Reason {
             ($($name:ident)*) => { match self { $(Self::$name => stringify!($name),)* } };
         }
         names!(
-            Healthy Degraded Unhealthy Starting Idle Suspended ScaledToZero Completed Unknown CrashLoop LivenessFailed
-            StartupFailed ReadinessFailed OOMKilled Deadlocked PodCondition WorkloadMissing ImagePull ConfigError
-            Unschedulable QuotaExceeded InitFailed NodeLost RolloutInProgress RolloutStuck DependencyDown Observing
-            ServiceDeleting WorkloadDeleting WorkloadNotFound WorkloadUnknown WorkloadPaused NoLastKnownGood
-            RecreateNotAllowed IntentionalDelete ControlledByOwner GitOpsGrace NotYet BackOff Refused ActionInFlight
-            DisruptionBudget OutsideWindow StormHold ClusterBudget ClusterPaused BreakerOpen BreakerLatched ForcedOpen
-            NoStepLeft RestartCannotHelp AllReady NoDependencies DependencyUnknown DependencyCycle NotGranted AsExpected
-            Verifying Remediating BreakerClosed HalfOpen Allowed NotNeeded Escalated
+            Healthy Starting Suspended ScaledToZero Completed CrashLoop LivenessFailed StartupFailed ReadinessFailed
+            OOMKilled Deadlocked PodCondition WorkloadMissing ImagePull ConfigError Unschedulable QuotaExceeded
+            InitFailed NodeLost RolloutInProgress RolloutStuck DependencyDown Observing ServiceDeleting
+            WorkloadDeleting WorkloadNotFound WorkloadUnknown NoLastKnownGood RecreateNotAllowed IntentionalDelete
+            ControlledByOwner GitOpsGrace NotYet BackOff Refused ActionInFlight DisruptionBudget OutsideWindow
+            StormHold ClusterBudget ClusterPaused BreakerOpen BreakerLatched ForcedOpen NoStepLeft RestartCannotHelp
+            AllReady NoDependencies DependencyUnknown DependencyCycle NotGranted AsExpected Verifying BreakerClosed
+            HalfOpen Allowed NotNeeded Escalated
         )
     }
 }

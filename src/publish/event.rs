@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::cut;
 use crate::{
-    api::{API_VERSION, FIELD_MANAGER, HealedService, status::HealedServiceStatus},
+    api::{FIELD_MANAGER, HealedService, status::HealedServiceStatus},
     healing::memory::Outcome,
     observe::definition::digest,
 };
@@ -32,7 +32,7 @@ const MAX_NOTE: usize = 250;
 pub struct Notice {
     /// Normal or Warning.
     pub warning: bool,
-    /// Why, `CamelCase`, from the one vocabulary.
+    /// `CamelCase`: a `Reason` where a condition flipped, the step where something was done.
     pub reason: String,
     /// What was done or noticed, `CamelCase`.
     pub action: String,
@@ -141,7 +141,6 @@ async fn again(events: &Api<Event>, name: &str, now: Timestamp) -> Result<(), ku
 fn target(service: &HealedService, namespace: String) -> ObjectReference {
     let (kind, (_, name)) = crate::observe::cache::target_of(service);
     let api_version = if kind == crate::healing::snapshot::WorkloadKind::Pod { "v1" } else { "apps/v1" };
-    debug_assert_eq!(HealedService::api_version(&()), API_VERSION, "the constant names the type's version");
     ObjectReference {
         api_version: Some(api_version.to_owned()),
         kind: Some(kind.as_str().to_owned()),
