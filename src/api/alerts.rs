@@ -25,7 +25,7 @@ impl Default for Escalation {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default = "Alerts::default")]
 pub struct Alerts {
-    /// An alert that stays true is sent again after this many seconds.
+    /// An alert that stays true is sent again after this many seconds; Alertmanager repeats by itself, as its route says.
     #[schemars(range(min = 60, max = 604_800))]
     pub repeat_seconds: i32,
 
@@ -46,8 +46,12 @@ impl Default for Alerts {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.url) != has(self.urlFrom)")
+    validation = Rule::new("self.type == 'PagerDuty' ? !(has(self.url) && has(self.urlFrom)) : has(self.url) != has(self.urlFrom)")
         .message("an alert sink needs one of url and urlFrom: write url for an address that is no secret, urlFrom for one that stands in a Secret"),
+    validation = Rule::new("!has(self.url) || !self.url.matches('^https?://[^/?#]*@')")
+        .message("url holds a user name or password: put the whole address into a Secret and write urlFrom"),
+    validation = Rule::new("(self.type == 'PagerDuty') == has(self.routingKeyFrom)")
+        .message("routingKeyFrom is the integration key of type PagerDuty, which needs it, and of no other: write it there only"),
     validation = Rule::new("self.type == 'Webhook' || !has(self.hmacFrom)")
         .message("hmacFrom signs requests of type Webhook only: remove it, or write type: Webhook"),
 )]
@@ -61,7 +65,8 @@ pub struct Sink {
     #[serde(rename = "type")]
     pub type_: SinkType,
 
-    /// Address, for one that is no secret.
+    /// Address, for one that is no secret. Alertmanager's is that of its web page, without /api. PagerDuty has one by itself:
+    /// `https://events.pagerduty.com/v2/enqueue`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048), regex(pattern = HTTP_URL))]
     pub url: Option<String>,
@@ -70,9 +75,13 @@ pub struct Sink {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url_from: Option<ValueFrom>,
 
-    /// Key with which a Webhook's body is signed (HMAC-SHA256).
+    /// Key with which a Webhook's time and body are signed (HMAC-SHA256).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hmac_from: Option<ValueFrom>,
+
+    /// Integration key of a `PagerDuty` service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing_key_from: Option<ValueFrom>,
 }
 
 /// What a receiver speaks.
@@ -90,7 +99,7 @@ pub enum SinkType {
     CloudEvents,
 }
 
-/// A value that stands elsewhere.
+/// A value that stands elsewhere. Reading it needs a Role that lets kubeheal get this one Secret.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ValueFrom {

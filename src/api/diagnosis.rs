@@ -29,7 +29,8 @@ pub struct DiagnosisRule {
     #[schemars(length(min = 1, max = 64), regex(pattern = CAMEL_CASE))]
     pub name: String,
 
-    /// Regular expression (RE2 syntax) looked for in what the container said.
+    /// Regular expression (RE2 syntax), looked for without regard to case in each line of what the container said, in the
+    /// reason with which it ended or waits, such as `OOMKilled`, and in the line `exit code 137`.
     #[schemars(length(min = 1, max = 512))]
     pub pattern: String,
 

@@ -11,10 +11,12 @@
 //! Times are written in whole seconds. A `Time` must be cut to seconds before it is put here, or a status read back
 //! would differ from the one written.
 
+mod alert;
 mod circuit;
 mod evidence;
 mod progress;
 
+pub use alert::{AlertStatus, SinkStatus};
 pub use circuit::{CircuitState, CircuitStatus};
 pub use evidence::{ContainerMemory, DependencyStatus, EffectivePolicy, Finding, LastKnownGood, PodCounts, ProbeKind};
 pub use progress::{ActionRecord, Block, Handled, HistoryEntry, InFlight, NextAction};
@@ -130,6 +132,12 @@ pub struct HealedServiceStatus {
     /// The settings in force, after policies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_policy: Option<EffectivePolicy>,
+
+    /// What receivers of alerts have been told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["subject".into()]))]
+    pub alerts: Vec<AlertStatus>,
 
     /// The last 20 things that were done, newest last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
