@@ -1,0 +1,59 @@
+//! Limits: budgets, storms, modes.
+
+use serde_json::json;
+
+use super::{blocked, condition, steps, well};
+use crate::world::World;
+
+#[tokio::test(start_paused = true)]
+async fn observe_decides_and_reports_and_never_acts() {
+    let world = World::new();
+    well(&world, "api", 1, json!({"mode": "Observe"})).await;
+    let before = world.pods("api").await;
+    world.break_pods("api", "crash").await;
+    world.pass(7200).await;
+    let status = world.status("api").await;
+    assert_eq!(status.next_action.as_ref().map(|next| next.step.as_str()), Some("RestartPod"), "{status:#?}");
+    assert_eq!(condition(&status, "RemediationAllowed"), ("False", "Observing"));
+    assert!(status.history.is_empty());
+    assert_eq!(world.pods("api").await[0]["metadata"]["uid"], before[0]["metadata"]["uid"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_across_services_stops_all_healing() {
+    let world = World::new();
+    let names = ["a", "b", "c", "d", "e", "f"];
+    for name in names {
+        well(&world, name, 1, json!({})).await;
+    }
+    for name in &names[..4] {
+        world.break_pods(name, "not-ready").await;
+    }
+    world.pass(1200).await;
+    for name in &names[..4] {
+        let status = world.status(name).await;
+        assert!(blocked("StormHold")(&status), "{name}: {:#?}", status.blocked_by);
+    }
+    let acted: usize =
+        futures::future::join_all(names.map(|name| world.status(name))).await.iter().map(|s| steps(s).len()).sum();
+    assert!(acted <= 3, "only what began before the storm was seen: {acted}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disruption_budget_that_refuses_is_a_reason_to_wait() {
+    let world = World::new();
+    world
+        .create(json!({
+            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "api"},
+            "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "api"}}},
+        }))
+        .await;
+    well(&world, "api", 2, json!({})).await;
+    world.break_pods("api", "crash").await;
+    let status = world.until("api", "held by its budget", 3600, blocked("DisruptionBudget")).await;
+    assert!(steps(&status).is_empty());
+    let left: Vec<_> = world.pods("api").await;
+    assert_eq!(left.len(), 2);
+    world.delete("PodDisruptionBudget", "api").await;
+    world.until("api", "acted on", 120, |s| !steps(s).is_empty()).await;
+}

@@ -1,0 +1,44 @@
+//! The process: it dies, stops, and rests, and nothing is lost or done twice.
+
+use serde_json::json;
+
+use super::{steps, well};
+use crate::world::World;
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_dies_at_any_moment_neither_acts_twice_nor_forgets() {
+    for kill_after in (300..900).step_by(37) {
+        let mut world = World::new();
+        well(&world, "api", 1, json!({})).await;
+        world.break_pods("api", "sick").await;
+        world.pass(kill_after).await;
+        world.kill_controller().await;
+        world.pass(20).await;
+        world.start_controller();
+        let status = world.until("api", "healed", 3600, |s| s.history.iter().any(|e| e.outcome == "Verified")).await;
+        assert_eq!(steps(&status), ["RestartPod"], "killed after {kill_after} s: {:#?}", status.history);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_told_to_stop_ends_and_begins_nothing_more() {
+    let mut world = World::new();
+    well(&world, "api", 1, json!({})).await;
+    world.break_pods("api", "crash").await;
+    world.pass(30).await;
+    world.stop_controller().await;
+    world.pass(3600).await;
+    assert!(steps(&world.status("api").await).is_empty());
+    world.start_controller();
+    world.until("api", "acted on", 600, |s| steps(s) == ["RestartPod"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_healthy_world_causes_no_writes() {
+    let world = World::new();
+    well(&world, "api", 3, json!({})).await;
+    world.pass(600).await;
+    let before = world.service("api").await.metadata.resource_version;
+    world.pass(24 * 3600).await;
+    assert_eq!(world.service("api").await.metadata.resource_version, before);
+}

@@ -1,0 +1,93 @@
+//! Sick pods: which are replaced, when, and which are left alone.
+
+use kubeheal::api::status::HealthState;
+use serde_json::json;
+
+use super::{blocked, condition, is, steps, well};
+use crate::world::{World, deployment, service};
+
+#[tokio::test(start_paused = true)]
+async fn sick_pods_are_replaced_one_at_a_time_and_only_when_the_trouble_lasts() {
+    for (script, cause) in
+        [("crash", "CrashLoop"), ("oom", "OOMKilled"), ("sick", "LivenessFailed"), ("not-ready", "ReadinessFailed")]
+    {
+        let world = World::new();
+        well(&world, "api", 2, json!({})).await;
+        let before = world.pods("api").await;
+        world.break_pods("api", script).await;
+        let mut in_flight_at_once = 0;
+        for _ in 0..400 {
+            world.pass(10).await;
+            let left = world
+                .pods("api")
+                .await
+                .iter()
+                .filter(|pod| before.iter().any(|old| old["metadata"]["uid"] == pod["metadata"]["uid"]))
+                .count();
+            let status = world.status("api").await;
+            in_flight_at_once = in_flight_at_once.max(usize::from(status.in_flight.is_some()));
+            assert!(before.len() - left <= steps(&status).len(), "{script}: every replaced pod was an action");
+            if left == 0 && status.health == Some(HealthState::Healthy) && status.in_flight.is_none() {
+                break;
+            }
+        }
+        let status = world.status("api").await;
+        assert_eq!(status.health, Some(HealthState::Healthy), "{script}: {status:#?}");
+        assert_eq!(steps(&status), ["RestartPod", "RestartPod"], "{script}");
+        assert!(
+            status.history.iter().all(|entry| entry.cause.as_deref() == Some(cause)),
+            "{script}: {:?}",
+            status.history
+        );
+        assert!(status.history.iter().all(|entry| entry.outcome == "Verified"), "{script}: {:?}", status.history);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_restart_does_not_hide_a_pod_that_is_not_ready() {
+    let world = World::new();
+    well(&world, "api", 1, json!({})).await;
+    world.break_pods("api", "app: {exits: [{after: 1s, times: 1}], readiness: {fails: [{from: 2s}]}}").await;
+    let status = world.until("api", "acted on", 900, |s| !steps(s).is_empty()).await;
+    assert_eq!(status.history[0].cause.as_deref(), Some("ReadinessFailed"), "{:?}", status.history);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_start_within_its_probes_budget_is_never_interrupted() {
+    let world = World::new();
+    let mut slow = deployment("api", 1);
+    slow["spec"]["template"]["spec"]["containers"][0]["startupProbe"] =
+        json!({"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 10, "failureThreshold": 60});
+    slow["metadata"]["annotations"] = json!({"tinykube.dev/script": "app: {listensAfter: 9m}"});
+    world.create(slow).await;
+    world.create(service("api", json!({}))).await;
+    let status = world.until("api", "healthy", 700, is(HealthState::Healthy)).await;
+    assert!(status.history.is_empty(), "{:?}", status.history);
+    // The same once the first rollout is over and holds nothing back any more.
+    let pod = world.pods("api").await.remove(0);
+    world.delete("Pod", pod["metadata"]["name"].as_str().unwrap()).await;
+    world.pass(60).await;
+    let status = world.until("api", "healthy again", 700, is(HealthState::Healthy)).await;
+    assert!(status.history.is_empty(), "{:?}", status.history);
+}
+
+#[tokio::test(start_paused = true)]
+async fn causes_that_a_restart_cannot_help_are_named_and_left_alone() {
+    let world = World::new();
+    let table = [("image", "bad-image", "ImagePull"), ("config", "bad-config", "ConfigError")];
+    for (name, script, _) in table {
+        let mut broken = deployment(name, 1);
+        broken["metadata"]["annotations"] = json!({"tinykube.dev/script": script});
+        world.create(broken).await;
+        world.create(service(name, json!({}))).await;
+    }
+    world.create(service("nowhere", json!({}))).await;
+    world.pass(3600).await;
+    for (name, _, cause) in table {
+        let status = world.status(name).await;
+        assert_eq!(status.findings.first().map(|finding| finding.cause.as_str()), Some(cause), "{name}: {status:#?}");
+        assert!(steps(&status).is_empty());
+        assert!(blocked("RestartCannotHelp")(&status), "{name}: {:?}", status.blocked_by);
+    }
+    assert_eq!(condition(&world.status("nowhere").await, "Stalled"), ("True", "WorkloadNotFound"));
+}
