@@ -7,24 +7,19 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::{Api, Client, ResourceExt, api::PostParams};
-use serde_json::json;
 use tokio::{sync::Mutex, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    api::{
-        FIELD_MANAGER, HealedService,
-        status::{EffectivePolicy, HealedServiceStatus},
-    },
+    api::{FIELD_MANAGER, HealedService, status::HealedServiceStatus},
     clock::Clock,
-    diagnosis::Rules,
     error::Error,
     execute::{Executor, keep},
     healing::{
         Decision, decide,
         memory::Outcome,
-        policy::{ClusterPolicy, Mode, Policy, Rung},
+        policy::{Mode, Policy, Rung},
         settle,
         snapshot::{Snapshot, Workload},
         verify::Execution,
@@ -32,8 +27,7 @@ use crate::{
     leader::Leadership,
     metrics::{Metrics, ReconcileResult},
     observe::{
-        definition::digest,
-        policy::effective,
+        policy::Effective,
         record::Key,
         snapshot::{Presence, Sources, snapshot},
         watch::{Shared, watch},
@@ -85,7 +79,6 @@ struct Context {
     executor: Executor,
     clock: Clock,
     options: Options,
-    cluster: ClusterPolicy,
     shared: Arc<Shared>,
     queue: Arc<Queue>,
     /// Held from the last look at the cluster-wide limits until the intent is recorded and visible to all workers.
@@ -96,6 +89,7 @@ struct Context {
 /// One look at a service.
 struct Look {
     service: Arc<HealedService>,
+    effective: Arc<Effective>,
     policy: Policy,
     snapshot: Snapshot,
     decision: Decision,
@@ -112,7 +106,6 @@ impl Controller {
             executor: Executor::new(actions),
             clock,
             options,
-            cluster: ClusterPolicy::default(),
             shared,
             queue,
             gate: Mutex::new(()),
@@ -241,14 +234,13 @@ impl Context {
         let (presence, namespace_deleting) = self.ask(&asked_about).await;
         let now = self.clock.now();
         // The object and what it remembers are taken together: its resourceVersion vouches for both when it is written.
-        let (service, mut seen) = {
+        let (service, effective, mut seen) = {
             let caches = self.shared.caches();
-            let service = caches.service(key)?;
-            let rules = Rules::compile(&service.spec.settings.diagnosis.rules);
-            let seen = snapshot(&caches, key, &Sources { presence, namespace_deleting, rules: &rules })?;
-            (service, seen)
+            let (service, effective) = (caches.service(key)?, caches.effective(key)?);
+            let seen = snapshot(&caches, key, &Sources { presence, namespace_deleting })?;
+            (service, effective, seen)
         };
-        let mut policy = effective(&service.spec.settings, &self.cluster);
+        let mut policy = effective.policy.clone();
         if self.options.observe_only {
             policy.mode = Mode::Observe;
         }
@@ -256,7 +248,7 @@ impl Context {
             seen.workload = Workload::Unknown(format!("the watch of {} is interrupted: {why}", kind.as_str()));
         }
         let decision = decide(&policy, &seen, now);
-        Some(Look { service, policy, snapshot: seen, decision, now })
+        Some(Look { service, effective, policy, snapshot: seen, decision, now })
     }
 
     /// A workload that the cache does not have is asked for live: a cache alone never says that something is gone.
@@ -280,10 +272,8 @@ impl Context {
             Some(kept) => Some(kept),
             None => old.last_known_good.clone(),
         };
-        let settings = json!(look.service.spec.settings);
-        let policy = EffectivePolicy { digest: digest(&settings), overrides: Vec::new() };
         let generation = look.service.metadata.generation;
-        let status = render(&look.decision, &old, generation, good, Some(policy), look.now);
+        let status = render(&look.decision, &old, generation, good, Some(look.effective.said.clone()), look.now);
         self.write(&look.service, status).await
     }
 

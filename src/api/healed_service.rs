@@ -4,9 +4,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::as_written::{self, AsWritten};
 use super::dependency::Grant;
 use super::schema::{DNS_SUBDOMAIN, finish};
-use super::settings::HealingSettings;
 use super::status::HealedServiceStatus;
 use super::workload::WorkloadRef;
 
@@ -38,9 +38,9 @@ use super::workload::WorkloadRef;
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = finish)]
 #[x_kube(
-    validation = Rule::new("self.workloadRef.kind == 'Deployment' || !self.remediation.ladder.exists(step, step == 'Rollback')")
+    validation = Rule::new(as_written::rule("self.workloadRef.kind == 'Deployment' || !self.remediation.ladder.exists(step, step == 'Rollback')"))
         .message("only a Deployment can be rolled back: remove Rollback from remediation.ladder"),
-    validation = Rule::new("self.workloadRef.kind in ['Deployment', 'StatefulSet'] || self.circuitBreaker.onOpen.action != 'ScaleToZero'")
+    validation = Rule::new(as_written::rule("self.workloadRef.kind in ['Deployment', 'StatefulSet'] || self.circuitBreaker.onOpen.action != 'ScaleToZero'"))
         .message("only a Deployment or StatefulSet can be scaled to zero: write circuitBreaker.onOpen.action Hold or Fallback"),
 )]
 pub struct HealedServiceSpec {
@@ -52,9 +52,9 @@ pub struct HealedServiceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_ref: Option<PolicyRef>,
 
-    /// How it is healed.
+    /// How it is healed, as far as this object says so itself. What is in force is known with its policy only.
     #[serde(flatten)]
-    pub settings: HealingSettings,
+    pub settings: AsWritten,
 
     /// Other namespaces whose services may depend on this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

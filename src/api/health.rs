@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::KubeSchema;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::schema::count_or_percentage;
 
@@ -28,7 +28,6 @@ pub struct HealthCriteria {
 
     /// With fewer ready pods than this, a number or a percentage of the desired ones (rounded up), the workload is
     /// Unhealthy; with fewer than desired it is Degraded.
-    #[serde(deserialize_with = "count_or_default")]
     #[schemars(schema_with = "count_or_percentage")]
     pub min_ready: IntOrString,
 
@@ -52,20 +51,11 @@ impl Default for HealthCriteria {
             not_ready_seconds: 300,
             crash_loop_seconds: 300,
             restarts: RestartLimit::default(),
-            min_ready: default_min_ready(),
+            min_ready: IntOrString::Int(1),
             pod_conditions: Vec::new(),
             ignore_exit_codes: Vec::new(),
         }
     }
-}
-
-fn default_min_ready() -> IntOrString {
-    IntOrString::Int(1)
-}
-
-/// kube marks an optional int-or-string nullable, so a stored null must not make the object unreadable.
-fn count_or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IntOrString, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_else(default_min_ready))
 }
 
 /// A number of restarts in a sliding window.

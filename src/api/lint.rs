@@ -107,7 +107,10 @@ fn rules(schema: &Value, object: &Value) -> Vec<Problem> {
 
 /// What no schema can say: patterns that compile, time zones that exist, and our own namespace.
 fn beyond_schema(service: &HealedService) -> Vec<Problem> {
-    let settings = &service.spec.settings;
+    let settings = match service.spec.settings.settings() {
+        Ok(settings) => settings,
+        Err(error) => return vec![Problem::new("spec", format!("cannot be read: {error}"))],
+    };
     let mut found = Vec::new();
     for (index, rule) in settings.diagnosis.rules.iter().enumerate() {
         if let Err(error) = Regex::new(&rule.pattern) {

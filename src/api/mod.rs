@@ -5,13 +5,15 @@
 //! and `publish` talk to an API server.
 //!
 //! House rules of the API: durations are integers named `…Seconds`; numbers are `int32`/`int64`; every number, string,
-//! list and map has a bound, which keeps the rules (CEL) cheap for the API server; defaults stand in the schema, so that
-//! a stored object says what applies to it; no field is nullable unless Kubernetes forces it, so "absent" has one form.
+//! list and map has a bound, which keeps the rules (CEL) cheap for the API server; no field is nullable unless Kubernetes
+//! forces it, so "absent" has one form. Settings that a policy may stand behind have no default in the schema, so that a
+//! stored object tells what was written in it: see [`AsWritten`].
 
 // `KubeSchema` copies each struct, with its `pub`, into a function.
 #![expect(unreachable_pub, reason = "in code the derive generates")]
 
 mod alerts;
+mod as_written;
 mod circuit;
 mod crd;
 mod dependency;
@@ -27,6 +29,7 @@ mod structural;
 mod workload;
 
 pub use alerts::{Alerts, Escalation, SecretKey, Sink, SinkType, ValueFrom};
+pub use as_written::AsWritten;
 pub use circuit::{CircuitBreaker, Fallback, OnOpen, OnOpenAction, Recurrence};
 pub use crd::{CrdError, Manifest, crds, manifests};
 pub use dependency::{Dependency, Grant};

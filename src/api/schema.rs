@@ -1,4 +1,4 @@
-//! Pieces of schema that the derives cannot say: nulls, int-or-string and standard conditions.
+//! Pieces of schema that the derives cannot say: nulls, defaults in words, int-or-string and standard conditions.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
@@ -89,6 +89,91 @@ fn sole_alternative(any_of: Option<&Value>) -> Option<Map<String, Value>> {
         return None;
     };
     (second.get("type")? == "null").then(|| first.as_object().cloned()).flatten()
+}
+
+/// Takes the defaults out of a schema: its fields tell them in words, its rules bring them along.
+///
+/// Fields of list items keep theirs: an item is always written whole.
+pub(super) fn tell_defaults(schema: &mut Map<String, Value>) {
+    let defaults = defaults_of(schema);
+    for rule in schema.get_mut("x-kubernetes-validations").and_then(Value::as_array_mut).into_iter().flatten() {
+        for part in ["rule", "messageExpression"] {
+            if let Some(Value::String(text)) = rule.get_mut(part) {
+                *text = rule_with_defaults(text, &defaults);
+            }
+        }
+    }
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for field in properties.into_iter().flatten().filter_map(|(_, field)| field.as_object_mut()) {
+        let default = field.remove("default");
+        if let (Some(default), Some(Value::String(text))) =
+            (default.filter(|default| !default.is_object()), field.get_mut("description"))
+        {
+            *text = format!("{text} Default: {}.", in_words(&default));
+        }
+        tell_defaults(field);
+    }
+}
+
+/// The defaults of an object's fields, as one value.
+fn defaults_of(schema: &Map<String, Value>) -> Value {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let default = |(name, field): (&String, &Value)| Some((name.clone(), field.get("default")?.clone()));
+    Value::Object(properties.into_iter().flatten().filter_map(default).collect())
+}
+
+fn in_words(default: &Value) -> String {
+    match default {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", items.iter().map(in_words).collect::<Vec<_>>().join(", ")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => default.to_string(),
+    }
+}
+
+/// A rule that is written as if defaults were filled in → one that holds without them: `self.a.b` becomes
+/// `(has(self.a) && has(self.a.b) ? self.a.b : 1)` where `b` has the default 1.
+pub(super) fn rule_with_defaults(rule: &str, defaults: &Value) -> String {
+    let mut out = String::new();
+    let mut rest = rule;
+    while let Some(start) = rest.find("self.") {
+        let (before, from) = rest.split_at(start);
+        out.push_str(before);
+        let length = from.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_').unwrap_or(from.len());
+        let (path, after) = from.split_at(length);
+        out.push_str(&path_with_default(path, defaults));
+        rest = after;
+    }
+    out + rest
+}
+
+/// `path` begins with `self` and may end in the name of a method, which stays behind the default.
+fn path_with_default(path: &str, defaults: &Value) -> String {
+    let mut known = defaults;
+    let mut read = String::from("self");
+    let mut guards = Vec::new();
+    let mut parts = path.split('.').skip(1);
+    for part in parts.by_ref() {
+        let Some(default) = known.get(part) else { return path.to_owned() };
+        read = format!("{read}.{part}");
+        guards.push(format!("has({read})"));
+        known = default;
+        if !known.is_object() {
+            break;
+        }
+    }
+    if known.is_object() {
+        return path.to_owned();
+    }
+    let value = format!("({} ? {read} : {})", guards.join(" && "), in_cel(known));
+    [value.as_str()].into_iter().chain(parts).collect::<Vec<_>>().join(".")
+}
+
+fn in_cel(default: &Value) -> String {
+    match default {
+        Value::String(text) => format!("'{text}'"),
+        Value::Array(items) => format!("[{}]", items.iter().map(in_cel).collect::<Vec<_>>().join(", ")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => default.to_string(),
+    }
 }
 
 /// An absolute number of pods, or a percentage of the wanted ones.

@@ -340,7 +340,7 @@ fn is_escalated(policy: &Policy, verdict: &Verdict, memory: &Memory, wakeups: &m
 
 /// What would keep the workload from being healed, said while all is still well.
 fn warnings(snapshot: &Snapshot) -> Vec<String> {
-    let mut warnings = snapshot.service.not_in_force.clone();
+    let mut warnings = snapshot.service.warnings.clone();
     let Workload::Present(state) = &snapshot.workload else { return warnings };
     if state.no_probes {
         warnings.push(format!("{} has no probes: only crashes can be seen", state.name));

@@ -37,8 +37,8 @@ pub struct Service {
     pub uid: String,
     /// It or its namespace is being deleted.
     pub deleting: bool,
-    /// What the spec asks for and this version does not do, as sentences.
-    pub not_in_force: Vec<String>,
+    /// What people should know of its settings, as sentences.
+    pub warnings: Vec<String>,
     /// Value of `kubeheal.dev/heal-now`.
     pub heal_now: Option<String>,
     /// Value of `kubeheal.dev/reset-breaker`.

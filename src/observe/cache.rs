@@ -13,12 +13,13 @@ use kube::ResourceExt;
 use super::{
     companion::{Budget, ProbeEvent, Revision},
     pod::PodRecord,
+    policy::Effective,
     record::{Key, key_of},
     workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet, WorkloadRecord},
 };
 use crate::{
     api::{self, HealedService},
-    healing::{cause::Probe, snapshot::WorkloadKind},
+    healing::{cause::Probe, policy::ClusterPolicy, snapshot::WorkloadKind},
 };
 
 /// Probe names remembered at most; they only name findings.
@@ -88,6 +89,7 @@ pub enum Object {
 #[derive(Debug, Default)]
 pub struct Caches {
     services: BTreeMap<Key, Arc<HealedService>>,
+    effective: BTreeMap<Key, Arc<Effective>>,
     workloads: BTreeMap<(WorkloadKind, Key), Arc<WorkloadRecord>>,
     workload_by_uid: BTreeMap<String, (WorkloadKind, Key)>,
     replica_sets: BTreeMap<Key, ReplicaSet>,
@@ -181,6 +183,16 @@ impl Caches {
         self.services.get(key).cloned()
     }
 
+    /// What is in force for a service.
+    pub fn effective(&self, key: &Key) -> Option<Arc<Effective>> {
+        self.effective.get(key).cloned()
+    }
+
+    /// The services that a service depends on.
+    pub(super) fn dependencies_of(&self, key: &Key) -> Vec<Key> {
+        self.effective.get(key).map(|effective| needs(key, effective)).unwrap_or_default()
+    }
+
     /// All services, in the order of their keys.
     pub fn services(&self) -> impl Iterator<Item = (&Key, &Arc<HealedService>)> {
         self.services.iter()
@@ -235,38 +247,50 @@ impl Caches {
     fn apply_service(&mut self, service: Arc<HealedService>) -> BTreeSet<Key> {
         let key = key_of(&service.metadata);
         let old = self.services.get(&key).cloned();
-        if let Some(old) = &old {
-            self.unlink(&key, old);
+        let before = self.said_to_others(&key);
+        // A new status, which is most of what comes, changes nothing of what is in force.
+        if old.as_ref().is_none_or(|old| old.spec != service.spec) {
+            self.unlink(&key);
+            self.services_of.entry(target_of(&service)).or_default().insert(key.clone());
+            self.effective.insert(key.clone(), Arc::new(Effective::of(&service, &ClusterPolicy::default())));
+            for dependency in self.dependencies_of(&key) {
+                self.dependents_of.entry(dependency).or_default().insert(key.clone());
+            }
         }
-        self.services_of.entry(target_of(&service)).or_default().insert(key.clone());
-        for dependency in dependencies_of(&service) {
-            self.dependents_of.entry(dependency).or_default().insert(key.clone());
-        }
-        let unchanged_for_others = old.is_some_and(|old| said_to_others(&old) == said_to_others(&service));
         self.services.insert(key.clone(), service);
+        let unchanged_for_others = before.is_some() && before == self.said_to_others(&key);
         let mut touched = if unchanged_for_others { BTreeSet::new() } else { self.all_dependents_of(&key) };
         touched.insert(key);
         touched
     }
 
     fn remove_service(&mut self, key: &Key) -> BTreeSet<Key> {
-        if let Some(old) = self.services.remove(key) {
-            self.unlink(key, &old);
-        }
+        self.unlink(key);
+        self.services.remove(key);
+        self.effective.remove(key);
         let mut touched = self.all_dependents_of(key);
         touched.insert(key.clone());
         touched
     }
 
-    fn unlink(&mut self, key: &Key, old: &HealedService) {
+    fn unlink(&mut self, key: &Key) {
+        let Some(old) = self.services.get(key) else { return };
         if let Some(services) = self.services_of.get_mut(&target_of(old)) {
             services.remove(key);
         }
-        for dependency in dependencies_of(old) {
+        for dependency in self.dependencies_of(key) {
             if let Some(dependents) = self.dependents_of.get_mut(&dependency) {
                 dependents.remove(key);
             }
         }
+    }
+
+    /// What other services look at.
+    fn said_to_others(&self, key: &Key) -> Option<impl PartialEq + use<>> {
+        let service = self.services.get(key)?;
+        let status = service.status.clone().unwrap_or_default();
+        let said = (status.health, status.healthy_since, status.dependencies);
+        Some((said, self.dependencies_of(key), service.spec.grants.clone()))
     }
 
     /// Everything that depends on a service, directly or through others: the root's name reaches them all.
@@ -412,20 +436,8 @@ pub fn target_of(service: &HealedService) -> (WorkloadKind, Key) {
 }
 
 /// The services that a service depends on.
-pub(super) fn dependencies_of(service: &HealedService) -> Vec<Key> {
-    let own = service.namespace().unwrap_or_default();
-    let dependencies = service.spec.settings.depends_on.iter();
+fn needs(key: &Key, effective: &Effective) -> Vec<Key> {
+    let own = &key.0;
+    let dependencies = effective.settings.depends_on.iter();
     dependencies.map(|one| (one.namespace.clone().unwrap_or_else(|| own.clone()), one.name.clone())).collect()
-}
-
-/// What other services look at.
-fn said_to_others(service: &HealedService) -> impl PartialEq + use<> {
-    let status = service.status.clone().unwrap_or_default();
-    (
-        status.health,
-        status.healthy_since,
-        status.dependencies,
-        service.spec.settings.depends_on.clone(),
-        service.spec.grants.clone(),
-    )
 }

@@ -8,10 +8,10 @@ use jiff::SignedDuration;
 use kube::ResourceExt;
 
 use super::{
-    cache::{Caches, dependencies_of, target_of},
+    cache::{Caches, target_of},
     memory::recall,
     pod::PodRecord,
-    policy::not_in_force,
+    policy::Effective,
     record::Key,
     workload::WorkloadRecord,
 };
@@ -45,39 +45,37 @@ pub enum Presence {
 
 /// What only the caller knows.
 #[derive(Debug, Clone)]
-pub struct Sources<'a> {
+pub struct Sources {
     /// Live answer about the workload.
     pub presence: Presence,
     /// The namespace is being deleted.
     pub namespace_deleting: bool,
-    /// Rules that name root causes.
-    pub rules: &'a Rules,
 }
 
 /// What the service sees. `None` if there is no such service.
-pub fn snapshot(caches: &Caches, key: &Key, sources: &Sources<'_>) -> Option<Snapshot> {
-    let service = caches.service(key)?;
+pub fn snapshot(caches: &Caches, key: &Key, sources: &Sources) -> Option<Snapshot> {
+    let (service, effective) = (caches.service(key)?, caches.effective(key)?);
     let status = service.status.clone().unwrap_or_default();
     let workload = caches.workload(&service);
     Some(Snapshot {
-        service: identity(key, &service, sources.namespace_deleting),
-        pods: workload.as_ref().map(|workload| pods(caches, &key.0, workload, sources.rules)).unwrap_or_default(),
+        service: identity(key, &service, &effective, sources),
+        pods: workload.as_ref().map(|workload| pods(caches, &key.0, workload, &effective.rules)).unwrap_or_default(),
         workload: seen(&service, workload.as_deref(), &sources.presence),
-        dependencies: dependencies(caches, key, &service),
+        dependencies: dependencies(caches, key, &effective),
         last_known_good: status.last_known_good.as_ref().and_then(|good| kept(caches, &key.0, &good.revision)),
         services: caches.services().map(|(key, service)| neighbour(key, service)).collect(),
         memory: recall(&status),
     })
 }
 
-fn identity(key: &Key, service: &HealedService, namespace_deleting: bool) -> Service {
+fn identity(key: &Key, service: &HealedService, effective: &Effective, sources: &Sources) -> Service {
     let annotation = |name: &str| service.annotations().get(name).map(|value| cut(value, MAX_ANNOTATION));
     Service {
         namespace: key.0.clone(),
         name: key.1.clone(),
         uid: service.uid().unwrap_or_default(),
-        deleting: service.metadata.deletion_timestamp.is_some() || namespace_deleting,
-        not_in_force: not_in_force(&service.spec),
+        deleting: service.metadata.deletion_timestamp.is_some() || sources.namespace_deleting,
+        warnings: effective.warnings.clone(),
         heal_now: annotation(annotation::HEAL_NOW),
         reset_breaker: annotation(annotation::RESET_BREAKER),
         force_open: annotation(annotation::FORCE_OPEN),
@@ -142,9 +140,10 @@ fn neighbour(key: &Key, service: &HealedService) -> Neighbour {
     }
 }
 
-fn dependencies(caches: &Caches, key: &Key, service: &HealedService) -> Vec<Dependency> {
-    let stable = service.spec.settings.depends_on.iter().map(|one| i64::from(one.stable_seconds));
-    dependencies_of(service)
+fn dependencies(caches: &Caches, key: &Key, effective: &Effective) -> Vec<Dependency> {
+    let stable = effective.settings.depends_on.iter().map(|one| i64::from(one.stable_seconds));
+    caches
+        .dependencies_of(key)
         .into_iter()
         .zip(stable)
         .map(|(target, stable)| Dependency {
@@ -182,7 +181,7 @@ fn reaches(caches: &Caches, from: &Key, to: &Key) -> bool {
             return true;
         }
         if seen.insert(next.clone()) {
-            open.extend(caches.service(&next).iter().flat_map(|service| dependencies_of(service)));
+            open.extend(caches.dependencies_of(&next));
         }
     }
     false
@@ -198,10 +197,9 @@ fn root_cause(caches: &Caches, start: &Key) -> Option<Key> {
     let mut root = Some(start.clone()).filter(|start| !is_well(start))?;
     let mut seen = BTreeSet::from([root.clone()]);
     loop {
-        let service = caches.service(&root);
-        let deeper = service
-            .iter()
-            .flat_map(|service| dependencies_of(service))
+        let deeper = caches
+            .dependencies_of(&root)
+            .into_iter()
             .find(|next| !is_well(next) && caches.service(next).is_some() && !seen.contains(next));
         match deeper {
             Some(next) => {

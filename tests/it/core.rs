@@ -14,13 +14,13 @@ use kubeheal::{
         },
         verify::Execution,
     },
-    observe::{memory::recall, policy::effective},
+    observe::{memory::recall, policy::translate},
     publish::status::render,
 };
 use proptest::prelude::*;
 
 fn policy() -> Policy {
-    effective(&api::HealingSettings::default(), &ClusterPolicy::default())
+    translate(&api::HealingSettings::default(), &ClusterPolicy::default())
 }
 
 fn at(seconds: i64) -> Timestamp {

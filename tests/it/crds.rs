@@ -141,7 +141,7 @@ fn only_what_kubernetes_forces_is_nullable() {
     let mut object = shortest();
     merge(&mut object, &json!({"spec": {"health": {"minReady": null}}}));
     let service: HealedService = serde_json::from_value(object).unwrap();
-    assert_eq!(service.spec.settings, HealingSettings::default());
+    assert_eq!(service.spec.settings.settings().unwrap(), HealingSettings::default());
 }
 
 #[test]
@@ -165,7 +165,12 @@ fn every_rule_has_a_message_and_is_cheap() {
 #[test]
 fn the_shortest_object_gets_the_documented_defaults() {
     let service: HealedService = serde_json::from_value(shortest()).unwrap();
-    let settings = &service.spec.settings;
+    assert_eq!(
+        serde_json::to_value(&service).unwrap()["spec"],
+        shortest()["spec"],
+        "nothing is added to what was written"
+    );
+    let settings = service.spec.settings.settings().unwrap();
     assert_eq!(settings.mode, Mode::Heal);
     assert_eq!(settings.remediation.ladder, [Step::RestartPod, Step::RecreateWorkload]);
     assert_eq!(settings.remediation.recreate, RecreatePolicy::IfMissing);
@@ -174,7 +179,6 @@ fn the_shortest_object_gets_the_documented_defaults() {
     assert_eq!(settings.circuit_breaker, CircuitBreaker::default());
     // The page of the API, word for word.
     let documented = json!({
-        "workloadRef": {"kind": "Deployment", "name": "api"},
         "mode": "Heal",
         "suspend": false,
         "health": {
@@ -208,16 +212,33 @@ fn the_shortest_object_gets_the_documented_defaults() {
         "escalation": {"unhealthySeconds": 1800},
         "alerts": {"repeatSeconds": 3600},
     });
-    assert_eq!(serde_json::to_value(&service.spec).unwrap(), documented);
-    // The server fills in the same from the schema alone.
-    let defaulted = kube::core::cel::apply_defaults(&schema(), &shortest());
-    assert_eq!(defaulted["spec"], documented);
+    assert_eq!(serde_json::to_value(&settings).unwrap(), documented);
+    // The server adds none of it, so that what a person wrote can be told from what nobody did …
+    assert_eq!(kube::core::cel::apply_defaults(&schema(), &shortest()), shortest());
+    // … but tells it.
+    each_default("", &documented, &mut |path, default| {
+        let field = schema().pointer(&format!("/properties/spec{path}")).cloned().unwrap();
+        let description = field["description"].as_str().unwrap();
+        assert!(description.ends_with(&format!(" Default: {default}.")), "{path}: {description}");
+    });
     // A part that is given keeps the other defaults of its siblings.
     let mut partial = shortest();
     merge(&mut partial, &json!({"spec": {"remediation": {"backoff": {"factor": 3}}}}));
     let partial: HealedService = serde_json::from_value(partial).unwrap();
-    assert_eq!(partial.spec.settings.remediation.backoff.max_seconds, 600);
-    assert_eq!(partial.spec.settings.remediation.backoff.factor, 3);
+    let backoff = partial.spec.settings.settings().unwrap().remediation.backoff;
+    assert_eq!((backoff.max_seconds, backoff.factor), (600, 3));
+}
+
+/// Calls `visit` with the schema's path of each field that has a default, and the default as a person would write it.
+fn each_default(path: &str, value: &Value, visit: &mut dyn FnMut(&str, String)) {
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, field)| each_default(&format!("{path}/properties/{name}"), field, visit));
+        }
+        Value::Array(items) => visit(path, format!("[{}]", items.iter().map(word).collect::<Vec<_>>().join(", "))),
+        value => visit(path, word(value)),
+    }
 }
 
 #[test]

@@ -10,15 +10,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::ResourceExt;
 use kubeheal::{
     api::{HealedService, status::LastKnownGood},
-    diagnosis::Rules,
     healing::{
         self, Decision, decide,
-        policy::{ClusterPolicy, Mode, Policy},
+        policy::{Mode, Policy},
     },
     observe::{
         cache::{Caches, Kind, Object},
         companion::Revision,
-        policy::effective,
         record::Key,
         snapshot::{Presence, Sources, snapshot},
     },
@@ -41,9 +39,6 @@ const LOOKS: usize = 5;
 pub(crate) struct Player {
     caches: Caches,
     key: Key,
-    rules: Rules,
-    policy: Policy,
-    own_mode: Mode,
     base: Timestamp,
     shown: Option<View>,
     wake: Option<Timestamp>,
@@ -56,13 +51,9 @@ impl Player {
         service.metadata.uid.get_or_insert_with(|| format!("{}/{}", key.0, key.1));
         service.metadata.generation.get_or_insert(1);
         service.status = None;
-        let settings = &service.spec.settings;
-        let mut policy = effective(settings, &ClusterPolicy::default());
-        let own_mode = std::mem::replace(&mut policy.mode, Mode::Observe);
-        let rules = Rules::compile(&settings.diagnosis.rules);
         let mut caches = Caches::default();
         let _known = caches.apply(Object::Service(Arc::new(service)));
-        Self { caches, key, rules, policy, own_mode, base, shown: None, wake: None }
+        Self { caches, key, base, shown: None, wake: None }
     }
 
     /// Plays all of it. Every change of what kubeheal says is shown.
@@ -119,9 +110,9 @@ impl Player {
         show: &mut impl FnMut(&Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let now = Timestamp::from_second(instant.as_second()).unwrap_or(instant);
-        let Some(decision) = self.settle(now) else { return Ok(()) };
+        let Some((decision, own_mode)) = self.settle(now) else { return Ok(()) };
         self.wake = decision.next_check.filter(|next| *next > now);
-        let view = View::of(&decision, self.own_mode);
+        let view = View::of(&decision, own_mode);
         if self.shown.as_ref() != Some(&view) {
             show(&Line { t, view: &view })?;
             self.shown = Some(view);
@@ -130,24 +121,26 @@ impl Player {
     }
 
     /// Decides until the status rests.
-    fn settle(&mut self, now: Timestamp) -> Option<Decision> {
-        let mut decision = self.decide(now)?;
+    fn settle(&mut self, now: Timestamp) -> Option<(Decision, Mode)> {
+        let mut decided = self.decide(now)?;
         for _ in 1..LOOKS {
-            if !self.record(&decision, now) {
+            if !self.record(&decided.0, now) {
                 break;
             }
-            decision = self.decide(now)?;
+            decided = self.decide(now)?;
         }
-        Some(decision)
+        Some(decided)
     }
 
-    fn decide(&self, now: Timestamp) -> Option<Decision> {
+    /// Decides without the right to act; says also what the service's own mode is.
+    fn decide(&self, now: Timestamp) -> Option<(Decision, Mode)> {
         let service = self.caches.service(&self.key)?;
         // The recording is the API server: what is not in it is not there.
         let presence = if self.caches.workload(&service).is_some() { Presence::Cached } else { Presence::Missing };
-        let sources = Sources { presence, namespace_deleting: false, rules: &self.rules };
-        let seen = snapshot(&self.caches, &self.key, &sources)?;
-        Some(decide(&self.policy, &seen, now))
+        let seen = snapshot(&self.caches, &self.key, &Sources { presence, namespace_deleting: false })?;
+        let own = self.caches.effective(&self.key)?.policy.clone();
+        let policy = Policy { mode: Mode::Observe, ..own.clone() };
+        Some((decide(&policy, &seen, now), own.mode))
     }
 
     /// Puts the decision into the status; says whether that changed it.

@@ -1,4 +1,4 @@
-//! The effective policy: API fields, with their defaults, as the plain values that deciding reads.
+//! API fields, with their defaults, as the plain values that deciding reads.
 
 use jiff::{SignedDuration, civil, tz::TimeZone};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The policy of one service. Fields that the API server's rules would have refused fall back to the careful side.
-pub fn effective(settings: &api::HealingSettings, cluster: &ClusterPolicy) -> Policy {
+pub fn translate(settings: &api::HealingSettings, cluster: &ClusterPolicy) -> Policy {
     let api::HealingSettings {
         mode,
         suspend,
@@ -39,8 +39,7 @@ pub fn effective(settings: &api::HealingSettings, cluster: &ClusterPolicy) -> Po
 }
 
 /// Fields that are set and that this version does not act on yet, each as a sentence: better said than silently ignored.
-pub fn not_in_force(spec: &api::HealedServiceSpec) -> Vec<String> {
-    let settings = &spec.settings;
+pub(super) fn not_in_force(spec: &api::HealedServiceSpec, settings: &api::HealingSettings) -> Vec<String> {
     let set = [
         (spec.policy_ref.is_some(), "policyRef"),
         (!settings.alerts.sinks.is_empty(), "alerts.sinks"),
