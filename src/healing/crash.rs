@@ -1,9 +1,10 @@
-//! Crashes: restarts inside a window, crash loops that last, and which probe was behind them.
+//! Crashes: restarts inside a window, and crash loops that last.
 
 use jiff::SignedDuration;
 
 use super::{
-    cause::{Cause, Finding, Probe},
+    cause::{Cause, Finding},
+    ending,
     look::{Look, about, last_end, quoted},
     memory::ContainerMemory,
     readiness::running_since,
@@ -30,7 +31,7 @@ pub fn crash(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wa
     if look.policy.ignore_exit_codes.contains(&end.exit_code) && !lasting {
         return None;
     }
-    let (cause, probe) = cause_of_end(container, &end, known_cause(look, pod, container));
+    let (cause, probe) = ending::cause(container, &end, entry.ended, known_cause(look, pod, container));
     let since = entry.restarts.first().copied().or(entry.crash_loop_since).unwrap_or(look.now);
     let latest = entry.restarts.last().copied().unwrap_or(since);
     let message = describe(container, &end, cause, restarts, elapsed(since, latest));
@@ -75,12 +76,7 @@ fn known_cause(look: &Look<'_>, pod: &Pod, container: &Container) -> Option<Caus
 }
 
 fn describe(container: &Container, end: &Termination, cause: Cause, restarts: u32, length: SignedDuration) -> String {
-    let how = match cause {
-        Cause::OOMKilled => "ran out of memory".to_owned(),
-        Cause::LivenessFailed => "was killed by its liveness probe".to_owned(),
-        Cause::StartupFailed => "did not start in time for its startup probe".to_owned(),
-        _ => format!("exited {}", end.exit_code),
-    };
+    let how = ending::said(end, cause);
     let diagnosis =
         end.diagnosis.as_ref().map(|found| format!(" [{}: {}]", found.name, found.advice)).unwrap_or_default();
     let times = match restarts {
@@ -90,48 +86,4 @@ fn describe(container: &Container, end: &Termination, cause: Cause, restarts: u3
     };
     let span = if length.is_zero() { String::new() } else { format!(" in {}", spoken(length)) };
     format!("{} {how}{times}{span}{}{diagnosis}", container.name, quoted(&end.message))
-}
-
-/// An Event this near to the end of a container speaks of that end.
-const EVENT_NEAR: SignedDuration = SignedDuration::from_secs(120);
-
-/// Names the cause from how the container ended. The Event of that end, where one was seen, settles it: a process that
-/// handles SIGTERM may exit with any code. Without one, SIGKILL and SIGTERM (137, 143) of a container with the matching
-/// probe are taken for the kubelet's doing.
-fn cause_of_end(container: &Container, end: &Termination, known: Option<Cause>) -> (Cause, Option<Probe>) {
-    if end.reason == "OOMKilled" {
-        return (Cause::OOMKilled, None);
-    }
-    let killed = matches!(end.exit_code, 137 | 143);
-    let told = container.probe_event.filter(|(_, seen)| match (seen, end.finished) {
-        (Some(seen), Some(finished)) => seen.duration_since(finished).abs() <= EVENT_NEAR,
-        (None, _) | (_, None) => killed,
-    });
-    match told {
-        Some((Probe::Startup, _)) => return (Cause::StartupFailed, Some(Probe::Startup)),
-        Some((Probe::Liveness, _)) => return (Cause::LivenessFailed, Some(Probe::Liveness)),
-        Some((Probe::Readiness, _)) | None => {}
-    }
-    // The kubelet stops sending Events about a pod that causes many: what the first ones said still holds.
-    match known.filter(|_| killed || end.exit_code == 0) {
-        Some(Cause::StartupFailed) => return (Cause::StartupFailed, Some(Probe::Startup)),
-        Some(Cause::LivenessFailed) => return (Cause::LivenessFailed, Some(Probe::Liveness)),
-        _ => {}
-    }
-    if killed && ended_while_starting(container, end) {
-        (Cause::StartupFailed, Some(Probe::Startup))
-    } else if killed && container.has_liveness {
-        (Cause::LivenessFailed, Some(Probe::Liveness))
-    } else {
-        (Cause::CrashLoop, None)
-    }
-}
-
-fn ended_while_starting(container: &Container, end: &Termination) -> bool {
-    let Some(budget) = container.startup_budget else { return false };
-    match end.started.zip(end.finished) {
-        // The kubelet's grace period comes on top of the budget: allow for it.
-        Some((from, to)) => elapsed(from, to) <= budget.saturating_add(SignedDuration::from_secs(30)),
-        None => !container.started,
-    }
 }

@@ -146,7 +146,7 @@ fn count(
             counts.ready += 1;
         } else if starting(policy, pod, wakeups, now) {
             counts.starting += 1;
-        } else {
+        } else if pod.phase != Phase::Failed {
             counts.unready += 1;
         }
     }
@@ -185,18 +185,14 @@ fn compare(
         .iter()
         .filter(|finding| finding.lasting && finding.cause != Cause::NodeLost)
         .max_by_key(|finding| (finding.cause.restart_helps(), std::cmp::Reverse(finding.since)));
-    let quota = state.replica_failure.as_ref().filter(|_| ready < desired);
-    if ready >= desired && unhealthy == 0 {
+    let of_workload = findings.iter().any(|finding| finding.lasting && finding.uid.is_empty());
+    if ready >= desired && unhealthy == 0 && state.rollout != Rollout::Stuck && !of_workload {
         return (Health::Healthy, Reason::Healthy, ready_of);
     }
     let enough = ready >= policy.health.min_ready.of(desired);
     if let Some(worst) = worst {
         let health = if enough { Health::Degraded } else { Health::Unhealthy };
         return (health, worst.cause.reason(), format!("{ready_of}: {}", worst.message));
-    }
-    if let Some(message) = quota {
-        let health = if enough { Health::Degraded } else { Health::Unhealthy };
-        return (health, Reason::QuotaExceeded, format!("{ready_of}: {message}"));
     }
     if lost > 0 {
         let health = if enough { Health::Degraded } else { Health::Unknown };
@@ -212,7 +208,7 @@ fn compare(
     if state.rollout == Rollout::InProgress && enough {
         return (Health::Degraded, Reason::RolloutInProgress, format!("{ready_of}, rolling out"));
     }
-    match findings.iter().find(|finding| finding.cause.restart_helps()) {
+    match findings.iter().find(|finding| finding.cause != Cause::NodeLost) {
         // Below its threshold: said, not counted.
         Some(finding) => (Health::Degraded, finding.cause.reason(), format!("{ready_of}: {}", finding.message)),
         None if unready > 0 => (Health::Degraded, Reason::ReadinessFailed, format!("{ready_of}, {unready} not ready")),

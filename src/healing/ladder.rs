@@ -118,7 +118,8 @@ fn repair(
     memory: &Memory,
 ) -> Wish {
     let Some(finding) = worst(findings, eager) else {
-        return match findings.iter().find(|finding| finding.lasting) {
+        // Said at once, although it may pass.
+        return match findings.iter().find(|finding| finding.lasting || !finding.cause.restart_helps()) {
             Some(finding) => {
                 let message =
                     format!("a restart does not help against {}: {}", finding.cause.as_str(), finding.message);
@@ -215,7 +216,8 @@ fn repair_blocks(state: &WorkloadState, pod: &Pod, plan: &Plan) -> Vec<Block> {
     }
     match (state.rollout, plan.action.step) {
         (Rollout::Complete, _) | (Rollout::Stuck, Rung::Rollback) => {}
-        (Rollout::InProgress, Rung::RestartPod) if plan.cause == Cause::Deadlocked => {}
+        // A pod of an old revision is what the rollout waits for.
+        (Rollout::InProgress | Rollout::Stuck, Rung::RestartPod) if plan.cause == Cause::Deadlocked => {}
         (Rollout::InProgress, _) => {
             let message = format!("{} is rolling out: its own controller is at work", state.name);
             blocks.push(Block::new(Reason::RolloutInProgress, message));

@@ -30,6 +30,13 @@ impl Look<'_> {
         elapsed(since, self.now) >= threshold
     }
 
+    /// Since when this trouble in this place is known; now, if it is new. Our own clock, whatever the object says.
+    pub fn known_since(&self, uid: &str, container: &str, cause: Cause) -> Timestamp {
+        let known = self.memory.findings.iter();
+        let mut same = known.filter(|known| known.uid == uid && known.container == container && known.cause == cause);
+        same.next().map_or(self.now, |known| known.since.min(self.now))
+    }
+
     /// A time from which on trouble counts: not before the dependencies got well.
     pub fn charged_from(&self, since: Timestamp) -> Timestamp {
         since.max(self.memory.released_at.unwrap_or(since))

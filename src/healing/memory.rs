@@ -47,6 +47,8 @@ pub struct Memory {
     pub released_at: Option<Timestamp>,
     /// Restart counters.
     pub containers: Vec<ContainerMemory>,
+    /// Since when the workload's controller has made no progress towards what is wanted; empty while all is in place.
+    pub progress: Option<Progress>,
     /// What was found last time, so that `since` stays.
     pub findings: Vec<Finding>,
     /// The repair whose effect is awaited.
@@ -80,6 +82,54 @@ pub struct ContainerMemory {
     pub crash_loop_since: Option<Timestamp>,
     /// It is unready since then.
     pub not_ready_since: Option<Timestamp>,
+    /// The pod is pending since then; only of the pod as a whole.
+    pub pending_since: Option<Timestamp>,
+    /// It runs and has not passed its startup probe.
+    pub starting: bool,
+    /// How it was when it ended last, if that was seen.
+    pub ended: Option<Ended>,
+}
+
+/// How a container was just before it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// The how many-th end it was: what is known of one end says nothing about the next.
+    pub number: u32,
+    /// What it was doing.
+    pub during: During,
+}
+
+/// What a container was doing when it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum During {
+    /// It had not passed its startup probe.
+    Startup,
+    /// It had started and was not ready.
+    Unreadiness,
+}
+
+impl During {
+    /// The name in the status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Startup => "Startup",
+            Self::Unreadiness => "Unreadiness",
+        }
+    }
+
+    /// The one of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Startup, Self::Unreadiness].into_iter().find(|during| during.as_str() == name)
+    }
+}
+
+/// How far the workload's controller has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The template, how many pods there are and how many are made from it.
+    pub mark: String,
+    /// Since when that has not changed.
+    pub since: Timestamp,
 }
 
 /// A repair whose effect is awaited.
@@ -220,12 +270,16 @@ impl Memory {
         for container in &mut self.containers {
             container.crash_loop_since = container.crash_loop_since.map(|time| clamp(time, now));
             container.not_ready_since = container.not_ready_since.map(|time| clamp(time, now));
+            container.pending_since = container.pending_since.map(|time| clamp(time, now));
             for time in &mut container.restarts {
                 *time = clamp(*time, now);
             }
         }
         for action in &mut self.actions {
             action.time = clamp(action.time, now);
+        }
+        if let Some(progress) = &mut self.progress {
+            progress.since = clamp(progress.since, now);
         }
         self
     }

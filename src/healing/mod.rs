@@ -11,6 +11,7 @@ pub mod cause;
 pub mod condition;
 pub mod crash;
 pub mod dependency;
+pub mod ending;
 pub mod findings;
 pub mod health;
 pub mod ladder;
@@ -20,8 +21,10 @@ pub mod plan;
 pub mod policy;
 pub mod readiness;
 pub mod reason;
+pub mod replicas;
 pub mod restarts;
 pub mod snapshot;
+pub mod start;
 pub mod time;
 pub mod verify;
 
@@ -88,6 +91,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     let calm = policy.remediation.stabilization;
     memory.containers = restarts::remember(&memory, &snapshot.pods, &policy.health, calm, now);
     memory.observed_since.get_or_insert(now);
+    let snapshot = &*replicas::follow(snapshot, &policy.health, &mut memory, &mut wakeups, now);
     let look = Look { memory: &memory, policy: &policy.health, calm, now };
     let findings = findings::findings(&look, &snapshot.workload, &snapshot.pods, &mut wakeups);
     memory.findings.clone_from(&findings);

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Unready for less than this is how every pod begins and ends.
-const WORTH_A_WORD: SignedDuration = SignedDuration::from_secs(15);
+pub const WORTH_A_WORD: SignedDuration = SignedDuration::from_secs(15);
 
 /// Runs, had its time to start, and is not ready.
 pub fn unready(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wakeups) -> Option<Finding> {
@@ -35,7 +35,8 @@ pub fn unready(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut 
 
 /// The time that the container may take to start; its probe's budget ends when the probe has passed.
 pub fn grace(container: &Container, policy: &HealthPolicy) -> SignedDuration {
-    let budget = container.startup_budget.filter(|_| !container.started).unwrap_or_default();
+    let startup = container.startup.filter(|_| !container.started);
+    let budget = startup.map(|patience| patience.most).unwrap_or_default();
     policy.startup_grace.max(budget)
 }
 

@@ -6,9 +6,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    memory::{ContainerMemory, MAX_CONTAINERS, MAX_RESTARTS, Memory},
+    ending,
+    memory::{ContainerMemory, During, Ended, MAX_CONTAINERS, MAX_RESTARTS, Memory},
     policy::HealthPolicy,
-    snapshot::{Container, ContainerState, Phase, Pod, Readiness, Role},
+    snapshot::{Container, ContainerState, Phase, Pod, Readiness, Role, Termination},
     time::{before, clamp, elapsed},
 };
 
@@ -62,12 +63,33 @@ fn look(
         entry.restarts.clone_from(&prior.restarts);
         entry.crash_loop_since = prior.crash_loop_since;
         entry.not_ready_since = prior.not_ready_since;
+        entry.ended = ended(prior, container);
     }
     count_restarts(&mut entry, prior, seen_before, container, policy, now);
     entry.restarts.retain(|&time| time > before(now, policy.restart_window));
-    follow_crash_loop(&mut entry, container, calm, now);
+    follow_crash_loop(&mut entry, container, policy, calm, now);
     follow_readiness(&mut entry, pod, container, now);
+    entry.starting = container.startup.is_some() && is_running(container) && !container.started;
     entry
+}
+
+/// What it was doing when it ended: known if the last look saw it run, of no use when that was another end.
+fn ended(prior: &ContainerMemory, container: &Container) -> Option<Ended> {
+    let number = ending::number(container);
+    let has_ended = !is_running(container) || container.restart_count != prior.restart_count;
+    let during = match (prior.starting, prior.not_ready_since) {
+        (true, _) => Some(During::Startup),
+        (false, Some(_)) => Some(During::Unreadiness),
+        (false, None) => None,
+    };
+    match during.filter(|_| has_ended) {
+        Some(during) => Some(Ended { number, during }),
+        None => prior.ended.filter(|ended| ended.number == number),
+    }
+}
+
+fn is_running(container: &Container) -> bool {
+    matches!(container.state, ContainerState::Running(_))
 }
 
 /// Adds the restarts since the last look. A container met for the first time by a service met for the first time has an
@@ -87,25 +109,57 @@ fn count_restarts(
         None if seen_before => count,
         None => count.min(1),
     };
-    let ignored = container.last.as_ref().is_some_and(|last| policy.ignore_exit_codes.contains(&last.exit_code));
-    if new == 0 || ignored {
+    if new == 0 || is_ignored(container.last.as_ref(), policy) {
         return;
     }
     // A known container restarted just now, as far as we can tell; an unknown one when it last ended.
-    let when = match prior {
+    let latest = match prior {
         Some(_) => now,
         None => container.last.as_ref().and_then(|last| last.finished).map_or(now, |time| clamp(time, now)),
     };
     let new = usize::try_from(new).unwrap_or(MAX_RESTARTS).min(MAX_RESTARTS);
-    entry.restarts.extend(std::iter::repeat_n(when, new));
+    let mut dates = spread(latest, new, container.last.as_ref());
+    if let Some(&known) = entry.restarts.last() {
+        for date in &mut dates {
+            *date = (*date).max(known);
+        }
+    }
+    entry.restarts.extend(dates);
     let surplus = entry.restarts.len().saturating_sub(MAX_RESTARTS);
     entry.restarts.drain(..surplus);
 }
 
+/// Restarts that nobody watched lie as far apart as the last run was long, as far as can be told; oldest first. Dated all
+/// alike, those of a whole night would seem to be of this minute.
+fn spread(latest: Timestamp, count: usize, last: Option<&Termination>) -> Vec<Timestamp> {
+    let run = last.and_then(|end| end.started.zip(end.finished)).map(|(from, to)| elapsed(from, to));
+    let apart = run.unwrap_or_default();
+    let mut dates = Vec::with_capacity(count);
+    let mut date = latest;
+    for _ in 0..count {
+        dates.push(date);
+        date = before(date, apart);
+    }
+    dates.reverse();
+    dates
+}
+
+/// An exit code that is no failure counts neither as a restart nor as a loop.
+fn is_ignored(end: Option<&Termination>, policy: &HealthPolicy) -> bool {
+    end.is_some_and(|end| policy.ignore_exit_codes.contains(&end.exit_code))
+}
+
 /// A crash loop begins with the kubelet's back-off and ends when the container has run for `calm`: between two restarts
 /// it looks well for a moment and must not seem cured.
-fn follow_crash_loop(entry: &mut ContainerMemory, container: &Container, calm: SignedDuration, now: Timestamp) {
+fn follow_crash_loop(
+    entry: &mut ContainerMemory,
+    container: &Container,
+    policy: &HealthPolicy,
+    calm: SignedDuration,
+    now: Timestamp,
+) {
     match &container.state {
+        ContainerState::Waiting { .. } if is_ignored(container.last.as_ref(), policy) => {}
         ContainerState::Waiting { reason, .. } if reason == CRASH_LOOP_BACK_OFF => {
             entry.crash_loop_since.get_or_insert(now);
         }
@@ -122,19 +176,22 @@ fn follow_crash_loop(entry: &mut ContainerMemory, container: &Container, calm: S
 
 /// Unready time begins when the startup probe has passed: until then the container starts and owes nobody readiness.
 fn follow_readiness(entry: &mut ContainerMemory, pod: &Pod, container: &Container, now: Timestamp) {
-    let owes = container.role != Role::Init && container.started && pod.phase == Phase::Running;
+    let runs = is_running(container) && pod.phase == Phase::Running;
+    let owes = runs && container.role != Role::Init && container.started;
     let unready = owes && !container.ready;
     entry.not_ready_since = if unready { entry.not_ready_since.or(Some(now)) } else { None };
 }
 
-/// The pod as a whole can be unready although each container is ready (readiness gates).
+/// The pod as a whole can be unready although each container is ready (readiness gates), or not get to run at all.
 fn look_at_pod(prior: Option<&ContainerMemory>, pod: &Pod, now: Timestamp) -> ContainerMemory {
     let unready = matches!(&pod.ready, Readiness::NotReady(Some(_)))
         && pod.phase == Phase::Running
         && pod.containers.iter().all(|container| container.ready || container.role == Role::Init);
+    let pending = pod.phase == Phase::Pending && !pod.deleting;
     ContainerMemory {
         uid: pod.uid.clone(),
         not_ready_since: unready.then(|| prior.and_then(|prior| prior.not_ready_since).unwrap_or(now)),
+        pending_since: pending.then(|| prior.and_then(|prior| prior.pending_since).unwrap_or(now)),
         ..ContainerMemory::default()
     }
 }
@@ -149,10 +206,11 @@ fn gone(memory: &Memory, pods: &[Pod], policy: &HealthPolicy, now: Timestamp) ->
         .filter_map(|known| {
             let restarts: Vec<_> = known.restarts.iter().copied().filter(|&time| time > begin).collect();
             (!restarts.is_empty()).then(|| ContainerMemory {
+                uid: known.uid.clone(),
+                container: known.container.clone(),
+                restart_count: known.restart_count,
                 restarts,
-                crash_loop_since: None,
-                not_ready_since: None,
-                ..known.clone()
+                ..ContainerMemory::default()
             })
         })
         .collect()
@@ -162,7 +220,10 @@ fn worth_keeping(entry: ContainerMemory) -> Option<ContainerMemory> {
     let nothing = entry.restart_count == 0
         && entry.restarts.is_empty()
         && entry.crash_loop_since.is_none()
-        && entry.not_ready_since.is_none();
+        && entry.not_ready_since.is_none()
+        && entry.pending_since.is_none()
+        && entry.ended.is_none()
+        && !entry.starting;
     (!nothing).then_some(entry)
 }
 
@@ -170,7 +231,8 @@ fn worth_keeping(entry: ContainerMemory) -> Option<ContainerMemory> {
 fn bounded(mut entries: Vec<ContainerMemory>) -> Vec<ContainerMemory> {
     if entries.len() > MAX_CONTAINERS {
         entries.sort_by_key(|entry| {
-            std::cmp::Reverse(entry.restarts.last().copied().max(entry.crash_loop_since).max(entry.not_ready_since))
+            let trouble = [entry.crash_loop_since, entry.not_ready_since, entry.pending_since].into_iter().max();
+            std::cmp::Reverse(trouble.flatten().max(entry.restarts.last().copied()))
         });
         entries.truncate(MAX_CONTAINERS);
     }

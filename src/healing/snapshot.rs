@@ -101,6 +101,8 @@ pub struct WorkloadState {
     pub desired: u32,
     /// Where its rollout stands.
     pub rollout: Rollout,
+    /// Pods that come from the newest template, as its controller counts them.
+    pub updated: u32,
     /// Hash of the pod template.
     pub template: String,
     /// It is being deleted.
@@ -109,7 +111,7 @@ pub struct WorkloadState {
     pub paused: bool,
     /// It carries `kubeheal.dev/intentional-delete`.
     pub intentional_delete: bool,
-    /// Why its controller cannot create pods, for example an exceeded quota.
+    /// Why its controller cannot create pods, in its own words: an exceeded quota, or what else refuses them.
     pub replica_failure: Option<String>,
     /// None of its containers has a probe: only crashes can be seen.
     pub no_probes: bool,
@@ -211,12 +213,21 @@ pub struct Container {
     pub state: ContainerState,
     /// How it ended last time.
     pub last: Option<Termination>,
-    /// initialDelay + period × failureThreshold of its startup probe.
-    pub startup_budget: Option<SignedDuration>,
-    /// It has a liveness probe.
-    pub has_liveness: bool,
+    /// How long its startup probe is patient.
+    pub startup: Option<Patience>,
+    /// How long its liveness probe is patient.
+    pub liveness: Option<Patience>,
     /// The probe that a `Killing` Event named, and when. Names a finding, never causes one.
     pub probe_event: Option<(Probe, Option<Timestamp>)>,
+}
+
+/// How long the kubelet lets a probe fail, from the start of the container, before it restarts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// initialDelay + period × (failureThreshold - 1): it does not give up sooner.
+    pub least: SignedDuration,
+    /// initialDelay + period × failureThreshold: the time to start that the probe grants.
+    pub most: SignedDuration,
 }
 
 /// `state` of a container.

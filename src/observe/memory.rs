@@ -10,7 +10,10 @@ use crate::{
     api::status::{self, HealedServiceStatus},
     healing::{
         cause::{Cause, Finding},
-        memory::{ActionRecord, Circuit, CircuitState, ContainerMemory, HistoryEntry, InFlight, Memory, Outcome},
+        memory::{
+            ActionRecord, Circuit, CircuitState, ContainerMemory, During, Ended, HistoryEntry, InFlight, Memory,
+            Outcome, Progress,
+        },
         plan::Action,
         policy::Rung,
     },
@@ -32,6 +35,7 @@ pub fn recall(status: &HealedServiceStatus) -> Memory {
         held: status.dependencies.iter().any(|dependency| !dependency.ready),
         released_at: time(status.released_at.as_ref()),
         containers: status.containers.iter().map(container).collect(),
+        progress: status.progress.as_ref().map(progress),
         findings: status.findings.iter().filter_map(finding).collect(),
         in_flight: status.in_flight.as_ref().and_then(in_flight),
         actions: status.actions.iter().filter_map(action).collect(),
@@ -55,7 +59,18 @@ fn container(known: &status::ContainerMemory) -> ContainerMemory {
         restarts: known.restarts.iter().map(|Time(instant)| *instant).collect(),
         crash_loop_since: time(known.crash_loop_since.as_ref()),
         not_ready_since: time(known.not_ready_since.as_ref()),
+        pending_since: time(known.pending_since.as_ref()),
+        starting: known.starting,
+        ended: known.ended.as_ref().and_then(ended),
     }
+}
+
+fn ended(known: &status::Ended) -> Option<Ended> {
+    Some(Ended { number: u32::try_from(known.number).ok()?, during: During::parse(&known.during)? })
+}
+
+fn progress(known: &status::Progress) -> Progress {
+    Progress { mark: known.mark.clone(), since: known.since.0 }
 }
 
 /// Only what tells a finding from another, and since when it stands; all else is found again.

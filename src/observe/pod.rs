@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
 use super::record::{RawMeta, watched};
-use crate::healing::snapshot::{Container, ContainerState, Phase, Pod, Readiness, Role, Termination};
+use crate::healing::snapshot::{Container, ContainerState, Patience, Phase, Pod, Readiness, Role, Termination};
 
 /// Longest message kept of a container, in characters. Its end says why it stopped, so the end is kept.
 const MAX_MESSAGE: usize = 512;
@@ -226,16 +226,19 @@ fn container(status: &RawContainerStatus, spec: Option<&RawContainer>, role: Rol
         restart_count: u32::try_from(status.restart_count).unwrap_or(0),
         state: state(&status.state),
         last: status.last_state.terminated.as_ref().map(termination),
-        startup_budget: spec.and_then(|spec| spec.startup_probe.as_ref()).map(startup_budget),
-        has_liveness: spec.is_some_and(|spec| spec.liveness_probe.is_some()),
+        startup: spec.and_then(|spec| spec.startup_probe.as_ref()).map(patience),
+        liveness: spec.and_then(|spec| spec.liveness_probe.as_ref()).map(patience),
         probe_event: None,
     }
 }
 
-/// initialDelay + period × failureThreshold, with the API's defaults of 0, 10 and 3.
-fn startup_budget(probe: &RawProbe) -> SignedDuration {
-    let tries = probe.period_seconds.unwrap_or(10).saturating_mul(probe.failure_threshold.unwrap_or(3));
-    SignedDuration::from_secs(probe.initial_delay_seconds.unwrap_or(0).saturating_add(tries).clamp(0, 86_400))
+/// With the API's defaults of 0, 10 and 3.
+fn patience(probe: &RawProbe) -> Patience {
+    let (delay, period) = (probe.initial_delay_seconds.unwrap_or(0), probe.period_seconds.unwrap_or(10));
+    let tries = probe.failure_threshold.unwrap_or(3);
+    let until =
+        |tries: i64| SignedDuration::from_secs(delay.saturating_add(period.saturating_mul(tries)).clamp(0, 86_400));
+    Patience { least: until(tries.saturating_sub(1)), most: until(tries) }
 }
 
 fn state(raw: &RawState) -> ContainerState {

@@ -20,9 +20,7 @@ use crate::{
     diagnosis::Rules,
     healing::{
         dependency::{Dependency, DependencyState},
-        snapshot::{
-            Container, ContainerState, LastKnownGood, Neighbour, Pod, Service, Snapshot, Workload, WorkloadKind,
-        },
+        snapshot::{Container, ContainerState, LastKnownGood, Neighbour, Pod, Service, Snapshot, Workload},
     },
     publish::cut,
 };
@@ -102,10 +100,8 @@ fn pods(caches: &Caches, namespace: &str, workload: &WorkloadRecord, rules: &Rul
 
 fn pod(caches: &Caches, namespace: &str, workload: &WorkloadRecord, record: &PodRecord, rules: &Rules) -> Pod {
     let mut pod = record.pod.clone();
-    pod.old_revision = workload.state.kind == WorkloadKind::StatefulSet
-        && workload.update_revision.is_some()
-        && record.revision.is_some()
-        && record.revision != workload.update_revision;
+    let update = workload.update.as_ref().zip(record.revision.as_ref());
+    pod.old_revision = update.is_some_and(|(update, revision)| update.leaves_behind(&pod.name, revision));
     pod.refused_by_budget =
         caches.budgets(namespace).find(|(_, budget)| budget.refuses(record)).map(|(name, _)| name.to_owned());
     for container in &mut pod.containers {

@@ -18,12 +18,29 @@ use crate::{
 pub struct WorkloadRecord {
     /// What deciding reads.
     pub state: WorkloadState,
-    /// Revision that new pods get (StatefulSets only).
-    pub update_revision: Option<String>,
+    /// Where its pods are being taken (StatefulSets only).
+    pub update: Option<Update>,
     /// It has a controller owner.
     pub controlled: bool,
     /// The GitOps tool it belongs to.
     pub managed_by: Option<String>,
+}
+
+/// The rolling update of a StatefulSet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// Revision that new pods get.
+    pub to: String,
+    /// Pods with a lower ordinal are meant to stay as they are.
+    pub from_ordinal: i64,
+}
+
+impl Update {
+    /// Whether the pod should have been replaced by one of the new revision.
+    pub fn leaves_behind(&self, pod: &str, revision: &str) -> bool {
+        let ordinal = pod.rsplit('-').next().and_then(|ordinal| ordinal.parse::<i64>().ok());
+        revision != self.to && ordinal.is_some_and(|ordinal| ordinal >= self.from_ordinal)
+    }
 }
 
 /// A Deployment in the cache.
@@ -131,6 +148,7 @@ impl From<Raw<RawDeploymentStatus>> for Deployment {
     fn from(raw: Raw<RawDeploymentStatus>) -> Self {
         let mut record = record(WorkloadKind::Deployment, &raw.metadata, &raw.spec);
         record.state.rollout = deployment_rollout(&raw, record.state.paused);
+        record.state.updated = u32::try_from(raw.status.updated_replicas).unwrap_or(0);
         record.state.replica_failure = raw
             .status
             .conditions
@@ -165,13 +183,18 @@ impl From<Raw<RawStatefulSetStatus>> for StatefulSet {
     fn from(raw: Raw<RawStatefulSetStatus>) -> Self {
         let mut record = record(WorkloadKind::StatefulSet, &raw.metadata, &raw.spec);
         let status = &raw.status;
-        let on_delete = raw.spec.pointer("/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete");
+        let on_delete = is_on_delete(&raw.spec);
+        let integer = |pointer: &str| raw.spec.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+        let partition = integer("/updateStrategy/rollingUpdate/partition").max(0);
         let rolling = status.observed_generation < raw.metadata.generation
             || (status.current_revision != status.update_revision
-                && status.updated_replicas < replicas(&raw.spec)
+                && status.updated_replicas < replicas(&raw.spec) - partition
                 && !on_delete);
         record.state.rollout = if rolling { Rollout::InProgress } else { Rollout::Complete };
-        record.update_revision = Some(status.update_revision.clone()).filter(|name| !name.is_empty() && !on_delete);
+        record.state.updated = u32::try_from(status.updated_replicas).unwrap_or(0);
+        record.update = Some(status.update_revision.clone())
+            .filter(|name| !name.is_empty() && !on_delete)
+            .map(|to| Update { to, from_ordinal: integer("/ordinals/start").saturating_add(partition) });
         Self { meta: raw.metadata.object_meta(), record }
     }
 }
@@ -180,9 +203,13 @@ impl From<Raw<RawDaemonSetStatus>> for DaemonSet {
     fn from(raw: Raw<RawDaemonSetStatus>) -> Self {
         let mut record = record(WorkloadKind::DaemonSet, &raw.metadata, &raw.spec);
         let status = &raw.status;
-        record.state.desired = u32::try_from(status.desired_number_scheduled).unwrap_or(0);
-        let rolling = status.observed_generation < raw.metadata.generation
-            || status.updated_number_scheduled < status.desired_number_scheduled;
+        let unobserved = status.observed_generation < raw.metadata.generation;
+        // Before its controller has looked at it nobody knows how many; none would mean that none is wanted.
+        let desired = u32::try_from(status.desired_number_scheduled).unwrap_or(0);
+        record.state.desired = if unobserved { desired.max(1) } else { desired };
+        record.state.updated = u32::try_from(status.updated_number_scheduled).unwrap_or(0);
+        let rolling = unobserved
+            || (status.updated_number_scheduled < status.desired_number_scheduled && !is_on_delete(&raw.spec));
         record.state.rollout = if rolling { Rollout::InProgress } else { Rollout::Complete };
         Self { meta: raw.metadata.object_meta(), record }
     }
@@ -203,11 +230,12 @@ impl WorkloadRecord {
                 deleting: meta.deletion_timestamp.is_some(),
                 paused: false,
                 intentional_delete: is_intentional(meta),
+                updated: 1,
                 replica_failure: None,
                 no_probes,
                 definition: digest,
             },
-            update_revision: None,
+            update: None,
             controlled: false,
             managed_by: definition::managed_by(&meta.labels, &meta.annotations),
         }
@@ -227,14 +255,20 @@ fn record(kind: WorkloadKind, meta: &RawMeta, spec: &Value) -> WorkloadRecord {
             deleting: meta.deletion_timestamp.is_some(),
             paused: spec.get("paused").and_then(Value::as_bool).unwrap_or(false),
             intentional_delete: is_intentional(meta),
+            updated: 0,
             replica_failure: None,
             no_probes: no_probes(template),
             definition: definition::digest(&definition::essence(spec)),
         },
-        update_revision: None,
+        update: None,
         controlled: meta.controller().is_some(),
         managed_by: definition::managed_by(&meta.labels, &meta.annotations),
     }
+}
+
+/// Pods are replaced when somebody deletes them, and not before.
+fn is_on_delete(spec: &Value) -> bool {
+    spec.pointer("/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete")
 }
 
 fn replicas(spec: &Value) -> i64 {

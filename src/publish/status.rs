@@ -20,6 +20,8 @@ use crate::{
     },
 };
 
+/// Longest mark of progress, in characters.
+const MAX_MARK: usize = 128;
 /// Longest value remembered of an annotation, in characters.
 const MAX_ANNOTATION: usize = 1024;
 
@@ -66,6 +68,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
         held: _,
         released_at,
         containers,
+        progress,
         findings: _,
         in_flight,
         actions,
@@ -86,6 +89,8 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
     status.refused = refused.as_deref().map(|text| cut(text, MAX_MESSAGE));
     status.released_at = released_at.map(Time);
     status.containers = containers.iter().map(container).collect();
+    status.progress =
+        progress.as_ref().map(|known| status::Progress { mark: cut(&known.mark, MAX_MARK), since: Time(known.since) });
     status.in_flight = in_flight.as_ref().map(repair);
     status.actions = actions.iter().map(action).collect();
     status.circuit = Some(breaker(circuit, ineffective));
@@ -180,6 +185,11 @@ fn container(known: &memory::ContainerMemory) -> ContainerMemory {
         restarts: known.restarts.iter().copied().map(Time).collect(),
         crash_loop_since: known.crash_loop_since.map(Time),
         not_ready_since: known.not_ready_since.map(Time),
+        pending_since: known.pending_since.map(Time),
+        starting: known.starting,
+        ended: known
+            .ended
+            .map(|ended| status::Ended { number: number(ended.number), during: ended.during.as_str().to_owned() }),
     }
 }
 

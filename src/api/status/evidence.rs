@@ -153,4 +153,41 @@ pub struct ContainerMemory {
     /// Since when it has been started but not ready: the pod keeps that time for all its containers together only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_ready_since: Option<Time>,
+
+    /// Since when the pod is pending. Only of the pod as a whole, where the container has no name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_since: Option<Time>,
+
+    /// It runs and has not passed its startup probe.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub starting: bool,
+
+    /// How it was when it ended last: once it has ended, the pod does not tell any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+}
+
+/// How a container was when it ended.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ended {
+    /// The how many-th end of the container it was.
+    #[schemars(range(min = 0))]
+    pub number: i32,
+
+    /// Startup (it had not passed its startup probe) or Unreadiness (it had started and was not ready).
+    #[schemars(length(min = 1, max = 64), regex(pattern = CAMEL_CASE))]
+    pub during: String,
+}
+
+/// How far the workload's own controller has come.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Digest of the template, pods made from it, pods there, pods wanted.
+    #[schemars(length(max = 128))]
+    pub mark: String,
+
+    /// Since when the mark has not changed.
+    pub since: Time,
 }

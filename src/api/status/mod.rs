@@ -18,7 +18,9 @@ mod progress;
 
 pub use alert::{AlertStatus, SinkStatus};
 pub use circuit::{CircuitState, CircuitStatus};
-pub use evidence::{ContainerMemory, DependencyStatus, EffectivePolicy, Finding, LastKnownGood, PodCounts, ProbeKind};
+pub use evidence::{
+    ContainerMemory, DependencyStatus, EffectivePolicy, Ended, Finding, LastKnownGood, PodCounts, ProbeKind, Progress,
+};
 pub use progress::{ActionRecord, Block, Handled, HistoryEntry, InFlight, NextAction};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -150,6 +152,10 @@ pub struct HealedServiceStatus {
     #[schemars(length(max = 256))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub containers: Vec<ContainerMemory>,
+
+    /// Since when the workload's own controller has made no progress. Absent while all that is wanted is in place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
 
     /// When this object was first observed. What happened before was not seen and is not judged.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,106 @@
+//! Starts that do not come about: images, references, init containers, and pods that wait and nobody says for what.
+//!
+//! A new pod would meet the same world, so nothing here is ever helped by a restart. Everything is said at once and counts
+//! when it lasts: an image registry has hiccups, a Secret may come a moment after the pod that wants it.
+
+use jiff::Timestamp;
+
+use super::{
+    cause::{Cause, Finding},
+    look::{Look, about, last_end, quoted},
+    restarts::CRASH_LOOP_BACK_OFF,
+    snapshot::{Container, ContainerState, Phase, Pod, Role},
+    time::{Wakeups, elapsed, spoken},
+};
+
+/// Waiting reasons that a restart cannot change.
+pub fn blocked(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wakeups) -> Option<Finding> {
+    let ContainerState::Waiting { reason, message } = &container.state else { return None };
+    let cause = match reason.as_str() {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "RegistryUnavailable"
+        | "ImageInspectError"
+        | "SignatureValidationFailed" => Cause::ImagePull,
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => Cause::ConfigError,
+        _ => return None,
+    };
+    let text = if message.is_empty() { reason.clone() } else { format!("{reason}: {message}") };
+    Some(lasting(look, pod, container, cause, text, wakeups))
+}
+
+/// An init container that fails keeps the pod from starting.
+pub fn init(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wakeups) -> Option<Finding> {
+    if let Some(finding) = blocked(look, pod, container, wakeups) {
+        return Some(finding);
+    }
+    let failed_now = matches!(&container.state, ContainerState::Terminated(end) if end.exit_code != 0);
+    let looping = matches!(&container.state, ContainerState::Waiting { reason, .. } if reason == CRASH_LOOP_BACK_OFF);
+    let retrying = container.restart_count > 0 && matches!(container.state, ContainerState::Running(_));
+    if !(failed_now || looping || retrying) {
+        return None;
+    }
+    let end = last_end(container)?;
+    let message = format!("init container {} exited {}{}", container.name, end.exit_code, quoted(&end.message));
+    Some(lasting(look, pod, container, Cause::InitFailed, message, wakeups))
+}
+
+/// A pod that is pending for longer than it may take to start, and none of its containers says why.
+pub fn stalled(look: &Look<'_>, pod: &Pod, wakeups: &mut Wakeups) -> Option<Finding> {
+    let since = look.memory.container(&pod.uid, "").and_then(|entry| entry.pending_since)?;
+    if pod.phase != Phase::Pending || !look.lasts(since, look.policy.not_ready.max(look.policy.startup_grace), wakeups)
+    {
+        return None;
+    }
+    let lasted = spoken(elapsed(since, look.now));
+    let (container, cause, message) = match what_it_waits_for(pod) {
+        Some(init) if init.role == Role::Init && !waits(init) => {
+            (init.name.as_str(), Cause::InitFailed, format!("init container {} has not ended", init.name))
+        }
+        Some(one) => {
+            let what = "it may wait for a volume, a Secret, a ConfigMap, the network or a large image";
+            (one.name.as_str(), Cause::ConfigError, format!("{} has not been created: {what}", one.name))
+        }
+        None => ("", Cause::Unschedulable, "no node has been chosen".to_owned()),
+    };
+    Some(Finding {
+        pod: pod.name.clone(),
+        uid: pod.uid.clone(),
+        container: container.to_owned(),
+        probe: None,
+        cause,
+        diagnosis: None,
+        since,
+        lasting: true,
+        acute: true,
+        message: format!("{message} since {since:.0}, for more than {lasted}"),
+    })
+}
+
+/// The first container that has not done its part.
+fn what_it_waits_for(pod: &Pod) -> Option<&Container> {
+    let is_done = |container: &Container| match container.role {
+        Role::Init => matches!(&container.state, ContainerState::Terminated(end) if end.exit_code == 0),
+        Role::Sidecar | Role::Main => matches!(container.state, ContainerState::Running(_)),
+    };
+    pod.containers.iter().find(|container| !is_done(container))
+}
+
+fn waits(container: &Container) -> bool {
+    matches!(container.state, ContainerState::Waiting { .. } | ContainerState::Unknown)
+}
+
+fn lasting(
+    look: &Look<'_>,
+    pod: &Pod,
+    container: &Container,
+    cause: Cause,
+    message: String,
+    wakeups: &mut Wakeups,
+) -> Finding {
+    let since: Timestamp = look.known_since(&pod.uid, &container.name, cause);
+    let lasts = look.lasts(since, look.policy.not_ready, wakeups);
+    about(pod, container, cause, since, lasts, message)
+}
