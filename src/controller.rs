@@ -101,6 +101,7 @@ impl Controller {
     pub fn new(reads: Client, actions: Client, clock: Clock, options: Options) -> Self {
         let queue = Arc::new(Queue::default());
         let shared = Arc::new(Shared::new(queue.clone(), options.metrics.clone()));
+        options.metrics.follow(queue.clone());
         let context = Context {
             reads,
             executor: Executor::new(actions),
@@ -345,7 +346,7 @@ impl Context {
         let old = look.service.status.clone().unwrap_or_default();
         let Decision { verdict, conditions, memory, blocked_by, .. } = &look.decision;
         let (namespace, name) = (recorded.namespace().unwrap_or_default(), recorded.name_any());
-        self.options.metrics.decided(&namespace, &name, verdict.health, memory.circuit.state, conditions);
+        self.options.metrics.decided(&namespace, &name, verdict.health, memory.circuit.state, conditions, blocked_by);
         let blocks_changed = recorded.status.as_ref().is_some_and(|new| new.blocked_by != old.blocked_by);
         if blocks_changed {
             for block in blocked_by {

@@ -19,7 +19,10 @@ pub fn explain(doing: &str, error: &kube::Error) -> String {
             format!("{doing}: the API server does not accept our credentials: {}", status.message)
         }
         kube::Error::Api(status) if status.code == 403 => {
-            format!("{doing}: not permitted: {}: compare the roles in deploy/base/rbac.yaml", status.message)
+            format!(
+                "{doing}: not permitted: {}: compare the roles in deploy/base/rbac.yaml and deploy/components",
+                status.message
+            )
         }
         kube::Error::Api(status) => format!("{doing}: the API server answered {}: {}", status.code, status.message),
         kube::Error::Service(_) | kube::Error::HyperError(_) => {

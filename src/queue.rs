@@ -65,6 +65,12 @@ impl Queue {
         self.changed.notify_one();
     }
 
+    /// How many keys are due and wait for a worker.
+    pub fn depth(&self) -> usize {
+        let now = Instant::now();
+        self.lock().order.iter().take_while(|(due, _)| *due <= now).count()
+    }
+
     /// How long the slowest key has been worked on.
     pub fn slowest(&self) -> Option<(Key, Duration)> {
         let state = self.lock();
@@ -125,9 +131,11 @@ mod tests {
         assert_eq!(begin.elapsed(), Duration::from_secs(10));
 
         queue.add(key("late"), Instant::now());
+        assert_eq!(queue.depth(), 0, "what is being worked on does not wait for a worker");
         assert_eq!(queue.next().await, key("soon"), "late is being worked on");
         sleep_until(begin + Duration::from_secs(31)).await;
         queue.done(&key("late"));
+        assert_eq!(queue.depth(), 1);
         assert_eq!(queue.next().await, key("late"), "what was asked for meanwhile is not lost");
         assert_eq!(queue.slowest().map(|(slowest, _)| slowest), Some(key("soon")));
     }

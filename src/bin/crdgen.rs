@@ -1,6 +1,6 @@
-//! Writes the CRDs that `kubeheal::api` defines to `crds/`.
+//! Writes the CRDs that `kubeheal::api` defines to `crds/`, and to the Helm chart, which cannot read files outside of itself.
 //!
-//! `crdgen [DIR]` writes; `crdgen --check [DIR]` writes nothing and fails if a file is not what it would write.
+//! `crdgen [DIR]…` writes; `crdgen --check [DIR]…` writes nothing and fails if a file is not what it would write.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,9 +15,9 @@ struct Arguments {
     #[arg(long)]
     check: bool,
 
-    /// Directory of the files.
-    #[arg(default_value = "crds")]
-    directory: PathBuf,
+    /// Directories of the files.
+    #[arg(default_values = ["crds", "charts/kubeheal/files/crds"])]
+    directories: Vec<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -33,11 +33,14 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), String> {
     for manifest in api::manifests().map_err(|error| error.to_string())? {
-        let path = arguments.directory.join(&manifest.file_name);
-        if arguments.check {
-            check(&path, &manifest)?;
-        } else {
-            std::fs::write(&path, &manifest.content).map_err(|error| format!("writing {}: {error}", path.display()))?;
+        for directory in &arguments.directories {
+            let path = directory.join(&manifest.file_name);
+            if arguments.check {
+                check(&path, &manifest)?;
+            } else {
+                let failed = |error| format!("writing {}: {error}", path.display());
+                std::fs::write(&path, &manifest.content).map_err(failed)?;
+            }
         }
     }
     Ok(())

@@ -61,6 +61,9 @@ impl Shared {
     pub fn new(queue: Arc<Queue>, metrics: Metrics) -> Self {
         let stream = Stream { synced: false, behind_since: Instant::now(), error: "not listed yet".to_owned() };
         let streams = Kind::ALL.into_iter().map(|kind| (kind, stream.clone())).collect();
+        for kind in Kind::ALL {
+            metrics.watch(kind.as_str(), false);
+        }
         Self { caches: Mutex::default(), streams: Mutex::new(streams), queue, metrics }
     }
 

@@ -56,8 +56,18 @@ fn files_are_what_the_types_say() {
     let kustomization: Value = serde_saphyr::from_str(&text).unwrap();
     let names: Vec<&str> = manifests.iter().map(|manifest| manifest.file_name.as_str()).collect();
     assert_eq!(kustomization["resources"], serde_json::json!(names), "crds/kustomization.yaml lists them all");
-    let files = std::fs::read_dir(directory).unwrap().count();
+    let files = std::fs::read_dir(&directory).unwrap().count();
     assert_eq!(files, manifests.len() + 1, "crds/ holds a file that no type generates");
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/kubeheal/files/crds");
+    for manifest in &manifests {
+        let found = std::fs::read_to_string(chart.join(&manifest.file_name)).unwrap_or_default();
+        assert_eq!(found, manifest.content, "the chart's copy is out of date: run `cargo run --bin crdgen`");
+    }
+    assert_eq!(
+        std::fs::read_dir(chart).unwrap().count(),
+        manifests.len(),
+        "the chart has a CRD that no type generates"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,9 +12,10 @@ use kubeheal::{
         health::Health,
         memory::{CircuitState, Outcome},
         policy::Rung,
-        reason::Reason,
+        reason::{Block, Reason},
     },
-    metrics::{Metrics, ReconcileResult},
+    metrics::{Format, Metrics, ReconcileResult},
+    queue::Queue,
 };
 
 /// Everything a controller reports in its life, once.
@@ -31,13 +33,15 @@ fn busy() -> Metrics {
         reason: Reason::CrashLoop,
         message: "api-7d9c-x2x: app exited 1".to_owned(),
     };
-    metrics.decided("shop", "api", Health::Unhealthy, CircuitState::HalfOpen, &[degraded]);
-    metrics.decided("shop", "web", Health::Healthy, CircuitState::Closed, &[]);
+    let held = [Block::new(Reason::StormHold, "api-7d9c-x2x waits"), Block::new(Reason::StormHold, "so does another")];
+    metrics.decided("shop", "api", Health::Unhealthy, CircuitState::HalfOpen, &[degraded], &held);
+    metrics.decided("shop", "web", Health::Healthy, CircuitState::Closed, &[], &[]);
     metrics.recovered(95.0);
     metrics.watch("pods", true);
     metrics.watch("events", false);
     metrics.watch_failed("events");
     metrics.leading(true);
+    metrics.follow(Arc::new(Queue::default()));
     metrics
 }
 
@@ -54,7 +58,7 @@ fn series(text: &str) -> BTreeMap<String, f64> {
 
 #[test]
 fn every_name_is_written_as_documented() {
-    let text = busy().encode();
+    let text = busy().encode(Format::OpenMetrics);
     let names: BTreeSet<String> =
         series(&text).keys().map(|series| series.split('{').next().unwrap().to_owned()).collect();
     let expected = [
@@ -69,6 +73,7 @@ fn every_name_is_written_as_documented() {
         "kubeheal_circuit_breaker_state",
         "kubeheal_evaluations_total",
         "kubeheal_healing_actions_total",
+        "kubeheal_held_back",
         "kubeheal_recovery_duration_seconds_bucket",
         "kubeheal_recovery_duration_seconds_count",
         "kubeheal_recovery_duration_seconds_sum",
@@ -78,6 +83,8 @@ fn every_name_is_written_as_documented() {
         "kubeheal_watch_synced",
         "leader_election_master_status",
         "process_start_time_seconds",
+        "workqueue_depth",
+        "workqueue_longest_running_processor_seconds",
     ];
     assert_eq!(names, expected.map(str::to_owned).into());
     assert!(text.ends_with("# EOF\n"), "OpenMetrics ends with EOF");
@@ -85,7 +92,7 @@ fn every_name_is_written_as_documented() {
 
 #[test]
 fn values_are_what_was_reported() {
-    let found = series(&busy().encode());
+    let found = series(&busy().encode(Format::OpenMetrics));
     let expected = [
         (r#"controller_runtime_reconcile_total{controller="healedservice",result="success"}"#, 1.0),
         (r#"controller_runtime_reconcile_total{controller="healedservice",result="requeue_after"}"#, 0.0),
@@ -103,7 +110,9 @@ fn values_are_what_was_reported() {
         (r#"kubeheal_status_condition{namespace="shop",name="api",type="Degraded",status="True"}"#, 1.0),
         (r#"kubeheal_status_condition{namespace="shop",name="api",type="Degraded",status="Unknown"}"#, 0.0),
         (r#"kubeheal_evaluations_total{health="Unhealthy"}"#, 1.0),
+        (r#"kubeheal_held_back{namespace="shop",name="api",reason="StormHold"}"#, 1.0),
         ("kubeheal_recovery_duration_seconds_sum", 95.0),
+        (r#"workqueue_depth{name="healedservice"}"#, 0.0),
         (r#"kubeheal_watch_synced{resource="pods"}"#, 1.0),
         (r#"kubeheal_watch_synced{resource="events"}"#, 0.0),
         (r#"kubeheal_watch_errors_total{resource="events"}"#, 1.0),
@@ -116,21 +125,28 @@ fn values_are_what_was_reported() {
 
 #[test]
 fn labels_name_no_pod_and_no_message() {
-    assert!(!busy().encode().contains("api-7d9c-x2x"));
+    assert!(!busy().encode(Format::OpenMetrics).contains("api-7d9c-x2x"));
 }
 
 #[test]
 fn a_deleted_service_leaves_no_series() {
     let metrics = busy();
     metrics.forget("shop", "api");
-    let text = metrics.encode();
+    let text = metrics.encode(Format::OpenMetrics);
     assert!(!text.contains(r#"name="api""#), "{text}");
     assert!(text.contains(r#"name="web""#), "{text}");
 }
 
 #[test]
+fn who_leads_no_longer_shows_no_services() {
+    let metrics = busy();
+    metrics.leading(false);
+    assert!(!metrics.encode(Format::OpenMetrics).contains(r#"namespace="shop""#));
+}
+
+#[test]
 fn a_condition_that_is_no_longer_said_leaves_no_series() {
     let metrics = busy();
-    metrics.decided("shop", "api", Health::Healthy, CircuitState::Closed, &[]);
-    assert!(!metrics.encode().contains("Degraded"));
+    metrics.decided("shop", "api", Health::Healthy, CircuitState::Closed, &[], &[]);
+    assert!(!metrics.encode(Format::OpenMetrics).contains("Degraded"));
 }

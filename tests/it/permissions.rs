@@ -1,7 +1,8 @@
-//! The roles in `deploy/base/rbac.yaml` permit all that the controller does. A gate in front of the cluster enforces them.
+//! The roles in `deploy` permit all that the controller does. A gate in front of the cluster enforces them.
 
 use std::{
     collections::BTreeSet,
+    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -63,9 +64,16 @@ impl Asked {
     }
 }
 
-fn rules() -> Vec<Value> {
-    let text = include_str!("../../deploy/base/rbac.yaml");
-    let documents = text.split("\n---\n").map(|document| serde_saphyr::from_str::<Value>(document).unwrap());
+/// What `kubectl apply -k deploy/base` grants the controller.
+const BASE: [&str; 2] = ["base/rbac.yaml", "base/recreate.yaml"];
+
+/// The rules of all roles in these files of `deploy`. What is opted into is in `components/NAME/rbac.yaml`.
+fn rules(files: &[&str]) -> Vec<Value> {
+    let documents = files.iter().flat_map(|file| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
+        let text = std::fs::read_to_string(path).unwrap();
+        text.split("\n---\n").map(|document| serde_saphyr::from_str::<Value>(document).unwrap()).collect::<Vec<_>>()
+    });
     documents.filter_map(|document| document["rules"].as_array().cloned()).flatten().collect()
 }
 
@@ -152,7 +160,7 @@ async fn healing_under(rules: Vec<Value>) -> Gate {
 
 #[tokio::test(start_paused = true)]
 async fn the_roles_permit_all_that_healing_does() {
-    let gate = healing_under(rules()).await;
+    let gate = healing_under(rules(&BASE)).await;
     assert_eq!(*gate.refused.lock().unwrap(), BTreeSet::new());
     for (verb, resource) in [
         ("create", "pods/eviction"),
@@ -171,7 +179,7 @@ async fn the_roles_permit_all_that_healing_does() {
 
 #[tokio::test(start_paused = true)]
 async fn the_gate_refuses_what_no_role_permits() {
-    let less = rules().into_iter().filter(|rule| rule["resources"] != json!(["pods/eviction"])).collect();
+    let less = rules(&BASE).into_iter().filter(|rule| rule["resources"] != json!(["pods/eviction"])).collect();
     let gate = healing_under(less).await;
     let refused = gate.refused.lock().unwrap();
     assert!(refused.iter().any(|asked| asked.resource == "pods/eviction"), "{refused:?}");

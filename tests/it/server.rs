@@ -8,7 +8,7 @@ use std::sync::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kubeheal::{
     api::status::{CircuitState, CircuitStatus},
-    metrics::{CONTENT_TYPE, Metrics},
+    metrics::{Format, Metrics},
     server::{self, CircuitReport, Probes},
 };
 use tokio::{
@@ -52,8 +52,12 @@ async fn port() -> Port {
 impl Port {
     /// Status line, headers and body.
     async fn get(&self, path: &str) -> (String, String, String) {
+        self.get_as(path, "*/*").await
+    }
+
+    async fn get_as(&self, path: &str, accept: &str) -> (String, String, String) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: kubeheal\r\nConnection: close\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: kubeheal\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -76,10 +80,16 @@ async fn readiness_says_why_not() {
 
 #[tokio::test]
 async fn metrics_carry_their_media_type() {
-    let (status, headers, body) = port().await.get("/metrics").await;
-    assert_eq!(status, "HTTP/1.1 200 OK");
-    assert!(headers.contains(&format!("content-type: {CONTENT_TYPE}")), "{headers}");
-    assert!(body.contains("kubeheal_build_info"), "{body}");
+    let port = port().await;
+    for (accept, format, type_line) in [
+        ("*/*", Format::Prometheus, "# TYPE kubeheal_build_info gauge"),
+        ("application/openmetrics-text;version=1.0.0", Format::OpenMetrics, "# TYPE kubeheal_build info"),
+    ] {
+        let (status, headers, body) = port.get_as("/metrics", accept).await;
+        assert_eq!(status, "HTTP/1.1 200 OK");
+        assert!(headers.contains(&format!("content-type: {}", format.content_type())), "{headers}");
+        assert!(body.contains(type_line) && body.contains("\nkubeheal_build_info"), "{body}");
+    }
 }
 
 #[tokio::test]

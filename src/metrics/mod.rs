@@ -3,33 +3,38 @@
 //! Names of controller-runtime where it has one, so that dashboards made for it fit. Labels are bounded: no pod, no message.
 //! Nothing is decided here, and nothing reads a metric back.
 
+mod exposition;
+mod services;
+mod work;
+
 use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
 use jiff::Timestamp;
 use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, text},
-    metrics::{MetricType, counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    encoding::text,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::Registry,
 };
 
-use crate::healing::{
-    condition::{Condition, ConditionType, Truth},
-    health::Health,
-    memory::{CircuitState, Outcome},
-    policy::Rung,
-    reason::Reason,
+pub use exposition::Format;
+use services::{Services, Shown};
+use work::Work;
+
+use crate::{
+    healing::{
+        condition::Condition,
+        health::Health,
+        memory::{CircuitState, Outcome},
+        policy::Rung,
+        reason::{Block, Reason},
+    },
+    queue::Queue,
 };
 
-/// Media type of [`Metrics::encode`].
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// The `controller` label of the reconcile metrics.
+/// The `controller` label of the reconcile metrics, and the name of the queue.
 const CONTROLLER: &str = "healedservice";
 /// The `name` label of the leader metric: the name of the Lease.
 const LEASE: &str = crate::leader::LEASE_NAME;
@@ -90,7 +95,8 @@ struct Inner {
     recovery_seconds: Histogram,
     watches: Gauges<1>,
     watch_errors: Counters<1>,
-    services: Arc<Services>,
+    services: Services,
+    work: Work,
 }
 
 impl Metrics {
@@ -137,8 +143,9 @@ impl Metrics {
         registry.register("kubeheal_watch_synced", "1 while a watch delivers", watches.clone());
         let watch_errors = Counters::default();
         registry.register("kubeheal_watch_errors", "Failures of a watch", watch_errors.clone());
-        let services = Arc::new(Services::default());
+        let (services, work) = (Services::default(), Work::default());
         registry.register_collector(Box::new(services.clone()));
+        registry.register_collector(Box::new(work.clone()));
 
         let inner = Inner {
             registry,
@@ -155,6 +162,7 @@ impl Metrics {
             watches,
             watch_errors,
             services,
+            work,
         };
         inner.show_zeros();
         Self { inner: Arc::new(inner) }
@@ -202,10 +210,12 @@ impl Metrics {
         health: Health,
         circuit: CircuitState,
         conditions: &[Condition],
+        blocked_by: &[Block],
     ) {
         self.inner.evaluations.get_or_create(&[("health", health.as_str())]).inc();
         let conditions = conditions.iter().map(|condition| (condition.kind, condition.status)).collect();
-        self.inner.services.lock().insert((namespace.to_owned(), name.to_owned()), Shown { circuit, conditions });
+        let held_back = blocked_by.iter().map(|block| block.reason).collect();
+        self.inner.services.show((namespace.to_owned(), name.to_owned()), Shown { circuit, conditions, held_back });
     }
 
     /// A service is well again, so many seconds after it was not.
@@ -215,7 +225,7 @@ impl Metrics {
 
     /// A service was deleted: its series end.
     pub fn forget(&self, namespace: &str, name: &str) {
-        self.inner.services.lock().remove(&(namespace.to_owned(), name.to_owned()));
+        self.inner.services.forget(&(namespace.to_owned(), name.to_owned()));
     }
 
     /// A watch delivers, or does not.
@@ -229,19 +239,27 @@ impl Metrics {
         self.inner.watch_errors.get_or_create(&[("resource", resource)]).inc();
     }
 
-    /// This process leads, or does not.
+    /// This process leads, or does not; then what it decided is out of date, and another process shows the services.
     pub fn leading(&self, leading: bool) {
         self.inner.leading.get_or_create(&[("name", LEASE)]).set(i64::from(leading));
+        if !leading {
+            self.inner.services.forget_all();
+        }
     }
 
-    /// Everything as text, in the format of [`CONTENT_TYPE`].
-    pub fn encode(&self) -> String {
+    /// Shows how this queue is worked off.
+    pub fn follow(&self, queue: Arc<Queue>) {
+        self.inner.work.follow(queue);
+    }
+
+    /// Everything as text.
+    pub fn encode(&self, format: Format) -> String {
         let mut text = String::new();
         // Writing to a String fails only if a metric does; what was written until then is better than nothing.
         if let Err(error) = text::encode(&mut text, &self.inner.registry) {
             tracing::error!(%error, "the metrics cannot be written in full");
         }
-        text
+        format.of(text)
     }
 }
 
@@ -273,52 +291,4 @@ fn register_process(registry: &mut Registry, started: Timestamp) {
     // The encoder appends `_info`.
     let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("kubeheal_build", "The version that runs", build);
-}
-
-/// The series of single services. They are written from what was last decided, so that none outlives its service.
-#[derive(Debug, Default)]
-struct Services {
-    shown: Mutex<BTreeMap<(String, String), Shown>>,
-}
-
-#[derive(Debug)]
-struct Shown {
-    circuit: CircuitState,
-    conditions: Vec<(ConditionType, Truth)>,
-}
-
-impl Services {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Shown>> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Collector for Services {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let shown = self.lock();
-        let help = "1 for the state the circuit breaker is in";
-        let mut family = encoder.encode_descriptor("kubeheal_circuit_breaker_state", help, None, MetricType::Gauge)?;
-        for ((namespace, name), service) in &*shown {
-            for state in [CircuitState::Closed, CircuitState::Open, CircuitState::HalfOpen] {
-                let labels = [("namespace", namespace.as_str()), ("name", name.as_str()), ("state", state.as_str())];
-                family.encode_family(&labels)?.encode_gauge(&i64::from(state == service.circuit))?;
-            }
-        }
-        let help = "1 for the status a condition has";
-        let mut family = encoder.encode_descriptor("kubeheal_status_condition", help, None, MetricType::Gauge)?;
-        for ((namespace, name), service) in &*shown {
-            for (kind, status) in &service.conditions {
-                for truth in [Truth::True, Truth::False, Truth::Unknown] {
-                    let labels = [
-                        ("namespace", namespace.as_str()),
-                        ("name", name.as_str()),
-                        ("type", kind.as_str()),
-                        ("status", truth.as_str()),
-                    ];
-                    family.encode_family(&labels)?.encode_gauge(&i64::from(truth == *status))?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
