@@ -37,7 +37,7 @@ fmt: cargo ## Format the code
 	@cargo fmt --all
 
 .PHONY: crds
-crds: cargo ## Write crds/ from the types in src/api
+crds: cargo ## Write crds/, and the chart's copy, from the types in src/api
 	@cargo run -q -p kubeheal --bin crdgen
 
 .PHONY: test
@@ -67,7 +67,7 @@ docs:
 
 .PHONY: crds-check
 crds-check:
-	$(call say,crds/ is what the types say)
+	$(call say,the CRDs are what the types say)
 	@cargo run -q -p kubeheal --bin crdgen -- --check
 
 # kubectl for the tests, made again when it is missing or its version changed.
