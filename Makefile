@@ -36,13 +36,18 @@ build: cargo ## Build everything
 fmt: cargo ## Format the code
 	@cargo fmt --all
 
+.PHONY: image
+image: ## Build the image of the controller, with the container engine that is there
+	@engine="$$(command -v buildah podman docker | head -n1)"; test -n "$$engine" || { echo 'no buildah, podman or docker is there'; exit 1; }; \
+	  "$$engine" build --file Containerfile --target kubeheal --tag kubeheal .
+
 .PHONY: crds
 crds: cargo ## Write crds/, and the chart's copy, from the types in src/api
 	@cargo run -q -p kubeheal --bin crdgen
 
 .PHONY: test
 test: cargo ## Everything that must hold before a change is handed in
-	@$(MAKE) fmt-check $(tools) lint tests docs crds-check
+	@$(MAKE) fmt-check $(tools) lint tests docs crds-check workflows
 	$(call say,all is well)
 
 .PHONY: fmt-check
@@ -70,9 +75,15 @@ crds-check:
 	$(call say,the CRDs are what the types say)
 	@cargo run -q -p kubeheal --bin crdgen -- --check
 
-# kubectl for the tests, made again when it is missing or its version changed.
+.PHONY: workflows
+workflows: $(venv)/.stamp
+	$(call say,workflows)
+	@$(venv)/bin/actionlint .github/workflows/*.yml
+	@$(venv)/bin/zizmor --quiet --offline --persona=pedantic .github
+
+# Tools for the tests, made again when it is missing or its version changed.
 $(venv)/.stamp: $(requirements) | python3
-	$(call say,kubectl for the tests)
+	$(call say,tools for the tests)
 	@rm -rf $(venv)
 	@python3 -m venv $(venv) >/dev/null 2>&1 || { rm -rf $(venv); command -v virtualenv >/dev/null && virtualenv -q $(venv); } \
 	  || { echo 'no virtual environment for Python can be made: apt-get install python3-venv'; exit 1; }
