@@ -1,4 +1,6 @@
 //! Whether an answer is alike a recorded one: values that differ between runs are compared by equality, not by value.
+//!
+//! Judges texts and JSON; it knows neither requests nor servers.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,15 +9,15 @@ use regex::Regex;
 use serde_json::Value;
 
 /// What stands here for a recorded UID, resource version, generated name or token.
-#[derive(Default)]
-pub(crate) struct Bindings {
+#[derive(Clone, Debug, Default)]
+pub struct Bindings {
     words: BTreeMap<String, String>,
     versions: BTreeMap<u64, u64>,
 }
 
 impl Bindings {
     /// Rewrites a recorded text so that it can be sent or compared here.
-    pub(crate) fn translate(&self, recorded: &str) -> String {
+    pub fn translate(&self, recorded: &str) -> String {
         let mut text = recorded.to_owned();
         let mut words: Vec<_> = self.words.iter().collect();
         // Names contain hashes, so longer words go first.
@@ -27,16 +29,15 @@ impl Bindings {
     }
 
     /// The same for a path, where resource versions are query parameters.
-    pub(crate) fn translate_path(&self, recorded: &str) -> String {
-        let version = Regex::new(r"resourceVersion=(\d+)").unwrap();
-        let replaced = version.replace_all(recorded, |found: &regex::Captures<'_>| {
+    pub fn translate_path(&self, recorded: &str) -> String {
+        let replaced = VERSION.replace_all(recorded, |found: &regex::Captures<'_>| {
             format!("resourceVersion={}", self.version(&found[1]))
         });
         self.translate(&replaced)
     }
 
     /// The same for a body.
-    pub(crate) fn translate_body(&self, recorded: &Value) -> Value {
+    pub fn translate_body(&self, recorded: &Value) -> Value {
         match recorded {
             Value::String(text) => Value::String(self.translate(text)),
             Value::Array(items) => items.iter().map(|item| self.translate_body(item)).collect(),
@@ -89,7 +90,7 @@ impl Bindings {
     }
 
     /// Every difference, each with its place. Binds what is new.
-    pub(crate) fn differences(&mut self, recorded: &Value, here: &Value) -> Vec<String> {
+    pub fn differences(&mut self, recorded: &Value, here: &Value) -> Vec<String> {
         let mut found = Vec::new();
         let (recorded, here) = (without_controllers(recorded), without_controllers(here));
         let (recorded, here) = (&recorded, &here);
@@ -173,6 +174,14 @@ fn without_controllers(value: &Value) -> Value {
     }
 }
 
+/// A resource version as a query parameter.
+static VERSION: LazyLock<Regex> = LazyLock::new(|| regex(r"resourceVersion=(\d+)"));
+
+#[expect(clippy::unwrap_used, reason = "the patterns stand in this file, and every comparison needs them")]
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).unwrap()
+}
+
 /// What differs between runs, and what is compared instead.
 static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
@@ -184,7 +193,7 @@ static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"-[bcdfghjklmnpqrstvwxz2456789]{5,10}\b", "-<generated>"),
         (r"^\d+(d|h|m|s)(\d+[hms])?$", "<age>"),
     ]
-    .map(|(pattern, name)| (Regex::new(pattern).unwrap(), name))
+    .map(|(pattern, name)| (regex(pattern), name))
     .into()
 });
 

@@ -76,9 +76,11 @@ const LINES: &[Restored] = &[
 
 /// The line as it was when it happened.
 pub(crate) fn restore(case: &str, line: &mut Value) {
-    let id = line["id"].as_u64().unwrap();
-    for restored in LINES.iter().filter(|restored| restored.case == case && restored.id == id) {
-        let (parent, key) = restored.place.rsplit_once('/').unwrap();
-        line.pointer_mut(parent).unwrap()[key] = (restored.was)();
+    let id = line["id"].as_u64();
+    for restored in LINES.iter().filter(|restored| restored.case == case && Some(restored.id) == id) {
+        let place = restored.place.rsplit_once('/').and_then(|(parent, key)| Some((line.pointer_mut(parent)?, key)));
+        if let Some((parent, key)) = place {
+            parent[key] = (restored.was)();
+        }
     }
 }

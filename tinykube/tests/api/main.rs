@@ -1,10 +1,8 @@
 //! Tests of the API server through its service, as clients see it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests may panic")]
 
-mod alike;
 mod conformance;
 mod controller;
 mod http;
 mod load;
-mod restored;
 mod strict;

@@ -1,0 +1,10 @@
+//! Transcripts of a real Kubernetes API server, played to another one and compared line by line.
+//!
+//! tinykube's tests play them to tinykube in this process; the end-to-end suite plays them over HTTP to any server. What is
+//! recorded is in `transcripts/`, with a README of its own.
+
+pub mod alike;
+pub mod play;
+pub mod report;
+mod restored;
+pub mod transcript;
