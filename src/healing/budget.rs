@@ -3,11 +3,43 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    policy::{ClusterPolicy, RemediationPolicy, Window},
+    memory::{MAX_RECENT, Memory},
+    policy::{Ceiling, ClusterPolicy, RemediationPolicy, Window},
     reason::{Block, Reason},
     snapshot::Neighbour,
     time::{Wakeups, after, before, elapsed},
 };
+
+/// What a ceiling counts in.
+const HOUR: SignedDuration = SignedDuration::from_secs(3600);
+
+/// Remembers that an action begins.
+pub fn begin(memory: &mut Memory, now: Timestamp) {
+    memory.recent.push(now);
+    let surplus = memory.recent.len().saturating_sub(MAX_RECENT);
+    memory.recent.drain(..surplus);
+}
+
+/// Forgets the last action: the API server refused it, so nothing was done.
+pub fn take_back(memory: &mut Memory) {
+    memory.recent.pop();
+}
+
+/// Forgets actions that no ceiling counts any more.
+pub fn forget(memory: &mut Memory, now: Timestamp) {
+    memory.recent.retain(|time| elapsed(*time, now) < HOUR);
+}
+
+/// Whether a ceiling allows no further action now. What the breaker has forgiven still counts.
+pub fn at_ceiling(ceiling: Option<&Ceiling>, memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> Option<Block> {
+    let Ceiling { actions_per_hour, set_by } = ceiling?;
+    let over = memory.recent.len().checked_sub(*actions_per_hour as usize)?;
+    let until = after(*memory.recent.get(over)?, HOUR);
+    wakeups.at(until, now);
+    let message =
+        format!("{set_by} allows {actions_per_hour} actions an hour on one service; the next one at {until:.0}");
+    Some(Block::new(Reason::ActionCeiling, message))
+}
 
 /// The delay before the next action when `attempts` have been made: exponential, capped, with up to 25 % of jitter that
 /// only depends on the object and the attempt, so that tests repeat and neighbours do not march in step.
@@ -40,9 +72,7 @@ pub fn cluster_holds(
     now: Timestamp,
 ) -> Vec<Block> {
     let mut blocks = Vec::new();
-    if let Some(reason) = policy.paused.first() {
-        blocks.push(Block::new(Reason::ClusterPaused, format!("healing is paused for the whole cluster: {reason}")));
-    }
+    blocks.extend(paused(policy));
     blocks.extend(storm(policy, services, wakeups, now));
     let in_flight = services.iter().filter(|other| other.key != *me && other.in_flight).count();
     if in_flight >= policy.max_in_flight as usize {
@@ -66,6 +96,13 @@ pub fn cluster_holds(
         }
     }
     blocks
+}
+
+/// Why the whole cluster is held still, if it is.
+pub fn paused(policy: &ClusterPolicy) -> Option<Block> {
+    let reasons = policy.paused.join("; ");
+    let message = format!("healing is paused for the whole cluster: {reasons}");
+    (!reasons.is_empty()).then(|| Block::new(Reason::ClusterPaused, message))
 }
 
 /// A storm: more services are unhealthy at once than one cause of their own explains. What each remembers of its last

@@ -4,9 +4,10 @@
 
 use super::{
     Decision,
+    budget::paused,
     health::Health,
     memory::CircuitState,
-    policy::Mode,
+    policy::{Mode, Policy},
     reason::{Block, Reason},
 };
 
@@ -80,15 +81,15 @@ pub struct Condition {
 }
 
 /// All conditions of a decision.
-pub fn conditions(decision: &Decision, mode: Mode, warnings: &[String]) -> Vec<Condition> {
+pub fn conditions(decision: &Decision, policy: &Policy, warnings: &[String]) -> Vec<Condition> {
     vec![
         ready(decision),
         reconciling(decision),
-        stalled(decision),
+        stalled(decision, policy),
         degraded(decision),
         circuit_open(decision),
         dependencies_ready(decision),
-        remediation_allowed(decision, mode, warnings),
+        remediation_allowed(decision, policy, warnings),
     ]
 }
 
@@ -130,11 +131,13 @@ fn reconciling(decision: &Decision) -> Condition {
     }
 }
 
-fn stalled(decision: &Decision) -> Condition {
+fn stalled(decision: &Decision, policy: &Policy) -> Condition {
     let needs_person = |block: &&Block| {
         matches!(
             block.reason,
-            Reason::WorkloadNotFound
+            Reason::PolicyNotFound
+                | Reason::PolicyInvalid
+                | Reason::WorkloadNotFound
                 | Reason::NoLastKnownGood
                 | Reason::DependencyUnknown
                 | Reason::DependencyCycle
@@ -143,7 +146,8 @@ fn stalled(decision: &Decision) -> Condition {
         )
     };
     let dependency = decision.dependencies.held.as_ref().map(|(reason, text)| Block::new(*reason, text.clone()));
-    let cause = decision.blocked_by.iter().find(needs_person).or(dependency.as_ref().filter(needs_person));
+    let standing = policy.held.iter().chain(&dependency);
+    let cause = decision.blocked_by.iter().chain(standing).find(needs_person);
     match cause {
         Some(block) => condition(ConditionType::Stalled, Truth::True, block.reason, &block.message),
         None if decision.escalated => {
@@ -206,13 +210,15 @@ fn dependencies_ready(decision: &Decision) -> Condition {
 }
 
 /// Also the place where a workload that cannot heal is warned about before it has to.
-fn remediation_allowed(decision: &Decision, mode: Mode, warnings: &[String]) -> Condition {
+fn remediation_allowed(decision: &Decision, policy: &Policy, warnings: &[String]) -> Condition {
     let kind = ConditionType::RemediationAllowed;
     let in_flight = |block: &&Block| block.reason != Reason::ActionInFlight && block.reason != Reason::BackOff;
-    if let Some(block) = decision.blocked_by.iter().find(in_flight) {
+    // What holds a repair back is said before there is one to hold back.
+    let standing: Vec<Block> = policy.held.iter().cloned().chain(paused(&policy.cluster)).collect();
+    if let Some(block) = decision.blocked_by.iter().find(in_flight).or(standing.first()) {
         return condition(kind, Truth::False, block.reason, &block.message);
     }
-    if mode == Mode::Observe {
+    if policy.mode == Mode::Observe {
         return condition(
             kind,
             Truth::False,

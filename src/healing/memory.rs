@@ -17,6 +17,8 @@ pub const MAX_CONTAINERS: usize = 256;
 pub const MAX_RESTARTS: usize = 64;
 /// Actions remembered for the breaker.
 pub const MAX_ACTIONS: usize = 64;
+/// Actions remembered for a ceiling: no ceiling is higher.
+pub const MAX_RECENT: usize = 60;
 /// History entries shown to people.
 pub const MAX_HISTORY: usize = 20;
 
@@ -55,6 +57,8 @@ pub struct Memory {
     pub in_flight: Option<InFlight>,
     /// Actions inside the breaker's windows.
     pub actions: Vec<ActionRecord>,
+    /// When the actions of the last hour began, oldest first, whatever became of them: what a ceiling counts.
+    pub recent: Vec<Timestamp>,
     /// The breaker.
     pub circuit: Circuit,
     /// For people: what was done, newest last.
@@ -280,6 +284,9 @@ impl Memory {
         }
         if let Some(progress) = &mut self.progress {
             progress.since = clamp(progress.since, now);
+        }
+        for time in &mut self.recent {
+            *time = clamp(*time, now);
         }
         self
     }

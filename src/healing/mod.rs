@@ -84,6 +84,7 @@ pub struct Decision {
 pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision {
     let mut wakeups = Wakeups::default();
     let mut memory = snapshot.memory.clone().clamped(now);
+    budget::forget(&mut memory, now);
 
     let missing = follow_workload(&snapshot.workload, &mut memory, &mut wakeups, now);
     let dependencies = dependency::judge(&snapshot.dependencies, &mut wakeups, now);
@@ -150,7 +151,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
         memory,
         next_check: wakeups.earliest(),
     };
-    decision.conditions = condition::conditions(&decision, policy.mode, &warnings(snapshot));
+    decision.conditions = condition::conditions(&decision, policy, &warnings(snapshot));
     decision
 }
 
@@ -229,7 +230,7 @@ fn holds(
     wakeups: &mut Wakeups,
     now: Timestamp,
 ) -> Vec<Block> {
-    let mut blocks = Vec::new();
+    let mut blocks: Vec<Block> = policy.held.iter().cloned().collect();
     if snapshot.service.deleting {
         blocks.push(Block::new(Reason::ServiceDeleting, "the HealedService or its namespace is being deleted"));
     }
@@ -248,6 +249,7 @@ fn holds(
     blocks.extend(breaker::hold(&policy.breaker, &memory.circuit));
     let me = (snapshot.service.namespace.clone(), snapshot.service.name.clone());
     let services = with_own_trouble(&snapshot.services, &me, memory);
+    blocks.extend(budget::at_ceiling(policy.ceiling.as_ref(), memory, wakeups, now));
     blocks.extend(budget::cluster_holds(&policy.cluster, &services, &me, wakeups, now));
     blocks.extend(budget::outside_windows(&policy.remediation.windows, wakeups, now));
     blocks.extend(back_off(policy, asked, memory, wakeups, now));
@@ -327,6 +329,7 @@ fn begin(policy: &Policy, plan: &Plan, ready: u32, memory: &mut Memory, wakeups:
         outcome: Outcome::Pending,
     });
     breaker::begin(memory, now);
+    budget::begin(memory, now);
     wakeups.at(verify_by, now);
 }
 

@@ -4,6 +4,8 @@
 
 use jiff::SignedDuration;
 
+use super::reason::Block;
+
 /// Everything `decide` may be told by people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -21,6 +23,19 @@ pub struct Policy {
     pub escalate_after: SignedDuration,
     /// Limits shared by all services.
     pub cluster: ClusterPolicy,
+    /// How many actions an hour a ceiling allows.
+    pub ceiling: Option<Ceiling>,
+    /// Why nothing may be done, whatever is wrong: a policy that is missing, contradictory or cannot be read.
+    pub held: Option<Block>,
+}
+
+/// A limit that a service cannot lift.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ceiling {
+    /// Actions within an hour.
+    pub actions_per_hour: u32,
+    /// Who says so, for people.
+    pub set_by: String,
 }
 
 /// Whether decisions become actions.

@@ -30,6 +30,9 @@ pub enum Reason {
     DependencyDown,
     // Why nothing is done.
     Observing,
+    PolicyNotFound,
+    PolicyInvalid,
+    PolicyUnknown,
     ServiceDeleting,
     WorkloadDeleting,
     WorkloadNotFound,
@@ -47,6 +50,7 @@ pub enum Reason {
     OutsideWindow,
     StormHold,
     ClusterBudget,
+    ActionCeiling,
     ClusterPaused,
     BreakerOpen,
     BreakerLatched,
@@ -78,10 +82,10 @@ impl Reason {
         names!(
             Healthy Starting Suspended ScaledToZero Completed CrashLoop LivenessFailed StartupFailed ReadinessFailed
             OOMKilled Deadlocked PodCondition WorkloadMissing ImagePull ConfigError Unschedulable QuotaExceeded
-            InitFailed NodeLost RolloutInProgress RolloutStuck DependencyDown Observing ServiceDeleting
+            InitFailed NodeLost RolloutInProgress RolloutStuck DependencyDown Observing PolicyNotFound PolicyInvalid PolicyUnknown ServiceDeleting
             WorkloadDeleting WorkloadNotFound WorkloadUnknown NoLastKnownGood RecreateNotAllowed IntentionalDelete
             ControlledByOwner GitOpsGrace NotYet BackOff Refused ActionInFlight DisruptionBudget OutsideWindow
-            StormHold ClusterBudget ClusterPaused BreakerOpen BreakerLatched ForcedOpen NoStepLeft RestartCannotHelp
+            StormHold ClusterBudget ActionCeiling ClusterPaused BreakerOpen BreakerLatched ForcedOpen NoStepLeft RestartCannotHelp
             AllReady NoDependencies DependencyUnknown DependencyCycle NotGranted AsExpected Verifying BreakerClosed
             HalfOpen Allowed NotNeeded Escalated
         )

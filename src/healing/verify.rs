@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     breaker,
-    budget::backoff,
+    budget::{backoff, take_back},
     memory::{InFlight, Memory, Outcome},
     plan::Action,
     policy::{Policy, Rung},
@@ -90,10 +90,14 @@ pub fn settle(
         Execution::Done => {}
         Execution::Refused(why) => {
             conclude(policy, workload, seed, memory, Outcome::Dropped, now);
+            take_back(memory);
             memory.not_before = Some(after(now, policy.remediation.backoff_initial));
             memory.refused = Some(why.clone());
         }
-        Execution::Vanished => conclude(policy, workload, seed, memory, Outcome::Dropped, now),
+        Execution::Vanished => {
+            conclude(policy, workload, seed, memory, Outcome::Dropped, now);
+            take_back(memory);
+        }
         Execution::Failed(_) => conclude(policy, workload, seed, memory, Outcome::Failed, now),
     }
 }

@@ -38,6 +38,7 @@ pub fn recall(status: &HealedServiceStatus) -> Memory {
         progress: status.progress.as_ref().map(progress),
         findings: status.findings.iter().filter_map(finding).collect(),
         in_flight: status.in_flight.as_ref().and_then(in_flight),
+        recent: status.recent_actions.iter().map(|Time(instant)| *instant).collect(),
         actions: status.actions.iter().filter_map(action).collect(),
         circuit: status.circuit.as_ref().map(|known| circuit(known, handled.force_open)).unwrap_or_default(),
         history: status.history.iter().filter_map(history).collect(),

@@ -132,7 +132,7 @@ fn neighbour(key: &Key, service: &HealedService) -> Neighbour {
         unhealthy_until: status.unhealthy_until.as_ref().map(|time| time.0),
         held: status.dependencies.iter().any(|dependency| !dependency.ready),
         in_flight: status.in_flight.is_some(),
-        actions: status.actions.iter().map(|action| action.time.0).collect(),
+        actions: status.recent_actions.iter().map(|time| time.0).collect(),
     }
 }
 

@@ -72,6 +72,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
         findings: _,
         in_flight,
         actions,
+        recent,
         circuit,
         history,
         handled_heal_now,
@@ -93,6 +94,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
         progress.as_ref().map(|known| status::Progress { mark: cut(&known.mark, MAX_MARK), since: Time(known.since) });
     status.in_flight = in_flight.as_ref().map(repair);
     status.actions = actions.iter().map(action).collect();
+    status.recent_actions = recent.iter().copied().map(Time).collect();
     status.circuit = Some(breaker(circuit, ineffective));
     status.history = history.iter().map(entry).collect();
     status.handled = handled(handled_heal_now.as_deref(), handled_reset.as_deref(), circuit.forced.as_deref());

@@ -6,7 +6,7 @@ use kubeheal::{
     healing::{
         Decision, decide,
         memory::{CircuitState, Memory},
-        policy::{ClusterPolicy, Mode, Policy},
+        policy::{Ceiling, ClusterPolicy, Mode, Policy},
         settle,
         snapshot::{
             Container, ContainerState, Patience, Phase, Pod, Readiness, Role, Rollout, Service, Snapshot, Termination,
@@ -151,8 +151,15 @@ fn history() -> impl Strategy<Value = Vec<(u16, Vec<Shape>)>> {
 }
 
 /// Plays a history and hands every decision to `check`.
-fn play(history: &[(u16, Vec<Shape>)], mut check: impl FnMut(&Snapshot, &Decision, &HealedServiceStatus, Timestamp)) {
-    let policy = policy();
+fn play(history: &[(u16, Vec<Shape>)], check: impl FnMut(&Snapshot, &Decision, &HealedServiceStatus, Timestamp)) {
+    play_under(&policy(), history, check);
+}
+
+fn play_under(
+    policy: &Policy,
+    history: &[(u16, Vec<Shape>)],
+    mut check: impl FnMut(&Snapshot, &Decision, &HealedServiceStatus, Timestamp),
+) {
     let mut status = HealedServiceStatus::default();
     let mut actors = vec![Actor { generation: 0, restarts: 0, since: at(0) }; 2];
     let mut time = 0;
@@ -161,7 +168,7 @@ fn play(history: &[(u16, Vec<Shape>)], mut check: impl FnMut(&Snapshot, &Decisio
         let now = at(time);
         let pods = actors.iter_mut().enumerate().map(|(index, actor)| actor.pod(index, shapes[index], now)).collect();
         let seen = snapshot(pods, recall(&status));
-        let decision = decide(&policy, &seen, now);
+        let decision = decide(policy, &seen, now);
         let next = stored(&decision, &status, now);
         check(&seen, &decision, &next, now);
         status = next;
@@ -211,6 +218,30 @@ proptest! {
             let soon = acted.iter().any(|(pod, time)| *pod == plan.action.target && now.duration_since(*time) < SignedDuration::from_secs(10));
             assert!(!soon, "{} again within ten seconds", plan.action.target);
             acted.push((plan.action.target.clone(), now));
+        });
+    }
+
+    #[test]
+    fn no_hour_sees_more_actions_than_the_ceiling_allows(history in history(), ceiling in 1..5_u32) {
+        // As eager as settings can be, so that the ceiling is what holds.
+        let mut settings = api::HealingSettings::default();
+        settings.health.not_ready_seconds = 1;
+        settings.health.restarts.threshold = 1;
+        settings.remediation.stabilization_seconds = 0;
+        settings.remediation.verify_seconds = 1;
+        settings.remediation.reset_after_healthy_seconds = 60;
+        settings.remediation.backoff = api::Backoff { initial_seconds: 1, factor: 1, max_seconds: 1 };
+        settings.circuit_breaker.failure_threshold = 50;
+        settings.circuit_breaker.recurrence.threshold = 50;
+        let ceiling = Ceiling { actions_per_hour: ceiling, set_by: "ClusterHealingPolicy/default".into() };
+        let limited = Policy { ceiling: Some(ceiling.clone()), ..translate(&settings, &ClusterPolicy::default()) };
+        let mut acted = Vec::new();
+        play_under(&limited, &history, |_, decision, _, now| {
+            if decision.plan.is_some() {
+                acted.push(now);
+            }
+            let hour = acted.iter().filter(|time| now.duration_since(**time) < SignedDuration::from_hours(1)).count();
+            assert!(hour <= ceiling.actions_per_hour as usize, "{hour} actions in the hour before {now}");
         });
     }
 

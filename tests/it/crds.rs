@@ -283,6 +283,7 @@ fn bounds_in_code_are_those_of_the_schema() {
         (status::MAX_CONTAINERS, &status["containers"]),
         (status::MAX_RESTARTS, &status["containers"]["items"]["properties"]["restarts"]),
         (status::MAX_ACTIONS, &status["actions"]),
+        (status::MAX_RECENT, &status["recentActions"]),
     ] {
         assert_eq!(field["maxItems"].as_u64(), Some(bound as u64));
     }

@@ -64,6 +64,8 @@ pub const MAX_CONTAINERS: usize = 256;
 pub const MAX_RESTARTS: usize = 64;
 /// Most entries of `status.actions`: more than the highest threshold of the circuit breaker.
 pub const MAX_ACTIONS: usize = 64;
+/// Most entries of `status.recentActions`: the highest ceiling.
+pub const MAX_RECENT: usize = 60;
 /// Longest message, in characters. Longer ones must be cut.
 pub const MAX_MESSAGE: usize = 1024;
 
@@ -213,6 +215,13 @@ pub struct HealedServiceStatus {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub actions: Vec<ActionRecord>,
+
+    /// When the actions of the last hour began, oldest first, whatever became of them: what a ceiling counts. What the
+    /// breaker has forgiven still counts there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 60))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub recent_actions: Vec<Time>,
 
     /// Annotation values that have been acted on, so that each is handled once.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -35,6 +35,8 @@ pub fn translate(settings: &api::HealingSettings, cluster: &ClusterPolicy) -> Po
         breaker: breaker_policy(circuit_breaker),
         escalate_after: seconds(escalation.unhealthy_seconds),
         cluster: cluster.clone(),
+        ceiling: None,
+        held: None,
     }
 }
 
