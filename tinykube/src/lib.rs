@@ -20,6 +20,7 @@ pub mod resource;
 mod route;
 mod schema;
 pub mod storage;
+pub mod stored;
 pub mod workloads;
 
 pub use cluster::Cluster;

@@ -80,6 +80,11 @@ pub fn map(value: &mut Value) -> &mut Map<String, Value> {
     }
 }
 
+/// Appends a value as JSON text. As a whole, because that is compiled as a dependency is: optimised in every build.
+pub(crate) fn write(out: &mut Vec<u8>, value: &Value) {
+    out.extend_from_slice(value.to_string().as_bytes());
+}
+
 /// Sets `key` unless it has a value.
 pub fn default(object: &mut Map<String, Value>, key: &str, value: impl Into<Value>) {
     if object.get(key).is_none_or(Value::is_null) {

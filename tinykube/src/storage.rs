@@ -1,6 +1,6 @@
 //! The objects, one counter of resource versions and a bounded history of every change.
 //!
-//! Knows nothing of kinds or validation: what it is given it keeps, shared and never copied.
+//! Knows nothing of kinds or validation: what it is given it keeps as text, shared and never copied.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +9,10 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::resource::Resource;
+use crate::stored::{Recent, Stored};
+
+/// How much text the history refers to at most.
+const HISTORY_BYTES: usize = 32 << 20;
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +34,10 @@ pub struct Change {
     pub kind: ChangeKind,
     /// The resource under which it was written.
     pub resource: Resource,
-    /// Empty for cluster-scoped objects.
-    pub namespace: Arc<str>,
-    /// Name of the object.
-    pub name: Arc<str>,
     /// The object afterwards; for a deletion its last state, with the deletion's resource version.
-    pub object: Arc<Value>,
+    pub object: Stored,
     /// The object before, if there was one.
-    pub previous: Option<Arc<Value>>,
+    pub previous: Option<Stored>,
 }
 
 /// The asked changes are no longer in the history.
@@ -50,13 +50,14 @@ pub struct Compacted {
     pub oldest: u64,
 }
 
-type Objects = BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<Value>>>;
+type Objects = BTreeMap<Arc<str>, BTreeMap<Arc<str>, Stored>>;
 
 #[derive(Debug)]
 struct State {
     rv: u64,
     objects: BTreeMap<Arc<str>, Objects>,
     history: VecDeque<Change>,
+    history_bytes: usize,
     /// Changes up to and including this resource version are forgotten.
     compacted: u64,
     capacity: usize,
@@ -68,6 +69,7 @@ struct State {
 pub struct Store {
     state: Arc<Mutex<State>>,
     latest: Arc<watch::Sender<u64>>,
+    recent: Arc<Recent>,
 }
 
 /// A list of objects as of one resource version.
@@ -76,21 +78,22 @@ pub struct Listing {
     /// The resource version at which the list is true.
     pub rv: u64,
     /// Objects ordered by namespace and name.
-    pub objects: Vec<Arc<Value>>,
+    pub objects: Vec<Stored>,
 }
 
 impl Store {
-    /// An empty store that remembers the last `history` changes.
+    /// An empty store that remembers the last `history` changes, or fewer when their objects take more than 32 MiB.
     pub fn new(history: usize) -> Store {
         let state = State {
             rv: 1,
             objects: BTreeMap::new(),
             history: VecDeque::new(),
+            history_bytes: 0,
             compacted: 1,
             capacity: history,
             topics: BTreeMap::new(),
         };
-        Store { state: Arc::new(Mutex::new(state)), latest: Arc::new(watch::Sender::new(1)) }
+        Store { state: Arc::new(Mutex::new(state)), latest: Arc::new(watch::Sender::new(1)), recent: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -103,13 +106,13 @@ impl Store {
     }
 
     /// One object; `namespace` is empty for cluster-scoped ones.
-    pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Arc<Value>> {
+    pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Stored> {
         let state = self.lock();
         state.objects.get(&resource.storage)?.get(namespace)?.get(name).cloned()
     }
 
     /// Objects of a namespace, or of all if it is empty, ordered by namespace and name.
-    pub fn list(&self, resource: &Resource, namespace: &str) -> Vec<Arc<Value>> {
+    pub fn list(&self, resource: &Resource, namespace: &str) -> Vec<Stored> {
         self.lock().list(resource, namespace)
     }
 
@@ -126,7 +129,7 @@ impl Store {
     pub fn listing_at(&self, resource: &Resource, namespace: &str, rv: u64) -> Result<Listing, Compacted> {
         let state = self.lock();
         let changes = state.since(rv)?;
-        let mut objects: BTreeMap<(Arc<str>, Arc<str>), Arc<Value>> = BTreeMap::new();
+        let mut objects: BTreeMap<(Arc<str>, Arc<str>), Stored> = BTreeMap::new();
         for (ns, names) in state.objects.get(&resource.storage).into_iter().flatten() {
             if namespace.is_empty() || **ns == *namespace {
                 objects.extend(names.iter().map(|(name, object)| ((ns.clone(), name.clone()), object.clone())));
@@ -134,11 +137,11 @@ impl Store {
         }
         for change in changes.rev() {
             let wanted = change.resource.storage == resource.storage
-                && (namespace.is_empty() || *change.namespace == *namespace);
+                && (namespace.is_empty() || **change.object.namespace() == *namespace);
             if !wanted {
                 continue;
             }
-            let key = (change.namespace.clone(), change.name.clone());
+            let key = (change.object.namespace().clone(), change.object.name().clone());
             match &change.previous {
                 Some(previous) => objects.insert(key, previous.clone()),
                 None => objects.remove(&key),
@@ -183,7 +186,7 @@ impl Store {
         let mut state = self.lock();
         let rv = rv.min(state.rv);
         while state.history.front().is_some_and(|change| change.rv <= rv) {
-            state.history.pop_front();
+            state.forget_oldest();
         }
         state.compacted = state.compacted.max(rv);
     }
@@ -203,11 +206,15 @@ impl Store {
         state.rv += 1;
         let rv = state.rv;
         object["metadata"]["resourceVersion"] = Value::String(rv.to_string());
-        let object = Arc::new(object);
-        let (namespace, name): (Arc<str>, Arc<str>) = (namespace.into(), name.into());
-        let names = state.objects.entry(resource.storage.clone()).or_default();
-        let names = names.entry(namespace.clone()).or_default();
-        let previous = if gone { names.remove(&name) } else { names.insert(name.clone(), object.clone()) };
+        let tree = Arc::new(object);
+        let namespaces = state.objects.entry(resource.storage.clone()).or_default();
+        // Every version shares the names of the first.
+        let namespace =
+            namespaces.get_key_value(namespace).map_or_else(|| namespace.into(), |(known, _)| known.clone());
+        let names = namespaces.entry(namespace.clone()).or_default();
+        let name = names.get_key_value(name).map_or_else(|| name.into(), |(known, _)| known.clone());
+        let object = Stored::new(&self.recent, namespace, name.clone(), rv, &tree);
+        let previous = if gone { names.remove(&name) } else { names.insert(name, object.clone()) };
         let kind = match (&previous, gone) {
             (_, true) => ChangeKind::Deleted,
             (Some(_), false) => ChangeKind::Modified,
@@ -217,16 +224,16 @@ impl Store {
         if let Some(topic) = state.topics.get(&resource.storage) {
             topic.send_replace(rv);
         }
-        let change = Change { rv, kind, resource, namespace, name, object: object.clone(), previous };
+        let change = Change { rv, kind, resource, object, previous };
         state.remember(change);
         drop(state);
         self.latest.send_replace(rv);
-        object
+        tree
     }
 }
 
 impl State {
-    fn list(&self, resource: &Resource, namespace: &str) -> Vec<Arc<Value>> {
+    fn list(&self, resource: &Resource, namespace: &str) -> Vec<Stored> {
         let Some(namespaces) = self.objects.get(&resource.storage) else {
             return Vec::new();
         };
@@ -246,11 +253,17 @@ impl State {
     }
 
     fn remember(&mut self, change: Change) {
+        self.history_bytes += change.object.json().len();
         self.history.push_back(change);
-        while self.history.len() > self.capacity {
-            if let Some(oldest) = self.history.pop_front() {
-                self.compacted = oldest.rv;
-            }
+        while self.history.len() > self.capacity || self.history_bytes > HISTORY_BYTES {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.history.pop_front() {
+            self.history_bytes -= oldest.object.json().len();
+            self.compacted = oldest.rv;
         }
     }
 }

@@ -30,6 +30,11 @@ pub(crate) fn to_version(resource: &Resource, stored: &Arc<Value>) -> Arc<Value>
     }
 }
 
+/// Whether objects are stored with other fields than `resource` shows, so that their text cannot be shown as it is.
+pub(crate) fn renames_fields(resource: &Resource) -> bool {
+    is_new_event(resource)
+}
+
 /// An object of `resource` as it is stored.
 pub(crate) fn to_storage(resource: &Resource, object: Value) -> Value {
     if !is_new_event(resource) {

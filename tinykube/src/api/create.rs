@@ -71,7 +71,7 @@ impl Api {
         let Some(found) = self.store().get(&namespaces, "", namespace) else {
             return Err(Status::not_found(&namespaces, namespace));
         };
-        if !object::is_terminating(&found) {
+        if !object::is_terminating(&found.value()) {
             return Ok(());
         }
         let why = format!("unable to create new content in namespace {namespace} because it is being terminated");

@@ -1,13 +1,12 @@
 //! Lists: selectors, pages pinned to one resource version, and which version the client asked for.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::path::Query;
 use super::selector::Selector;
 use super::{Api, Cause, Status};
 use crate::resource::Resource;
+use crate::stored::Stored;
 
 /// Which objects of a list are wanted.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +29,7 @@ pub struct Page {
     /// The resource version of the whole list.
     pub rv: u64,
     /// The objects.
-    pub objects: Vec<Arc<Value>>,
+    pub objects: Vec<Stored>,
     /// Token of the next page, or empty.
     pub continued: String,
     /// How many objects follow, where known.
@@ -92,7 +91,7 @@ impl Api {
         if let Some(token) = &token {
             objects.retain(|object| key(object) >= token.start);
         }
-        objects.retain(|object| options.selector.matches(object));
+        objects.retain(|object| options.selector.matches_stored(object));
         let total = objects.len();
         let mut page = Page { rv: listing.rv, objects, continued: String::new(), remaining: None };
         if options.limit > 0 && total > options.limit {
@@ -101,9 +100,6 @@ impl Api {
             page.continued = Token { rv: page.rv, start }.write();
             // One more than there are: the real server's watch cache counts so.
             page.remaining = options.selector.is_empty().then_some(total - options.limit + 1);
-        }
-        for object in &mut page.objects {
-            *object = super::convert::to_version(resource, object);
         }
         Ok(page)
     }
@@ -146,9 +142,8 @@ fn too_large(asked: u64, current: u64) -> Status {
     }))
 }
 
-fn key(object: &Value) -> String {
-    let (namespace, name) = (crate::object::namespace(object), crate::object::name(object));
-    format!("{namespace}/{name}")
+fn key(object: &Stored) -> String {
+    format!("{}/{}", object.namespace(), object.name())
 }
 
 /// Where the next page starts, and at which version.

@@ -210,13 +210,13 @@ impl Api {
     pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Result<Arc<Value>, Status> {
         let found = self.store().get(resource, namespace, name);
         let found = found.ok_or_else(|| Status::not_found(resource, name))?;
-        Ok(convert::to_version(resource, &found))
+        Ok(convert::to_version(resource, &found.value()))
     }
 
     /// Every object of a namespace, or of all if it is empty, ordered by namespace and name.
     pub fn list(&self, resource: &Resource, namespace: &str) -> Vec<Arc<Value>> {
         let stored = self.store().list(resource, namespace);
-        stored.iter().map(|object| convert::to_version(resource, object)).collect()
+        stored.iter().map(|object| convert::to_version(resource, &object.value())).collect()
     }
 
     /// Writes an object to the store; the caller holds the write lock.

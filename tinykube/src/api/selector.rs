@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Status;
 use crate::registry::Registry;
 use crate::resource::Resource;
+use crate::stored::Stored;
 
 /// Label and field requirements; all must hold.
 #[derive(Clone, Debug, Default)]
@@ -89,6 +90,16 @@ impl Selector {
     /// Whether an object meets every requirement.
     pub fn matches(&self, object: &Value) -> bool {
         self.matches_labels(&object["metadata"]["labels"]) && self.fields.iter().all(|field| field.holds(object))
+    }
+
+    /// The same, reading no more of the object than is asked for.
+    pub(crate) fn matches_stored(&self, stored: &Stored) -> bool {
+        if self.is_empty() {
+            return true;
+        }
+        let metadata_alone = self.fields.iter().all(|field| field.path.first().is_some_and(|key| key == "metadata"));
+        let read = if metadata_alone { stored.metadata() } else { stored.value() };
+        self.matches(&read)
     }
 
     /// Whether a map of labels meets every label requirement.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Api, Page, table};
+use super::{Api, Page, convert, table};
+use crate::object::write;
 use crate::resource::Resource;
+use crate::stored::Stored;
 
 /// The representation a client accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,9 +67,8 @@ impl View {
             View::Metadata => write(&mut out, &metadata_of(object)),
             View::Table(row) => {
                 let rv = crate::object::resource_version(object);
-                let table =
-                    table::render(api, resource, std::slice::from_ref(object), *row, &json!({"resourceVersion": rv}));
-                write(&mut out, &table);
+                let objects = std::iter::once(object.clone());
+                write(&mut out, &table::render(api, resource, objects, *row, &json!({"resourceVersion": rv})));
             }
         }
         out
@@ -76,10 +77,11 @@ impl View {
     /// A list as JSON text.
     pub fn list(&self, api: &Api, resource: &Resource, page: &Page) -> Vec<u8> {
         let metadata = list_metadata(resource, page);
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(self.length(page));
         let (kind, version) = match self {
             View::Table(row) => {
-                write(&mut out, &table::render(api, resource, &page.objects, *row, &metadata));
+                let objects = page.objects.iter().map(|object| convert::to_version(resource, &object.value()));
+                write(&mut out, &table::render(api, resource, objects, *row, &metadata));
                 return out;
             }
             View::Object => (resource.list_kind.as_str(), resource.api_version()),
@@ -93,13 +95,18 @@ impl View {
                 out.push(b',');
             }
             match self {
-                View::Metadata => write(&mut out, &metadata_of(object)),
-                _ if resource.custom => write(&mut out, object),
-                _ => write_untyped(&mut out, object),
+                View::Metadata => write(&mut out, &metadata_of(&object.metadata())),
+                _ => write_stored(&mut out, resource, object, resource.custom),
             }
         }
         out.extend_from_slice(b"]}");
         out
+    }
+
+    /// About how long the text of a list is.
+    fn length(&self, page: &Page) -> usize {
+        let each = |object: &Stored| object.json().len() + 64;
+        if *self == View::Object { 512 + page.objects.iter().map(each).sum::<usize>() } else { 4096 }
     }
 }
 
@@ -120,26 +127,19 @@ pub(super) fn metadata_of(object: &Value) -> Value {
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
 }
 
-/// Appends JSON text; values made of `Value` always serialise.
-pub(super) fn write(out: &mut Vec<u8>, value: &Value) {
-    if let Err(error) = serde_json::to_writer(out, value) {
-        tracing::error!(%error, "an object could not be written as JSON");
-    }
-}
-
-/// Items of built-in lists carry neither kind nor version.
-fn write_untyped(out: &mut Vec<u8>, object: &Value) {
+/// Appends an object as `resource` shows it; items of built-in lists carry neither kind nor version.
+pub(super) fn write_stored(out: &mut Vec<u8>, resource: &Resource, object: &Stored, typed: bool) {
     out.push(b'{');
-    let members = object.as_object().into_iter().flatten();
-    let mut first = true;
-    for (key, value) in members.filter(|(key, _)| !matches!(key.as_str(), "kind" | "apiVersion")) {
-        if !first {
-            out.push(b',');
-        }
-        first = false;
-        write(out, &Value::String(key.clone()));
-        out.push(b':');
-        write(out, value);
+    if typed {
+        let head = format!("\"kind\":\"{}\",\"apiVersion\":\"{}\",", resource.kind, resource.api_version());
+        out.extend_from_slice(head.as_bytes());
     }
-    out.push(b'}');
+    if convert::renames_fields(resource) {
+        let mut shown = Value::clone(&convert::to_version(resource, &object.value()));
+        let members = crate::object::map(&mut shown);
+        members.retain(|key, _| !matches!(key.as_str(), "kind" | "apiVersion"));
+        out.extend_from_slice(&shown.to_string().as_bytes()[1..]);
+    } else {
+        out.extend_from_slice(object.json_untyped().as_bytes());
+    }
 }

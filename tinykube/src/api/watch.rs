@@ -3,7 +3,6 @@
 //! A watch sleeps until its resource changes, its time is over or a bookmark is due; it never polls.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,10 +14,12 @@ use tokio::time::Instant;
 use super::list::parse_version;
 use super::path::Query;
 use super::selector::Selector;
-use super::view::{View, write};
+use super::view::{View, metadata_of, write_stored};
 use super::{Api, Cause, Status, convert, table};
+use crate::object::write;
 use crate::resource::Resource;
 use crate::storage::{Change, ChangeKind};
+use crate::stored::Stored;
 
 /// How often a watch that allows bookmarks gets one.
 const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
@@ -141,7 +142,7 @@ impl Watch {
         if self.options.initial_events || from_now {
             let listing = self.api.store().listing(&self.resource, &self.namespace);
             for object in &listing.objects {
-                if self.options.selector.matches(object) {
+                if self.options.selector.matches_stored(object) {
                     self.push("ADDED", object);
                 }
             }
@@ -208,46 +209,46 @@ impl Watch {
 
     /// A change as this watch sees it: entering or leaving the selection is an addition or a deletion.
     fn on_change(&mut self, change: &Change) {
-        if !self.namespace.is_empty() && *change.namespace != *self.namespace {
+        if !self.namespace.is_empty() && **change.object.namespace() != *self.namespace {
             return;
         }
         let selector = &self.options.selector;
-        let before = change.previous.as_ref().filter(|previous| selector.matches(previous));
+        let before = change.previous.as_ref().filter(|previous| selector.matches_stored(previous));
         if change.kind == ChangeKind::Deleted {
             if before.is_some() {
                 self.push("DELETED", &change.object);
             }
             return;
         }
-        match (before, selector.matches(&change.object)) {
+        match (before, selector.matches_stored(&change.object)) {
             (None, true) => self.push("ADDED", &change.object),
             (Some(_), true) => self.push("MODIFIED", &change.object),
             (Some(previous), false) => {
-                let mut left = Value::clone(previous);
-                left["metadata"]["resourceVersion"] = change.rv.to_string().into();
-                self.push("DELETED", &Arc::new(left));
+                let left = previous.as_of(change.rv);
+                self.push("DELETED", &left);
             }
             (None, false) => {}
         }
     }
 
-    fn push(&mut self, kind: &str, stored: &Arc<Value>) {
-        let object = convert::to_version(&self.resource, stored);
-        let mut out = Vec::with_capacity(1024);
+    fn push(&mut self, kind: &str, stored: &Stored) {
+        let mut out = Vec::with_capacity(stored.json().len() + 64);
         out.extend_from_slice(b"{\"type\":\"");
         out.extend_from_slice(kind.as_bytes());
         out.extend_from_slice(b"\",\"object\":");
         if let View::Table(row) = self.options.view {
-            let rv = crate::object::resource_version(&object);
-            let metadata = json!({"resourceVersion": rv});
-            let mut table = table::render(&self.api, &self.resource, &[object], row, &metadata);
+            let metadata = json!({"resourceVersion": stored.rv().to_string()});
+            let object = std::iter::once(convert::to_version(&self.resource, &stored.value()));
+            let mut table = table::render(&self.api, &self.resource, object, row, &metadata);
             if self.sent_columns {
                 table["columnDefinitions"] = Value::Null;
             }
             self.sent_columns = true;
             write(&mut out, &table);
+        } else if self.options.view == View::Metadata {
+            write(&mut out, &metadata_of(&stored.metadata()));
         } else {
-            out.append(&mut self.options.view.one(&self.api, &self.resource, &object));
+            write_stored(&mut out, &self.resource, stored, true);
         }
         out.extend_from_slice(b"}\n");
         self.ready.push_back(out.into());

@@ -116,8 +116,7 @@ pub(super) fn stop_serving(api: &Api, definition: &Value) {
     let (group, plural) = (text(spec, "/group"), text(spec, "/names/plural"));
     if let Some(resource) = api.registry().find(group, plural) {
         for found in api.store().list(&resource, "") {
-            let (namespace, name) = (object::namespace(&found), object::name(&found));
-            api.store().remove(&resource, namespace, name, Value::clone(&found));
+            api.store().remove(&resource, found.namespace(), found.name(), Value::clone(&found.value()));
         }
     }
     api.registry().remove_custom(object::name(definition));

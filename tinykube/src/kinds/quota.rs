@@ -18,7 +18,7 @@ pub(crate) fn admit(api: &Api, resource: &Resource, namespace: &str, object: &Va
     let Some(quotas) = api.resource("", "resourcequotas").filter(|_| resource.namespaced) else {
         return Ok(());
     };
-    for quota in api.store().list(&quotas, namespace) {
+    for quota in api.list(&quotas, namespace) {
         for (name, hard) in quota["spec"]["hard"].as_object().into_iter().flatten() {
             let Some(counted) = counted(api, name).filter(|counted| counted == resource) else { continue };
             let used = count(api, &counted, namespace, name);
@@ -61,5 +61,5 @@ fn counted(api: &Api, name: &str) -> Option<Resource> {
 fn count(api: &Api, resource: &Resource, namespace: &str, name: &str) -> usize {
     let over = |found: &Value| matches!(object::text(found, "/status/phase"), "Failed" | "Succeeded");
     let found = api.store().list(resource, namespace);
-    found.iter().filter(|found| name != "pods" || !over(found)).count()
+    found.iter().filter(|found| name != "pods" || !over(&found.value())).count()
 }

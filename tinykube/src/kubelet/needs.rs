@@ -56,9 +56,9 @@ impl Needs {
         let mut concerned = Vec::new();
         for (target, need) in &mut self.targets {
             let (kind, namespace, name) = target;
-            let itself = *kind == change.resource.kind && **name == *change.name;
+            let itself = *kind == change.resource.kind && **name == **change.object.name();
             let behind = kind == "Service" && change.resource.kind == "Pod";
-            let here = change.namespace.is_empty() || **namespace == *change.namespace;
+            let here = change.object.namespace().is_empty() || **namespace == **change.object.namespace();
             if !here || !(itself || behind) {
                 continue;
             }
@@ -96,7 +96,7 @@ fn service_is_up(view: &View, service: &Value) -> bool {
     let Some(pods) = view.resource_of_kind("Pod") else { return false };
     let selected = |pod: &Value| map_selects(&service["spec"]["selector"], &pod["metadata"]["labels"]);
     let mut pods = view.in_namespace(pods, object::namespace(service));
-    pods.any(|pod| pod_is_ready(pod) && !object::is_terminating(pod) && selected(pod))
+    pods.any(|pod| pod_is_ready(&pod) && !object::is_terminating(&pod) && selected(&pod))
 }
 
 /// The cluster around a pod of one namespace.

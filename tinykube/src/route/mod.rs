@@ -275,8 +275,7 @@ impl Call<'_> {
         let deletion = body::delete_options(self.request)?;
         let page = self.api.page(&self.resource, &self.path.namespace, &options)?;
         for found in &page.objects {
-            let (namespace, name) = (object::namespace(found), object::name(found));
-            match self.api.delete(&self.resource, namespace, name, &deletion) {
+            match self.api.delete(&self.resource, found.namespace(), found.name(), &deletion) {
                 Err(status) if status.code != 404 => return Err(status),
                 _ => {}
             }

@@ -27,7 +27,6 @@ pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
         .in_namespace(&kinds.pods, &key.namespace)
         .filter(|pod| selector::selects(&budget["spec"]["selector"], &pod["metadata"]["labels"]))
         .filter(|pod| !pods::is_over(pod))
-        .cloned()
         .collect();
     let (expected, desired) = expectation(context, &budget, &selected);
     let (disrupted, next) = disrupted(context, &budget, &selected);

@@ -25,8 +25,6 @@ mod statefulset;
 mod template;
 mod view;
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -156,9 +154,7 @@ impl Running {
                     rv: self.seen,
                     kind: ChangeKind::Added,
                     resource: resource.clone(),
-                    namespace: crate::object::namespace(&object).into(),
-                    name: crate::object::name(&object).into(),
-                    object: Arc::clone(&object),
+                    object,
                     previous: None,
                 };
                 self.take_in(&change);

@@ -42,7 +42,7 @@ pub(crate) fn reconcile(context: &mut Context, kubelet: &mut Kubelet, queue: &mu
     if kubelet.set_offline(lost) && !lost {
         kubelet.forget_probe_results(context.now);
         for pod in context.view.all(&context.kinds.pods) {
-            let key = Key::of(&context.kinds.pods, object::namespace(pod), object::name(pod));
+            let key = Key::of(&context.kinds.pods, object::namespace(&pod), object::name(&pod));
             queue.add(Work::new(Controller::Pod, key));
         }
     }
@@ -145,8 +145,10 @@ fn declare_lost(context: &mut Context, node: &Value) -> Result<(), Status> {
         }
         node["spec"]["taints"] = taints.into();
     })?;
-    for pod in pods_of_node(context) {
-        turn_unready(context, &pod, &now)?;
+    for key in pods_of_node(context) {
+        if let Some(pod) = context.view.get_key(&key) {
+            turn_unready(context, &pod, &now)?;
+        }
     }
     Ok(())
 }
@@ -171,19 +173,17 @@ fn turn_unready(context: &mut Context, pod: &Value, now: &str) -> Result<(), Sta
 
 /// The pods' tolerations of a lost node have run out.
 fn evict(context: &Context) -> Result<(), Status> {
-    for pod in pods_of_node(context) {
-        if object::is_terminating(&pod) {
-            continue;
-        }
+    for key in pods_of_node(context) {
+        let Some(pod) = context.view.get_key(&key).filter(|pod| !object::is_terminating(pod)) else { continue };
         let options = DeleteOptions::default().with_uid(object::uid(&pod));
-        context.api.delete(&context.kinds.pods, object::namespace(&pod), object::name(&pod), &options)?;
+        context.api.delete(&context.kinds.pods, &key.namespace, &key.name, &options)?;
     }
     Ok(())
 }
 
-fn pods_of_node(context: &Context) -> Vec<std::sync::Arc<Value>> {
-    let pods = context.view.all(&context.kinds.pods);
-    pods.filter(|pod| object::text(pod, "/spec/nodeName") == NODE).cloned().collect()
+fn pods_of_node(context: &Context) -> Vec<Key> {
+    let pods = context.view.all(&context.kinds.pods).filter(|pod| object::text(pod, "/spec/nodeName") == NODE);
+    pods.map(|pod| Key::of(&context.kinds.pods, object::namespace(&pod), object::name(&pod))).collect()
 }
 
 /// Renews the lease when it is due; when it will be next.

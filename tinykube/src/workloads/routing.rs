@@ -12,20 +12,37 @@ use crate::kinds::namespace::ROOT_CA;
 use crate::kubelet::{Kubelet, SCRIPT_ANNOTATION};
 use crate::object;
 use crate::resource::Resource;
-use crate::storage::{Change, ChangeKind};
+use crate::storage::{self, ChangeKind};
+use crate::stored::Stored;
+
+/// A change with what was and what is, read.
+struct Change<'a> {
+    kind: ChangeKind,
+    resource: &'a Resource,
+    namespace: &'a Arc<str>,
+    object: Arc<Value>,
+    previous: Option<Arc<Value>>,
+}
 
 /// Queues everything a change concerns.
-pub(crate) fn route(change: &Change, context: &mut Context, kubelet: &mut Kubelet, queue: &mut Queue) {
-    let key = key_of(change);
-    let resource = &change.resource;
+pub(crate) fn route(stored: &storage::Change, context: &mut Context, kubelet: &mut Kubelet, queue: &mut Queue) {
+    let key = key_of(stored);
+    let resource = &stored.resource;
     if resource.kind == "Event" {
         queue.add(Work::new(Controller::EventTtl, key));
         return;
     }
+    let change = &Change {
+        kind: stored.kind,
+        resource,
+        namespace: stored.object.namespace(),
+        object: stored.object.value(),
+        previous: stored.previous.as_ref().map(Stored::value),
+    };
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "pods") => route_pod(change, &key, context, queue),
         ("", "configmaps") if object::name(&change.object) == ROOT_CA => {
-            queue.add(Work::new(Controller::Namespace, Key::of(&context.kinds.namespaces, "", &change.namespace)));
+            queue.add(Work::new(Controller::Namespace, Key::of(&context.kinds.namespaces, "", change.namespace)));
         }
         ("", "namespaces") => queue.add(Work::new(Controller::Namespace, key.clone())),
         ("", "nodes") => {
@@ -43,18 +60,18 @@ pub(crate) fn route(change: &Change, context: &mut Context, kubelet: &mut Kubele
             route_to_owner(change, context, queue);
         }
     }
-    for quota in context.view.in_namespace(&context.kinds.quotas, &change.namespace) {
-        let key = Key::of(&context.kinds.quotas, &change.namespace, object::name(quota));
+    for quota in context.view.in_namespace(&context.kinds.quotas, change.namespace) {
+        let key = Key::of(&context.kinds.quotas, change.namespace, object::name(&quota));
         queue.add(Work::new(Controller::Quota, key));
     }
     route_script(change, context, queue);
     route_collection(change, key, context, queue);
-    for pod in kubelet.dependents(change, &context.view, context.now) {
+    for pod in kubelet.dependents(stored, &context.view, context.now) {
         queue.add(Work::new(Controller::Pod, pod));
     }
 }
 
-fn route_pod(change: &Change, key: &Key, context: &mut Context, queue: &mut Queue) {
+fn route_pod(change: &Change<'_>, key: &Key, context: &mut Context, queue: &mut Queue) {
     if change.kind == ChangeKind::Deleted {
         context.recorder.forget(object::uid(&change.object));
     }
@@ -64,26 +81,26 @@ fn route_pod(change: &Change, key: &Key, context: &mut Context, queue: &mut Queu
     }
     route_to_owner(change, context, queue);
     let kinds = &context.kinds;
-    for budget in context.view.in_namespace(&kinds.budgets, &change.namespace) {
+    for budget in context.view.in_namespace(&kinds.budgets, change.namespace) {
         let wanted = &budget["spec"]["selector"];
         let states = [Some(&change.object), change.previous.as_ref()];
         if states.into_iter().flatten().any(|pod| selector::selects(wanted, &pod["metadata"]["labels"])) {
             queue.add(Work::new(
                 Controller::Disruption,
-                Key::of(&kinds.budgets, &change.namespace, object::name(budget)),
+                Key::of(&kinds.budgets, change.namespace, object::name(&budget)),
             ));
         }
     }
 }
 
 /// The controller that owns the object, and that did before; if none does, all that might adopt it.
-fn route_to_owner(change: &Change, context: &Context, queue: &mut Queue) {
+fn route_to_owner(change: &Change<'_>, context: &Context, queue: &mut Queue) {
     for state in [Some(&change.object), change.previous.as_ref()].into_iter().flatten() {
         if let Some(owner) = object::controller_of(state) {
             let kind = object::text(owner, "/kind");
             if let (Some(controller), Some(resource)) = (controller_of_kind(kind), context.view.resource_of_kind(kind))
             {
-                let key = Key::of(resource, &change.namespace, object::text(owner, "/name"));
+                let key = Key::of(resource, change.namespace, object::text(owner, "/name"));
                 queue.add(Work::new(controller, key));
             }
         }
@@ -97,7 +114,7 @@ fn route_to_owner(change: &Change, context: &Context, queue: &mut Queue) {
     }
 }
 
-fn adopters(change: &Change, context: &Context) -> Vec<Key> {
+fn adopters(change: &Change<'_>, context: &Context) -> Vec<Key> {
     let kinds = &context.kinds;
     let owners: Vec<&Resource> = match change.resource.kind.as_str() {
         "Pod" => vec![&kinds.replica_sets, &kinds.stateful_sets, &kinds.daemon_sets],
@@ -107,27 +124,27 @@ fn adopters(change: &Change, context: &Context) -> Vec<Key> {
     let labels = &change.object["metadata"]["labels"];
     let mut keys = Vec::new();
     for resource in owners {
-        let candidates = context.view.in_namespace(resource, &change.namespace);
+        let candidates = context.view.in_namespace(resource, change.namespace);
         let fitting = candidates.filter(|owner| selector::selects(&owner["spec"]["selector"], labels));
-        keys.extend(fitting.map(|owner| Key::of(resource, &change.namespace, object::name(owner))));
+        keys.extend(fitting.map(|owner| Key::of(resource, change.namespace, object::name(&owner))));
     }
     keys
 }
 
 /// Budgets in percent are of the size of the workload.
-fn route_budgets_of_scale(change: &Change, context: &Context, queue: &mut Queue) {
+fn route_budgets_of_scale(change: &Change<'_>, context: &Context, queue: &mut Queue) {
     let before = change.previous.as_ref().map_or(&Value::Null, |previous| &previous["spec"]["replicas"]);
     if change.object["spec"]["replicas"] == *before && change.kind != ChangeKind::Deleted {
         return;
     }
     let budgets = &context.kinds.budgets;
-    for budget in context.view.in_namespace(budgets, &change.namespace) {
-        queue.add(Work::new(Controller::Disruption, Key::of(budgets, &change.namespace, object::name(budget))));
+    for budget in context.view.in_namespace(budgets, change.namespace) {
+        queue.add(Work::new(Controller::Disruption, Key::of(budgets, change.namespace, object::name(&budget))));
     }
 }
 
 /// A script on a workload is in force at once for all its pods.
-fn route_script(change: &Change, context: &Context, queue: &mut Queue) {
+fn route_script(change: &Change<'_>, context: &Context, queue: &mut Queue) {
     if controller_of_kind(&change.resource.kind).is_none() {
         return;
     }
@@ -150,7 +167,7 @@ fn route_script(change: &Change, context: &Context, queue: &mut Queue) {
 }
 
 /// Garbage: dependents of what is gone, owners whose dependents are gone, namespaces that get empty.
-fn route_collection(change: &Change, key: Key, context: &Context, queue: &mut Queue) {
+fn route_collection(change: &Change<'_>, key: Key, context: &Context, queue: &mut Queue) {
     let owners = object::items(&change.object, "/metadata/ownerReferences");
     if change.kind == ChangeKind::Deleted {
         for child in context.view.owned_by(object::uid(&change.object)) {
@@ -162,8 +179,7 @@ fn route_collection(change: &Change, key: Key, context: &Context, queue: &mut Qu
             }
         }
         if !change.namespace.is_empty() {
-            let namespace: Arc<str> = change.namespace.clone();
-            queue.add(Work::new(Controller::Namespace, Key::of(&context.kinds.namespaces, "", &namespace)));
+            queue.add(Work::new(Controller::Namespace, Key::of(&context.kinds.namespaces, "", change.namespace)));
         }
         return;
     }

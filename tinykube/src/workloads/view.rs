@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::object;
 use crate::resource::Resource;
 use crate::storage::{Change, ChangeKind};
+use crate::stored::Stored;
 
 /// Names one object of one resource. Ordered, so that work is done in the same order every time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +25,36 @@ impl Key {
     }
 }
 
-type Names = BTreeMap<Arc<str>, Arc<Value>>;
+/// An object and what it is indexed by.
+#[derive(Debug)]
+struct Known {
+    object: Stored,
+    links: Links,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Links {
+    uid: Arc<str>,
+    /// The UIDs of its owners.
+    owners: Box<[Arc<str>]>,
+    /// One of the owners is its controller.
+    controlled: bool,
+}
+
+impl Known {
+    fn new(object: &Stored) -> Known {
+        let tree = object.metadata();
+        let owners = object::items(&tree, "/metadata/ownerReferences").iter();
+        let links = Links {
+            uid: object::uid(&tree).into(),
+            owners: owners.map(|owner| object::text(owner, "/uid").into()).collect(),
+            controlled: object::controller_of(&tree).is_some(),
+        };
+        Known { object: object.clone(), links }
+    }
+}
+
+type Names = BTreeMap<Arc<str>, Known>;
 type Orphans = BTreeMap<(Arc<str>, Arc<str>), BTreeSet<Arc<str>>>;
 type Namespaces = BTreeMap<Arc<str>, Names>;
 
@@ -34,9 +64,9 @@ pub(crate) struct View {
     objects: BTreeMap<Arc<str>, Namespaces>,
     resources: BTreeMap<Arc<str>, Resource>,
     by_kind: BTreeMap<String, Arc<str>>,
-    by_uid: BTreeMap<String, Key>,
+    by_uid: BTreeMap<Arc<str>, Key>,
     /// Objects by the UID of any of their owners.
-    owned: BTreeMap<String, BTreeSet<Key>>,
+    owned: BTreeMap<Arc<str>, BTreeSet<Key>>,
     /// Objects that no controller owns, by resource and namespace.
     orphans: Orphans,
 }
@@ -47,32 +77,43 @@ impl View {
         let key = key_of(change);
         self.resources.entry(key.storage.clone()).or_insert_with(|| change.resource.clone());
         self.by_kind.entry(change.resource.kind.clone()).or_insert_with(|| key.storage.clone());
-        if let Some(previous) = self.get_key(&key) {
-            self.unlink(&key, &previous);
+        let before = self.names(&key).remove(&key.name);
+        let now = (change.kind != ChangeKind::Deleted).then(|| Known::new(&change.object));
+        let same = before.as_ref().map(|before| &before.links) == now.as_ref().map(|now| &now.links);
+        if let Some(before) = before.as_ref().filter(|_| !same) {
+            self.unlink(&key, &before.links);
         }
-        let names = self.objects.entry(key.storage.clone()).or_default().entry(key.namespace.clone()).or_default();
-        if change.kind == ChangeKind::Deleted {
-            names.remove(&key.name);
-        } else {
-            names.insert(key.name.clone(), change.object.clone());
-            self.link(key, &change.object);
+        let Some(now) = now else { return };
+        if !same {
+            self.link(&key, &now.links);
         }
+        // What is the same is shared with the indexes.
+        let links = before.filter(|_| same).map_or(now.links, |before| before.links);
+        let name = key.name.clone();
+        self.names(&key).insert(name, Known { object: now.object, links });
+    }
+
+    fn names(&mut self, key: &Key) -> &mut Names {
+        self.objects.entry(key.storage.clone()).or_default().entry(key.namespace.clone()).or_default()
+    }
+
+    fn known(&self, storage: &str, namespace: &str, name: &str) -> Option<&Known> {
+        self.objects.get(storage)?.get(namespace)?.get(name)
     }
 
     /// One object.
     pub(crate) fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Arc<Value>> {
-        self.objects.get(&resource.storage)?.get(namespace)?.get(name).cloned()
+        Some(self.known(&resource.storage, namespace, name)?.object.value())
     }
 
     /// One object.
     pub(crate) fn get_key(&self, key: &Key) -> Option<Arc<Value>> {
-        self.objects.get(&key.storage)?.get(&key.namespace)?.get(&key.name).cloned()
+        Some(self.known(&key.storage, &key.namespace, &key.name)?.object.value())
     }
 
     /// One object by kind rather than resource.
     pub(crate) fn get_kind(&self, kind: &str, namespace: &str, name: &str) -> Option<Arc<Value>> {
-        let storage = self.by_kind.get(kind)?;
-        self.objects.get(storage)?.get(namespace)?.get(name).cloned()
+        Some(self.known(self.by_kind.get(kind)?, namespace, name)?.object.value())
     }
 
     /// One object by its UID.
@@ -91,13 +132,15 @@ impl View {
     }
 
     /// Objects of a resource in one namespace, by name.
-    pub(crate) fn in_namespace(&self, resource: &Resource, namespace: &str) -> impl Iterator<Item = &Arc<Value>> {
-        self.objects.get(&resource.storage).and_then(|all| all.get(namespace)).into_iter().flat_map(Names::values)
+    pub(crate) fn in_namespace(&self, resource: &Resource, namespace: &str) -> impl Iterator<Item = Arc<Value>> {
+        let names = self.objects.get(&resource.storage).and_then(|all| all.get(namespace));
+        names.into_iter().flat_map(Names::values).map(|known| known.object.value())
     }
 
     /// Objects of a resource, by namespace and name.
-    pub(crate) fn all(&self, resource: &Resource) -> impl Iterator<Item = &Arc<Value>> {
-        self.objects.get(&resource.storage).into_iter().flat_map(BTreeMap::values).flat_map(Names::values)
+    pub(crate) fn all(&self, resource: &Resource) -> impl Iterator<Item = Arc<Value>> {
+        let names = self.objects.get(&resource.storage).into_iter().flat_map(BTreeMap::values);
+        names.flat_map(Names::values).map(|known| known.object.value())
     }
 
     /// Keys of everything in a namespace.
@@ -135,31 +178,33 @@ impl View {
     /// Keys of the pods that no node has yet.
     pub(crate) fn orphaned_from_nodes(&self, pods: &Resource) -> Vec<Key> {
         let waiting = self.all(pods).filter(|pod| object::text(pod, "/spec/nodeName").is_empty());
-        waiting.map(|pod| Key::of(pods, object::namespace(pod), object::name(pod))).collect()
+        waiting.map(|pod| Key::of(pods, object::namespace(&pod), object::name(&pod))).collect()
     }
 
-    fn link(&mut self, key: Key, object: &Value) {
-        self.by_uid.insert(object::uid(object).to_owned(), key.clone());
-        for owner in object::items(object, "/metadata/ownerReferences") {
-            self.owned.entry(object::text(owner, "/uid").to_owned()).or_default().insert(key.clone());
+    fn link(&mut self, key: &Key, links: &Links) {
+        let Links { uid, owners, controlled } = links;
+        self.by_uid.insert(uid.clone(), key.clone());
+        for owner in owners {
+            self.owned.entry(owner.clone()).or_default().insert(key.clone());
         }
-        if object::controller_of(object).is_none() {
-            self.orphans.entry((key.storage, key.namespace)).or_default().insert(key.name);
+        if !controlled {
+            let names = self.orphans.entry((key.storage.clone(), key.namespace.clone())).or_default();
+            names.insert(key.name.clone());
         }
     }
 
-    fn unlink(&mut self, key: &Key, object: &Value) {
-        self.by_uid.remove(object::uid(object));
-        for owner in object::items(object, "/metadata/ownerReferences") {
-            let uid = object::text(owner, "/uid");
-            if let Some(keys) = self.owned.get_mut(uid) {
+    fn unlink(&mut self, key: &Key, links: &Links) {
+        let Links { uid, owners, controlled } = links;
+        self.by_uid.remove(uid);
+        for owner in owners {
+            if let Some(keys) = self.owned.get_mut(owner) {
                 keys.remove(key);
                 if keys.is_empty() {
-                    self.owned.remove(uid);
+                    self.owned.remove(owner);
                 }
             }
         }
-        if let Some(names) = self.orphans.get_mut(&(key.storage.clone(), key.namespace.clone())) {
+        if !controlled && let Some(names) = self.orphans.get_mut(&(key.storage.clone(), key.namespace.clone())) {
             names.remove(&key.name);
         }
     }
@@ -167,5 +212,9 @@ impl View {
 
 /// The key of a changed object.
 pub(crate) fn key_of(change: &Change) -> Key {
-    Key { storage: change.resource.storage.clone(), namespace: change.namespace.clone(), name: change.name.clone() }
+    Key {
+        storage: change.resource.storage.clone(),
+        namespace: change.object.namespace().clone(),
+        name: change.object.name().clone(),
+    }
 }

@@ -134,7 +134,7 @@ async fn run(mode: &Mode, events: &[Event]) -> Vec<Arc<Value>> {
         }
     }
     let (changes, _) = api.store().changes_of(&pods, since).unwrap();
-    seen.extend(changes.into_iter().map(|change| change.object));
+    seen.extend(changes.into_iter().map(|change| change.object.value()));
     seen
 }
 
@@ -196,7 +196,7 @@ fn do_as_recorded(cluster: &Cluster, mode: &Mode, events: &[Event], act: Act) {
             let index = deleted_pod(events);
             let (changes, _) = api.store().changes_of(&pods, 1).unwrap();
             let added: Vec<_> = changes.iter().filter(|change| change.previous.is_none()).collect();
-            api.delete(&pods, ns, &added[index].name, &DeleteOptions::default()).unwrap();
+            api.delete(&pods, ns, added[index].object.name(), &DeleteOptions::default()).unwrap();
         }
     }
 }

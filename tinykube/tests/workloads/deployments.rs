@@ -28,7 +28,7 @@ async fn a_rolling_update_never_leaves_its_budget() {
     let deployments = api.resource("apps", "deployments").unwrap();
     let (changes, _) = api.store().changes_of(&deployments, before).unwrap();
     for change in &changes {
-        let status = &change.object["status"];
+        let status = &change.object.value()["status"].clone();
         assert!(status["replicas"].as_i64().unwrap() <= 5, "at most one more: {status}");
         assert!(status["availableReplicas"].as_i64().unwrap_or(0) >= 3, "at most one fewer: {status}");
     }
@@ -81,8 +81,8 @@ async fn recreate_ends_the_old_pods_first() {
     let (changes, _) = api.store().changes_of(&api.resource("", "pods").unwrap(), before).unwrap();
     let first_new = changes.iter().position(|change| change.previous.is_none()).unwrap();
     let over = |phase: &Value| phase == "Succeeded" || phase == "Failed";
-    let ended = changes.iter().take(first_new).filter(|change| over(&change.object["status"]["phase"]));
-    let ended: std::collections::BTreeSet<_> = ended.map(|change| &change.name).collect();
+    let ended = changes.iter().take(first_new).filter(|change| over(&change.object.value()["status"]["phase"]));
+    let ended: std::collections::BTreeSet<_> = ended.map(|change| change.object.name()).collect();
     assert_eq!(ended.len(), 2, "both have ended before the first new one is made");
     assert_eq!(ready(&world, "deployments", "web"), 2);
 }
@@ -145,7 +145,7 @@ async fn a_stateful_set_goes_up_in_order_and_is_replaced_from_the_end() {
     world.pass(120).await;
     let api = world.cluster.api();
     let (changes, _) = api.store().changes_of(&api.resource("", "pods").unwrap(), before).unwrap();
-    let made = changes.iter().filter(|change| change.previous.is_none()).map(|change| change.name.to_string());
+    let made = changes.iter().filter(|change| change.previous.is_none()).map(|change| change.object.name().to_string());
     assert_eq!(made.collect::<Vec<_>>(), ["db-2", "db-1", "db-0"]);
     let status = world.get("apps", "statefulsets", "db").unwrap()["status"].clone();
     assert_eq!(status["currentRevision"], status["updateRevision"]);

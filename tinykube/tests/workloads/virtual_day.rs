@@ -34,8 +34,9 @@ async fn a_pod_that_is_never_ready_is_written_once_and_complains_every_five_minu
     let api = world.cluster.api();
     let of = |plural: &str| api.store().changes_of(&api.resource("", plural).unwrap(), before).unwrap().0;
     assert_eq!(of("pods").len(), 0);
-    let told: Vec<_> = of("events").into_iter().filter(|change| change.object["reason"] == "Unhealthy").collect();
+    let told: Vec<_> =
+        of("events").into_iter().filter(|change| change.object.value()["reason"] == "Unhealthy").collect();
     assert!((11..=13).contains(&told.len()), "{}", told.len());
-    let count = told.last().unwrap().object["count"].as_i64().unwrap();
+    let count = told.last().unwrap().object.value()["count"].as_i64().unwrap();
     assert!((1900..=2100).contains(&count), "every failure counts: {count}");
 }

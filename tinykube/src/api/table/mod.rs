@@ -43,7 +43,7 @@ type Cells<'a> = Box<dyn Fn(&Value) -> Vec<Value> + 'a>;
 pub(super) fn render(
     api: &Api,
     resource: &Resource,
-    objects: &[Arc<Value>],
+    objects: impl Iterator<Item = Arc<Value>>,
     row: RowObject,
     metadata: &Value,
 ) -> Value {
@@ -58,14 +58,13 @@ pub(super) fn render(
         (columns, Box::new(move |object| builtin::cells(resource, object, now)))
     };
     let rows: Vec<Value> = objects
-        .iter()
         .map(|object| {
             let shown = match row {
                 RowObject::None => Value::Null,
-                RowObject::Metadata => metadata_of(object),
-                RowObject::Object => Value::clone(object),
+                RowObject::Metadata => metadata_of(&object),
+                RowObject::Object => Value::clone(&object),
             };
-            json!({"cells": cells(object), "object": shown})
+            json!({"cells": cells(&object), "object": shown})
         })
         .collect();
     json!({
