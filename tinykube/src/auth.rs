@@ -1,4 +1,4 @@
-//! Who may do what: users by bearer token, and whether each may do everything or nothing.
+//! Who asks: users by bearer token, and those an entitled user speaks for.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub struct User {
     pub uid: String,
     /// Groups.
     pub groups: Vec<String>,
-    /// Whether the user may do everything; nothing otherwise.
+    /// Whether the user may do everything; otherwise what the roles bound to the user allow.
     pub admin: bool,
 }
 
@@ -24,6 +24,25 @@ impl User {
             groups: vec!["system:masters".into(), "system:authenticated".into()],
             admin: true,
         }
+    }
+
+    /// A user of these groups; who is in `system:masters` may do everything.
+    pub fn of(name: &str, uid: &str, groups: Vec<String>) -> User {
+        let admin = groups.iter().any(|group| group == "system:masters");
+        User { name: name.into(), uid: uid.into(), groups, admin }
+    }
+
+    /// The user somebody speaks for, with the groups that go without saying.
+    pub(crate) fn impersonated(name: &str, mut groups: Vec<String>) -> User {
+        let account = name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
+        if let (Some((namespace, _)), true) = (account, groups.is_empty()) {
+            groups = vec!["system:serviceaccounts".into(), format!("system:serviceaccounts:{namespace}")];
+        }
+        let implied = if name == "system:anonymous" { "system:unauthenticated" } else { "system:authenticated" };
+        if !groups.iter().any(|group| group == implied) {
+            groups.push(implied.into());
+        }
+        User::of(name, "", groups)
     }
 
     fn anonymous() -> User {
@@ -50,7 +69,7 @@ impl Auth {
     }
 
     /// Users of a static token file: `token,user,uid,"group1,group2"` a line; the group `system:masters` may do
-    /// everything, others nothing. Lines that say less than token and user are skipped.
+    /// everything, others what roles allow them. Lines that say less than token and user are skipped.
     pub fn tokens(file: &str) -> Auth {
         let mut users = BTreeMap::new();
         for line in file.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
@@ -60,10 +79,8 @@ impl Auth {
             };
             let uid = parts.next().unwrap_or_default();
             let mut groups: Vec<String> = parts.next().unwrap_or_default().split(',').map(str::to_owned).collect();
-            let admin = groups.iter().any(|group| group == "system:masters");
             groups.push("system:authenticated".into());
-            let user = User { name: name.into(), uid: uid.into(), groups, admin };
-            users.insert(token.to_owned(), user);
+            users.insert(token.to_owned(), User::of(name, uid, groups));
         }
         Auth { users, open: false }
     }

@@ -40,6 +40,7 @@ pub(crate) static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
     add::<api::autoscaling::v2::HorizontalPodAutoscaler>(&mut generator, &mut kinds);
     add::<api::coordination::v1::Lease>(&mut generator, &mut kinds);
     add::<api::events::v1::Event>(&mut generator, &mut kinds);
+    add::<api::networking::v1::NetworkPolicy>(&mut generator, &mut kinds);
     add::<api::policy::v1::PodDisruptionBudget>(&mut generator, &mut kinds);
     add::<api::rbac::v1::ClusterRoleBinding>(&mut generator, &mut kinds);
     add::<api::rbac::v1::ClusterRole>(&mut generator, &mut kinds);

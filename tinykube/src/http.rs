@@ -15,8 +15,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 
+use crate::access::{self, Attempt};
 use crate::api::{Api, Status};
-use crate::auth::Auth;
+use crate::auth::{Auth, User};
 use crate::kubelet::Logs;
 use crate::route;
 
@@ -57,6 +58,10 @@ impl Service {
         let Some(user) = self.auth.user(header(header::AUTHORIZATION)) else {
             return failure(&Status::new(401, "Unauthorized", "Unauthorized"));
         };
+        let user = match self.speaking_for(user, &parts.headers) {
+            Ok(user) => user,
+            Err(status) => return failure(&status),
+        };
         let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
             let message = format!("Request entity too large: limit is {BODY_LIMIT}");
             return failure(&Status::new(413, "RequestEntityTooLarge", message));
@@ -74,6 +79,41 @@ impl Service {
             body: body.to_bytes(),
         };
         route::answer(&request).unwrap_or_else(|status| failure(&status))
+    }
+}
+
+impl Service {
+    /// The user an entitled one speaks for (`Impersonate-User`, `Impersonate-Group`), or the user itself.
+    fn speaking_for(&self, user: User, headers: &http::HeaderMap) -> Result<User, Status> {
+        let of = |name: &str| -> Vec<String> {
+            headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect()
+        };
+        let (names, groups) = (of("impersonate-user"), of("impersonate-group"));
+        let Some(name) = names.first() else {
+            if groups.is_empty() {
+                return Ok(user);
+            }
+            let message = format!("requested {groups:?} without impersonating a user");
+            return Err(Status::internal(&message));
+        };
+        let account = name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
+        let wanted = match account {
+            Some((namespace, name)) => ("serviceaccounts", namespace, name),
+            None => ("users", "", name.as_str()),
+        };
+        for (resource, namespace, name) in
+            std::iter::once(wanted).chain(groups.iter().map(|group| ("groups", "", group.as_str())))
+        {
+            let attempt = Attempt {
+                verb: "impersonate".to_owned(),
+                resource: resource.to_owned(),
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+                ..Attempt::default()
+            };
+            access::check(&self.api, &user, &attempt)?;
+        }
+        Ok(User::impersonated(name, groups))
     }
 }
 

@@ -58,6 +58,16 @@ const PATH: &[Field] = &[(1, "path", Kind::Text), (2, "verb", Kind::Text)];
 const ACCESS: &[Field] =
     &[(1, "resourceAttributes", Kind::Message(ATTRIBUTES)), (2, "nonResourceAttributes", Kind::Message(PATH))];
 const REVIEW: &[Field] = &[(1, "metadata", Kind::Message(METADATA)), (2, "spec", Kind::Message(ACCESS)), STATUS];
+const ACCESS_OF: &[Field] = &[
+    (1, "resourceAttributes", Kind::Message(ATTRIBUTES)),
+    (2, "nonResourceAttributes", Kind::Message(PATH)),
+    (3, "user", Kind::Text),
+    (4, "groups", Kind::Texts),
+    (6, "uid", Kind::Text),
+];
+const REVIEW_OF: &[Field] = &[(1, "metadata", Kind::Message(METADATA)), (2, "spec", Kind::Message(ACCESS_OF)), STATUS];
+const RULES: &[Field] =
+    &[(1, "metadata", Kind::Message(METADATA)), (2, "spec", Kind::Message(&[(1, "namespace", Kind::Text)])), STATUS];
 const PRECONDITIONS: &[Field] = &[(1, "uid", Kind::Text), (2, "resourceVersion", Kind::Text)];
 const DELETION: &[Field] = &[
     (1, "gracePeriodSeconds", Kind::Number),
@@ -172,6 +182,8 @@ pub(super) fn fields_of(kind: &str) -> Option<&'static [Field]> {
         "Role" | "ClusterRole" => ROLE,
         "RoleBinding" | "ClusterRoleBinding" => BINDING,
         "SelfSubjectAccessReview" => REVIEW,
+        "SubjectAccessReview" | "LocalSubjectAccessReview" => REVIEW_OF,
+        "SelfSubjectRulesReview" => RULES,
         "DeleteOptions" => DELETION,
         "Eviction" => EVICTION,
         _ => return None,

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
 
+use crate::access::{self, Attempt};
 use crate::api::path::{Query, ResourcePath, Target};
 use crate::api::view::View;
 use crate::api::watch::WatchOptions;
@@ -52,7 +53,12 @@ const JSON: &str = "application/json";
 /// # Errors
 /// The [`Status`] to answer instead.
 pub(crate) fn answer(request: &Request<'_>) -> Result<Response<Body>, Status> {
-    match Target::parse(request.path) {
+    let target = Target::parse(request.path);
+    if !matches!(target, Target::Resource(_)) {
+        let (verb, path) = (request.method.to_lowercase(), request.path.to_owned());
+        access::check(request.api, &request.user, &Attempt { verb, path, ..Attempt::default() })?;
+    }
+    match target {
         Target::Resource(path) => answer_resource(request, path),
         Target::Version { group, version } => Ok(json_or_404(request.api.resource_list(&group, &version))),
         Target::Group(group) => Ok(json_or_404(request.api.group(&group))),
@@ -94,21 +100,18 @@ fn answer_other(request: &Request<'_>, path: &str) -> Response<Body> {
 fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response<Body>, Status> {
     let api = request.api;
     let watching = request.query.is_true("watch");
+    access::check(api, &request.user, &attempt(request, &path, watching))?;
     let Some(resource) = api.registry().at(&path.group, &path.version, &path.plural) else {
-        authorize(request, &path, watching)?;
         let served =
             api.groups().into_iter().any(|(group, versions)| group == path.group && versions.contains(&path.version));
         return if served { Err(Status::no_such_path()) } else { Ok(json_or_404(None)) };
     };
-    if !resource.virtual_only {
-        authorize(request, &path, watching)?;
-    }
     if resource.namespaced && path.namespace.is_empty() && !path.name.is_empty() {
         return Err(Status::no_such_path());
     }
     let call = Call { request, api, resource, path };
     if call.resource.virtual_only {
-        return reviews::answer(request, &call.resource);
+        return reviews::answer(request, &call.resource, &call.path.namespace);
     }
     match (request.method, call.path.name.is_empty(), call.path.subresource.as_str()) {
         ("GET", _, "") if watching => call.watch(),
@@ -138,10 +141,12 @@ fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response
     }
 }
 
-/// Users may do everything or nothing.
-fn authorize(request: &Request<'_>, path: &ResourcePath, watching: bool) -> Result<(), Status> {
-    if request.user.admin {
-        return Ok(());
+/// What a request for a resource is about to do.
+fn attempt(request: &Request<'_>, path: &ResourcePath, watching: bool) -> Attempt {
+    let mut name = path.name.as_str();
+    // A selection of one name is a request for that name.
+    if name.is_empty() && request.method != "POST" {
+        name = request.query.get("fieldSelector").strip_prefix("metadata.name=").unwrap_or_default();
     }
     let verb = match (request.method, path.name.is_empty()) {
         ("GET", _) if watching => "watch",
@@ -154,25 +159,15 @@ fn authorize(request: &Request<'_>, path: &ResourcePath, watching: bool) -> Resu
         ("DELETE", false) => "delete",
         (other, _) => other,
     };
-    let mut named = path.plural.clone();
-    if !path.subresource.is_empty() {
-        named = format!("{named}/{}", path.subresource);
+    Attempt {
+        verb: verb.to_owned(),
+        group: path.group.clone(),
+        resource: path.plural.clone(),
+        subresource: path.subresource.clone(),
+        name: name.to_owned(),
+        namespace: path.namespace.clone(),
+        path: String::new(),
     }
-    let mut why =
-        format!("User {:?} cannot {verb} resource {named:?} in API group {:?}", request.user.name, path.group);
-    if path.namespace.is_empty() {
-        why.push_str(" at the cluster scope");
-    } else {
-        why = format!("{why} in the namespace {:?}", path.namespace);
-    }
-    let qualified = if path.group.is_empty() { path.plural.clone() } else { format!("{}.{}", path.plural, path.group) };
-    let message = if path.name.is_empty() {
-        format!("{qualified} is forbidden: {why}")
-    } else {
-        format!("{qualified} {:?} is forbidden: {why}", path.name)
-    };
-    let details = crate::api::details(&path.name, &path.group, &path.plural);
-    Err(Status::new(403, "Forbidden", message).with_details(details))
 }
 
 impl Call<'_> {

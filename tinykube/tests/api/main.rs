@@ -1,6 +1,7 @@
 //! Tests of the API server through its service, as clients see it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests may panic")]
 
+mod access;
 mod conformance;
 mod controller;
 mod http;

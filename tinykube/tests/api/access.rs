@@ -1,0 +1,147 @@
+//! Who may do what: roles, bindings, impersonation and reviews.
+
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+use tinykube::Cluster;
+use tinykube::api::Options;
+use tinykube::auth::Auth;
+use tinykube::http::Service;
+use tower::ServiceExt;
+
+const USERS: &str = "root,admin,,system:masters\nann,ann,,developers\nbob,bob,,\n";
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+struct World {
+    service: Service,
+    cluster: Cluster,
+}
+
+impl World {
+    fn start() -> World {
+        let cluster = Cluster::builder().without_controllers().start().unwrap();
+        World { service: cluster.service_for(Auth::tokens(USERS)), cluster }
+    }
+
+    fn put(&self, plural: &str, object: Value) {
+        let api = self.cluster.api();
+        let resource = api.resource(RBAC, plural).unwrap();
+        let namespace = if resource.namespaced { "default" } else { "" };
+        api.create(&resource, namespace, object, &Options::default()).unwrap();
+    }
+
+    fn bind(&self, plural: &str, role: (&str, &str), subject: &Value) {
+        let role_ref = json!({"apiGroup": RBAC, "kind": role.0, "name": role.1});
+        self.put(plural, json!({"metadata": {"name": "bound"}, "roleRef": role_ref, "subjects": [subject]}));
+    }
+
+    async fn ask(&self, token: &str, request: (&str, &str), headers: &[(&str, &str)], body: Value) -> (u16, Value) {
+        let mut built = http::Request::builder().method(request.0).uri(request.1);
+        if !token.is_empty() {
+            built = built.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            built = built.header(*name, *value);
+        }
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let built = built.header("content-type", "application/json").body(Full::from(body)).unwrap();
+        let response = self.service.clone().oneshot(built).await.unwrap();
+        let code = response.status().as_u16();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (code, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    async fn code(&self, token: &str, method: &str, path: &str) -> u16 {
+        self.ask(token, (method, path), &[], Value::Null).await.0
+    }
+}
+
+const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+
+#[tokio::test]
+async fn a_role_bound_in_a_namespace_allows_its_verbs_there_and_nothing_else() {
+    let world = World::start();
+    world.put(
+        "roles",
+        json!({"metadata": {"name": "reader"}, "rules": [
+            {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"], "resourceNames": []},
+            {"apiGroups": ["apps"], "resources": ["*/scale"], "verbs": ["*"]},
+            {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"], "resourceNames": ["mine"]},
+        ]}),
+    );
+    world.bind("rolebindings", ("Role", "reader"), &json!({"kind": "Group", "name": "developers"}));
+    for (method, path, code) in [
+        ("GET", MAPS, 200),
+        ("DELETE", "/api/v1/namespaces/default/configmaps/x", 403),
+        ("GET", "/api/v1/namespaces/kube-system/configmaps", 403),
+        ("GET", "/api/v1/configmaps", 403),
+        ("GET", "/apis/apps/v1/namespaces/default/deployments/web/scale", 404),
+        ("GET", "/apis/apps/v1/namespaces/default/deployments/web", 403),
+        ("GET", "/api/v1/namespaces/default/secrets/mine", 404),
+        ("GET", "/api/v1/namespaces/default/secrets/other", 403),
+        ("GET", "/api/v1/namespaces/default/secrets", 403),
+        ("GET", "/api/v1/namespaces/default/secrets?fieldSelector=metadata.name%3Dmine", 200),
+        ("GET", "/api", 200),
+        ("GET", "/metrics", 403),
+    ] {
+        assert_eq!(world.code("ann", method, path).await, code, "{method} {path}");
+    }
+    assert_eq!(world.code("bob", "GET", MAPS).await, 403);
+    assert_eq!(world.code("root", "GET", MAPS).await, 200);
+    assert_eq!(world.code("", "GET", "/readyz").await, 200);
+    assert_eq!(world.code("", "GET", "/api").await, 403);
+    assert_eq!(world.code("nobody", "GET", MAPS).await, 401);
+}
+
+#[tokio::test]
+async fn a_cluster_role_bound_to_a_service_account_holds_everywhere_and_for_who_speaks_for_it() {
+    let world = World::start();
+    world.put(
+        "clusterroles",
+        json!({"metadata": {"name": "all-maps"}, "rules": [
+            {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]},
+            {"nonResourceURLs": ["/metrics", "/debug/*"], "verbs": ["get"]},
+        ]}),
+    );
+    let robot = json!({"kind": "ServiceAccount", "name": "robot", "namespace": "default"});
+    world.bind("clusterrolebindings", ("ClusterRole", "all-maps"), &robot);
+    let as_robot = [("impersonate-user", "system:serviceaccount:default:robot")];
+    let list = ("GET", "/api/v1/configmaps");
+    assert_eq!(world.ask("root", list, &as_robot, Value::Null).await.0, 200);
+    assert_eq!(world.ask("root", ("GET", "/metrics"), &as_robot, Value::Null).await.0, 404);
+    assert_eq!(world.ask("root", ("GET", "/api/v1/pods"), &as_robot, Value::Null).await.0, 403);
+    let (code, refused) = world.ask("bob", list, &as_robot, Value::Null).await;
+    let why = "serviceaccounts \"robot\" is forbidden: User \"bob\" cannot impersonate resource \"serviceaccounts\" \
+               in API group \"\" in the namespace \"default\"";
+    assert_eq!((code, refused["message"].as_str().unwrap()), (403, why));
+}
+
+#[tokio::test]
+async fn reviews_say_who_may_and_by_which_binding() {
+    let world = World::start();
+    world.put(
+        "roles",
+        json!({"metadata": {"name": "reader"}, "rules": [
+            {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
+        ]}),
+    );
+    world.bind("rolebindings", ("Role", "reader"), &json!({"kind": "User", "name": "ann"}));
+    let review = |verb: &str| json!({"spec": {"resourceAttributes": {"namespace": "default", "verb": verb, "resource": "configmaps"}}});
+    let path = ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews");
+    let (_, yes) = world.ask("ann", path, &[], review("get")).await;
+    let reason = "RBAC: allowed by RoleBinding \"bound/default\" of Role \"reader\" to User \"ann\"";
+    assert_eq!(yes["status"], json!({"allowed": true, "reason": reason}));
+    let (_, no) = world.ask("ann", path, &[], review("delete")).await;
+    assert_eq!(no["status"], json!({"allowed": false}));
+    let of_others = ("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews");
+    let mut asked = review("get");
+    asked["spec"]["user"] = "ann".into();
+    assert_eq!(world.ask("ann", of_others, &[], asked.clone()).await.0, 403);
+    assert_eq!(world.ask("root", of_others, &[], asked).await.1["status"]["allowed"], true);
+    let rules = ("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews");
+    let (_, rules) = world.ask("ann", rules, &[], json!({"spec": {"namespace": "default"}})).await;
+    assert_eq!(rules["status"]["resourceRules"][0]["resources"], json!(["configmaps"]));
+    world.bind("clusterrolebindings", ("ClusterRole", "gone"), &json!({"kind": "User", "name": "bob"}));
+    let (_, refused) = world.ask("bob", ("GET", MAPS), &[], Value::Null).await;
+    let message = refused["message"].as_str().unwrap();
+    assert!(message.ends_with("RBAC: clusterrole.rbac.authorization.k8s.io \"gone\" not found"), "{message}");
+}
