@@ -61,11 +61,16 @@ impl Player {
         let last = trace.events.last().map_or(SignedDuration::ZERO, |event| event.offset);
         let end = healing::time::after(self.base, last.max(LENGTH));
         let mut looked = false;
-        for Event { t, offset, change } in trace.events {
+        let mut concerned = false;
+        let mut events = trace.events.into_iter().peekable();
+        while let Some(Event { t, offset, change }) = events.next() {
             let instant = healing::time::after(self.base, offset);
             self.wake_until(instant, &mut show)?;
-            if self.take_in(change) || !looked {
-                looked = true;
+            concerned |= self.take_in(change);
+            // What comes at the same instant is seen together, as the controller sees nothing before all lists are there.
+            let more = events.peek().is_some_and(|next| next.offset == offset);
+            if !more && (concerned || !looked) {
+                (looked, concerned) = (true, false);
                 self.look(instant, t, &mut show)?;
             }
         }

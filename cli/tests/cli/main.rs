@@ -6,3 +6,4 @@ mod demo;
 mod playground;
 mod replay;
 mod run;
+mod traces;
