@@ -19,7 +19,8 @@ use crate::{
     healing::{
         Decision, decide,
         memory::Outcome,
-        policy::{Mode, Policy, Rung},
+        plan::Step,
+        policy::{Mode, Policy},
         settle,
         snapshot::{Snapshot, Workload},
         verify::Execution,
@@ -218,7 +219,7 @@ impl Context {
             let _gate = self.gate.lock().await;
             // Others may have acted while we waited: look at the shared limits again.
             let Some(again) = self.look(key).await else { return Ok(None) };
-            look = again;
+            look = self.confirm(again).await;
             self.record(&look).await?
         };
         self.report(&look, &recorded).await;
@@ -250,6 +251,17 @@ impl Context {
         }
         let decision = decide(&policy, &seen, now);
         Some(Look { service, effective, policy, snapshot: seen, decision, now })
+    }
+
+    /// The last questions before acting, asked live. The answers become part of what was seen.
+    async fn confirm(&self, mut look: Look) -> Look {
+        let Some(plan) = &look.decision.plan else { return look };
+        let namespace = look.service.namespace().unwrap_or_default();
+        if plan.effect.replaces() && self.executor.is_namespace_deleting(&namespace).await {
+            look.snapshot.service.deleting = true;
+            look.decision = decide(&look.policy, &look.snapshot, look.now);
+        }
+        look
     }
 
     /// A workload that the cache does not have is asked for live: a cache alone never says that something is gone.
@@ -367,7 +379,7 @@ impl Context {
     async fn tell(&self, service: &HealedService, old: &HealedServiceStatus, written: &HealedService, now: Timestamp) {
         let new = written.status.clone().unwrap_or_default();
         for entry in new.history.iter().filter(|entry| !old.history.contains(entry)) {
-            if let (Some(step), Some(outcome)) = (Rung::parse(&entry.step), Outcome::parse(&entry.outcome)) {
+            if let (Some(step), Some(outcome)) = (Step::parse(&entry.step), Outcome::parse(&entry.outcome)) {
                 self.options.metrics.acted(step, outcome);
             }
         }

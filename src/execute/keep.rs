@@ -18,10 +18,11 @@ use kube::{
 use super::{Executor, namespace};
 use crate::{
     api::{FIELD_MANAGER, HealedService, status::LastKnownGood},
+    healing::snapshot::Tool,
     observe::{companion::revision_mark, definition, workload::WorkloadRecord},
 };
 
-/// Definitions kept of one service: the newest is used, the others are for people.
+/// Definitions kept of one service, besides one to roll back to: the newest is used, the others are for people.
 const KEPT: usize = 3;
 /// Longest part of the service's name in the revision's.
 const NAME_PART: usize = 200;
@@ -69,8 +70,8 @@ fn revision(
     let annotations = [
         (revision_mark::DEFINITION, judged.state.definition.clone()),
         (revision_mark::TEMPLATE, judged.state.template.clone()),
-        (revision_mark::MANAGED_BY, judged.managed_by.clone().unwrap_or_default()),
-        (revision_mark::CONTROLLED, judged.controlled.to_string()),
+        (revision_mark::MANAGED_BY, judged.state.tool.map(Tool::as_str).unwrap_or_default().to_owned()),
+        (revision_mark::CONTROLLED, judged.state.controlled.to_string()),
     ];
     ControllerRevision {
         metadata: ObjectMeta {
@@ -90,7 +91,10 @@ async fn prune(revisions: &Api<ControllerRevision>, service: &HealedService, new
     let own = format!("{}={}", revision_mark::LABEL, service.uid().unwrap_or_default());
     let mut kept = revisions.list_metadata(&ListParams::default().labels(&own)).await?.items;
     kept.sort_by_key(|revision| std::cmp::Reverse(revision.metadata.creation_timestamp.clone()));
-    let old = kept.iter().filter(|revision| revision.name_any() != newest).skip(KEPT - 1);
+    // The one to roll back to may be old.
+    let stable = service.status.as_ref().and_then(|status| status.last_stable.clone());
+    let is_needed = |name: &str| name == newest || stable.as_deref() == Some(name);
+    let old = kept.iter().filter(|revision| !is_needed(&revision.name_any())).skip(KEPT - 1);
     for revision in old {
         match revisions.delete(&revision.name_any(), &DeleteParams::default()).await {
             Ok(_) => {}

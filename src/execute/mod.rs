@@ -3,24 +3,18 @@
 //! Every write names the UID that the decision was about, so a lost reply or a stale cache can never hit a successor. Must
 //! not decide: an answer of the API server is translated, never interpreted.
 
+mod evict;
 mod keep;
+mod workload;
 
-use std::time::Duration;
-
-use k8s_openapi::api::{
-    apps::v1::ControllerRevision,
-    core::v1::{Namespace, Pod},
-};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt,
-    api::{DeleteParams, EvictParams, PostParams, Preconditions, PropagationPolicy},
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
-use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
 use crate::{
-    api::{FIELD_MANAGER, HealedService},
+    api::HealedService,
     error::said,
     healing::{
         plan::{Effect, Plan},
@@ -31,9 +25,6 @@ use crate::{
 };
 
 pub use keep::{KeepError, keep};
-
-/// How long a replaced workload may take to go away before its successor is created.
-const GONE_WITHIN: Duration = Duration::from_secs(120);
 
 /// Carries out plans. Its client must not retry by itself: a refused eviction is an answer, not a hiccup.
 #[derive(Clone)]
@@ -78,106 +69,6 @@ impl Executor {
             Effect::Rollback { revision } => self.roll_back(service, &plan.action.target_uid, revision).await,
         };
         done.unwrap_or_else(|error| translate(&error))
-    }
-
-    /// The real API server charges a disruption budget before it checks the UID, so the pod is looked at first.
-    async fn evict(
-        &self,
-        service: &HealedService,
-        name: &str,
-        uid: &str,
-        delete_if_refused: bool,
-    ) -> Result<Execution, kube::Error> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &namespace(service));
-        match pods.get_metadata_opt(name).await? {
-            Some(pod) if pod.uid().as_deref() == Some(uid) && pod.metadata.deletion_timestamp.is_none() => {}
-            Some(_) | None => return Ok(Execution::Vanished),
-        }
-        let same = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
-        let options = DeleteParams { preconditions: Some(same), ..DeleteParams::default() };
-        let eviction = EvictParams { delete_options: Some(options.clone()), ..EvictParams::default() };
-        match pods.evict(name, &eviction).await.map_err(|error| (translate(&error), error)) {
-            Ok(_) => Ok(Execution::Done),
-            Err((Execution::Refused(_), kube::Error::Api(status))) if delete_if_refused && status.code == 429 => {
-                pods.delete(name, &options).await?;
-                Ok(Execution::Done)
-            }
-            Err((translated, _)) => Ok(translated),
-        }
-    }
-
-    async fn create(
-        &self,
-        service: &HealedService,
-        revision: &str,
-        replicas: Option<u32>,
-    ) -> Result<Execution, kube::Error> {
-        let Some(mut definition) = self.definition(service, revision).await? else {
-            return Ok(Execution::Failed(format!("the kept definition {revision} is gone")));
-        };
-        let scalable = matches!(target_of(service).0, WorkloadKind::Deployment | WorkloadKind::StatefulSet);
-        if let (Some(replicas), true, Some(spec)) =
-            (replicas, scalable, definition.get_mut("spec").and_then(Value::as_object_mut))
-        {
-            spec.insert("replicas".to_owned(), json!(replicas));
-        }
-        let object: DynamicObject = serde_json::from_value(definition).map_err(kube::Error::SerdeError)?;
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        match self.workloads(service).create(&params, &object).await {
-            Ok(_) => Ok(Execution::Done),
-            // Somebody else brought it back: never touch what exists.
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Execution::Vanished),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn replace(
-        &self,
-        service: &HealedService,
-        uid: &str,
-        revision: &str,
-        replicas: Option<u32>,
-    ) -> Result<Execution, kube::Error> {
-        if self.definition(service, revision).await?.is_none() {
-            return Ok(Execution::Failed(format!("the kept definition {revision} is gone")));
-        }
-        let workloads = self.workloads(service);
-        let name = &service.spec.workload_ref.name;
-        let options = DeleteParams {
-            preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
-            propagation_policy: Some(PropagationPolicy::Background),
-            ..DeleteParams::default()
-        };
-        workloads.delete(name, &options).await?;
-        let begun = Instant::now();
-        while workloads.get_metadata_opt(name).await?.is_some_and(|found| found.uid().as_deref() == Some(uid)) {
-            if begun.elapsed() > GONE_WITHIN {
-                return Ok(Execution::Failed(format!("{name} was deleted and does not go away")));
-            }
-            sleep(Duration::from_secs(1)).await;
-        }
-        self.create(service, revision, replicas).await
-    }
-
-    async fn roll_back(&self, service: &HealedService, uid: &str, revision: &str) -> Result<Execution, kube::Error> {
-        let Some(definition) = self.definition(service, revision).await? else {
-            return Ok(Execution::Failed(format!("the kept definition {revision} is gone")));
-        };
-        let workloads = self.workloads(service);
-        let name = &service.spec.workload_ref.name;
-        let live = workloads.get_opt(name).await?.filter(|live| live.uid().as_deref() == Some(uid));
-        let Some(mut live) = live else { return Ok(Execution::Vanished) };
-        let template = definition.pointer("/spec/template").cloned().unwrap_or_default();
-        live.data["spec"]["template"] = template;
-        // The resourceVersion that was read makes this fail if anybody else wrote meanwhile.
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        workloads.replace(name, &params, &live).await?;
-        Ok(Execution::Done)
-    }
-
-    async fn definition(&self, service: &HealedService, revision: &str) -> Result<Option<Value>, kube::Error> {
-        let revisions: Api<ControllerRevision> = Api::namespaced(self.client.clone(), &namespace(service));
-        Ok(revisions.get_opt(revision).await?.and_then(|found| found.data).map(|data| data.0))
     }
 
     fn workloads(&self, service: &HealedService) -> Api<DynamicObject> {

@@ -232,5 +232,12 @@ fn template(workload: &Workload) -> Option<String> {
 }
 
 fn note(memory: &mut Memory, step: &str, outcome: Outcome, now: Timestamp) {
-    memory.record(HistoryEntry { time: now, step: step.into(), target: String::new(), cause: String::new(), outcome });
+    memory.record(HistoryEntry {
+        time: now,
+        step: step.into(),
+        target: String::new(),
+        cause: String::new(),
+        outcome,
+        message: None,
+    });
 }

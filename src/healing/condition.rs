@@ -168,7 +168,7 @@ fn degraded(decision: &Decision) -> Condition {
     if holds {
         condition(ConditionType::Degraded, Truth::True, verdict.reason, &verdict.message)
     } else if let Some(repair) = repair {
-        condition(ConditionType::Degraded, Truth::True, repair.cause.reason(), &verdict.message)
+        condition(ConditionType::Degraded, Truth::True, repair.cause, &verdict.message)
     } else {
         condition(ConditionType::Degraded, Truth::False, Reason::AsExpected, "not degraded")
     }

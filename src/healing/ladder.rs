@@ -5,13 +5,14 @@
 use jiff::Timestamp;
 
 use super::{
-    cause::{Cause, Finding},
+    cause::Finding,
     memory::{Memory, Outcome},
-    plan::{Action, Effect, Plan},
-    policy::{Policy, Recreate, Rung},
+    plan::{Action, Effect, Plan, Step},
+    policy::{Policy, Rung},
     reason::{Block, Reason},
-    snapshot::{LastKnownGood, Pod, Readiness, Rollout, Snapshot, Workload, WorkloadKind, WorkloadState},
-    time::{Wakeups, after},
+    recreate, rollback,
+    snapshot::{Pod, Readiness, Rollout, Snapshot, Workload, WorkloadKind, WorkloadState},
+    time::Wakeups,
 };
 
 /// What the ladder says.
@@ -39,74 +40,12 @@ pub fn wish(
     match &snapshot.workload {
         Workload::Unknown(_) => Wish::Nothing,
         Workload::Missing { name, .. } if missing_confirmed => {
-            recreate_missing(policy, snapshot, name, memory, wakeups, now)
+            recreate::missing(policy, snapshot, name, memory, wakeups, now)
         }
         Workload::Missing { .. } => Wish::Nothing,
         Workload::Present(state) if state.desired == 0 => Wish::Nothing,
-        Workload::Present(state) => repair(policy, snapshot, state, findings, eager, memory),
+        Workload::Present(state) => repair(policy, snapshot, state, findings, eager, memory, wakeups, now),
     }
-}
-
-fn recreate_missing(
-    policy: &Policy,
-    snapshot: &Snapshot,
-    name: &str,
-    memory: &Memory,
-    wakeups: &mut Wakeups,
-    now: Timestamp,
-) -> Wish {
-    let Some(good) = &snapshot.last_known_good else {
-        return Wish::NoStep(if memory.last_replicas.is_none() {
-            Block::new(
-                Reason::WorkloadNotFound,
-                format!("{name} does not exist and was never seen: check spec.workloadRef"),
-            )
-        } else {
-            Block::new(
-                Reason::NoLastKnownGood,
-                format!("{name} is gone and was never seen healthy: create it again by hand"),
-            )
-        });
-    };
-    if policy.remediation.recreate == Recreate::Never || !policy.remediation.ladder.contains(&Rung::RecreateWorkload) {
-        return Wish::NoStep(Block::new(
-            Reason::RecreateNotAllowed,
-            format!("{name} is gone and the policy does not allow to recreate it"),
-        ));
-    }
-    let action = Action { step: Rung::RecreateWorkload, target: name.to_owned(), target_uid: String::new() };
-    let effect = Effect::CreateWorkload { revision: good.revision.clone(), replicas: memory.last_replicas };
-    let mut blocks = Vec::new();
-    if memory.last_replicas == Some(0) {
-        blocks.push(Block::new(Reason::ScaledToZero, format!("{name} was scaled to zero before it was removed")));
-    }
-    if memory.intentional_delete {
-        blocks.push(Block::new(
-            Reason::IntentionalDelete,
-            format!("{name} was marked with kubeheal.dev/intentional-delete"),
-        ));
-    }
-    if good.controlled {
-        blocks.push(Block::new(
-            Reason::ControlledByOwner,
-            format!("{name} had a controller, which alone may bring it back"),
-        ));
-    }
-    blocks.extend(gitops_grace(policy, good, memory, wakeups, now));
-    Wish::Step(Plan { action, effect, cause: Cause::WorkloadMissing }, blocks)
-}
-
-fn gitops_grace(
-    policy: &Policy,
-    good: &LastKnownGood,
-    memory: &Memory,
-    wakeups: &mut Wakeups,
-    now: Timestamp,
-) -> Option<Block> {
-    let tool = good.managed_by.as_ref()?;
-    let due = after(memory.missing_since?, policy.remediation.gitops_grace);
-    wakeups.at(due, now);
-    (now < due).then(|| Block::new(Reason::GitOpsGrace, format!("{tool} owns it and may bring it back until {due:.0}")))
 }
 
 fn repair(
@@ -116,7 +55,13 @@ fn repair(
     findings: &[Finding],
     eager: bool,
     memory: &Memory,
+    wakeups: &mut Wakeups,
+    now: Timestamp,
 ) -> Wish {
+    let is_stuck = state.rollout == Rollout::Stuck && state.kind == WorkloadKind::Deployment;
+    if is_stuck && policy.remediation.ladder.contains(&Rung::Rollback) {
+        return roll_back(snapshot, state, memory);
+    }
     let Some(finding) = worst(findings, eager) else {
         // Said at once, although it may pass.
         return match findings.iter().find(|finding| finding.lasting || !finding.cause.restart_helps()) {
@@ -125,27 +70,36 @@ fn repair(
                     format!("a restart does not help against {}: {}", finding.cause.as_str(), finding.message);
                 Wish::NoStep(Block::new(Reason::RestartCannotHelp, message))
             }
+            None if is_stuck => Wish::NoStep(stuck(state)),
             None => Wish::Nothing,
         };
     };
     let Some(pod) = snapshot.pods.iter().find(|pod| pod.uid == finding.uid) else { return Wish::Nothing };
-    let rungs: Vec<Plan> = policy
-        .remediation
-        .ladder
-        .iter()
-        .filter_map(|rung| on_rung(*rung, policy, snapshot, state, pod, finding.cause, memory))
-        .collect();
+    let on_rung = |rung: &Rung| on_rung(*rung, policy, snapshot, state, pod, finding, memory, wakeups, now);
+    let (rungs, refused): (Vec<_>, Vec<_>) = policy.remediation.ladder.iter().map(on_rung).partition(Result::is_ok);
+    let mut rungs: Vec<(Plan, Vec<Block>)> = rungs.into_iter().flatten().collect();
+    if rungs.is_empty() {
+        let why = refused.into_iter().find_map(Result::err);
+        return Wish::NoStep(why.unwrap_or_else(|| Block::new(Reason::NoStepLeft, "no rung of the ladder applies")));
+    }
     let tried = failed_in_a_row(memory);
-    let Some(plan) = rungs.get(tried.min(rungs.len().saturating_sub(1))).cloned() else {
-        return Wish::NoStep(Block::new(Reason::NoStepLeft, "no rung of the ladder applies"));
-    };
-    let mut blocks = repair_blocks(state, pod, &plan);
+    let (plan, mut blocks) = rungs.swap_remove(tried.min(rungs.len() - 1));
+    blocks.splice(0..0, repair_blocks(state, pod, &plan));
     if !finding.acute {
         let message =
             format!("{} of {} runs at this moment: waiting for what becomes of it", finding.container, pod.name);
         blocks.push(Block::new(Reason::NotYet, message));
     }
     Wish::Step(plan, blocks)
+}
+
+/// Out of a rollout past its deadline, whatever is wrong with its pods.
+fn roll_back(snapshot: &Snapshot, state: &WorkloadState, memory: &Memory) -> Wish {
+    match rollback::plan(snapshot, state, Reason::RolloutStuck, memory) {
+        Ok(_) if state.deleting => Wish::NoStep(deleting(state)),
+        Ok(plan) => Wish::Step(plan, Vec::new()),
+        Err(why) => Wish::NoStep(why),
+    }
 }
 
 /// The oldest trouble that a restart could help, what is so right now before the rest; sick pods are treated one by one.
@@ -156,45 +110,40 @@ fn worst(findings: &[Finding], eager: bool) -> Option<&Finding> {
         .min_by(|a, b| (!a.acute, a.since, &a.pod).cmp(&(!b.acute, b.since, &b.pod)))
 }
 
+/// What the rung would do about the finding and what holds that back, or why it does not apply at all.
 fn on_rung(
     rung: Rung,
     policy: &Policy,
     snapshot: &Snapshot,
     state: &WorkloadState,
     pod: &Pod,
-    cause: Cause,
+    finding: &Finding,
     memory: &Memory,
-) -> Option<Plan> {
+    wakeups: &mut Wakeups,
+    now: Timestamp,
+) -> Result<(Plan, Vec<Block>), Block> {
     let good = snapshot.last_known_good.as_ref();
-    let whole = |step, effect| Plan {
-        action: Action { step, target: state.name.clone(), target_uid: state.uid.clone() },
-        effect,
-        cause,
-    };
+    let cause = finding.cause.reason();
     match rung {
         // Nobody replaces a bare pod: restarting it is replacing it ourselves.
         Rung::RestartPod if state.kind == WorkloadKind::Pod => {
-            let revision = good?.revision.clone();
-            Some(whole(rung, Effect::ReplaceWorkload { revision, replicas: None }))
+            recreate::replace(policy, good, state, rung, cause, finding.since, memory, wakeups, now)
         }
-        Rung::RestartPod => {
-            let unready = !matches!(pod.ready, Readiness::Ready(_));
-            Some(Plan {
-                action: Action { step: rung, target: pod.name.clone(), target_uid: pod.uid.clone() },
-                effect: Effect::EvictPod { delete_if_refused: policy.remediation.delete_when_unready && unready },
-                cause,
-            })
+        Rung::RestartPod => Ok((restart(policy, pod, cause), Vec::new())),
+        Rung::RecreateWorkload => {
+            recreate::replace(policy, good, state, rung, cause, finding.since, memory, wakeups, now)
         }
-        Rung::RecreateWorkload if policy.remediation.recreate == Recreate::OnFailure && !good?.controlled => {
-            let revision = good?.revision.clone();
-            Some(whole(rung, Effect::ReplaceWorkload { revision, replicas: memory.last_replicas }))
-        }
-        Rung::RecreateWorkload => None,
-        Rung::Rollback if state.kind == WorkloadKind::Deployment && good?.template != state.template => {
-            let revision = good?.revision.clone();
-            Some(whole(rung, Effect::Rollback { revision }))
-        }
-        Rung::Rollback => None,
+        Rung::Rollback => rollback::plan(snapshot, state, cause, memory).map(|plan| (plan, Vec::new())),
+    }
+}
+
+/// Evicts a pod, so that its controller replaces it.
+fn restart(policy: &Policy, pod: &Pod, cause: Reason) -> Plan {
+    let unready = !matches!(pod.ready, Readiness::Ready(_));
+    Plan {
+        action: Action { step: Step::RestartPod, target: pod.name.clone(), target_uid: pod.uid.clone() },
+        effect: Effect::EvictPod { delete_if_refused: policy.remediation.delete_when_unready && unready },
+        cause,
     }
 }
 
@@ -212,24 +161,30 @@ fn failed_in_a_row(memory: &Memory) -> usize {
 fn repair_blocks(state: &WorkloadState, pod: &Pod, plan: &Plan) -> Vec<Block> {
     let mut blocks = Vec::new();
     if state.deleting {
-        blocks.push(Block::new(Reason::WorkloadDeleting, format!("{} is being deleted", state.name)));
+        blocks.push(deleting(state));
     }
     match (state.rollout, plan.action.step) {
-        (Rollout::Complete, _) | (Rollout::Stuck, Rung::Rollback) => {}
+        (Rollout::Complete, _) => {}
         // A pod of an old revision is what the rollout waits for.
-        (Rollout::InProgress | Rollout::Stuck, Rung::RestartPod) if plan.cause == Cause::Deadlocked => {}
+        (Rollout::InProgress | Rollout::Stuck, Step::RestartPod) if plan.cause == Reason::Deadlocked => {}
         (Rollout::InProgress, _) => {
             let message = format!("{} is rolling out: its own controller is at work", state.name);
             blocks.push(Block::new(Reason::RolloutInProgress, message));
         }
-        (Rollout::Stuck, Rung::RestartPod | Rung::RecreateWorkload) => {
-            let message = format!("the rollout of {} never finished: restarting its pods cannot finish it", state.name);
-            blocks.push(Block::new(Reason::RolloutStuck, message));
-        }
+        (Rollout::Stuck, _) => blocks.push(stuck(state)),
     }
     let evicts = matches!(plan.effect, Effect::EvictPod { delete_if_refused: false });
     if let Some(budget) = pod.refused_by_budget.as_ref().filter(|_| evicts) {
         blocks.push(Block::new(Reason::DisruptionBudget, format!("budget {budget} allows 0 disruptions")));
     }
     blocks
+}
+
+fn stuck(state: &WorkloadState) -> Block {
+    let message = format!("the rollout of {} never finished: restarting its pods cannot finish it", state.name);
+    Block::new(Reason::RolloutStuck, message)
+}
+
+fn deleting(state: &WorkloadState) -> Block {
+    Block::new(Reason::WorkloadDeleting, format!("{} is being deleted", state.name))
 }

@@ -5,11 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    cause::{Cause, Finding},
-    plan::Action,
-    time::clamp,
-};
+use super::{cause::Finding, plan::Action, reason::Reason, time::clamp};
 
 /// Containers remembered at most.
 pub const MAX_CONTAINERS: usize = 256;
@@ -19,6 +15,8 @@ pub const MAX_RESTARTS: usize = 64;
 pub const MAX_ACTIONS: usize = 64;
 /// Actions remembered for a ceiling: no ceiling is higher.
 pub const MAX_RECENT: usize = 60;
+/// Rollbacks remembered.
+pub const MAX_ROLLBACKS: usize = 8;
 /// History entries shown to people.
 pub const MAX_HISTORY: usize = 20;
 
@@ -59,6 +57,10 @@ pub struct Memory {
     pub actions: Vec<ActionRecord>,
     /// When the actions of the last hour began, oldest first, whatever became of them: what a ceiling counts.
     pub recent: Vec<Timestamp>,
+    /// Rollbacks, so that none is made the same way twice.
+    pub rollbacks: Vec<RollbackRecord>,
+    /// ControllerRevision with the last definition that was healthy for the stabilization time.
+    pub stable: Option<String>,
     /// The breaker.
     pub circuit: Circuit,
     /// For people: what was done, newest last.
@@ -144,7 +146,7 @@ pub struct InFlight {
     /// What was done.
     pub action: Action,
     /// Why.
-    pub cause: Cause,
+    pub cause: Reason,
     /// When the intent was recorded.
     pub started: Timestamp,
     /// It counts as ineffective from then on.
@@ -158,6 +160,19 @@ pub struct InFlight {
 pub struct ActionRecord {
     /// When it began.
     pub time: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// One rollback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollbackRecord {
+    /// When it began.
+    pub time: Timestamp,
+    /// Hash of the pod template that was left.
+    pub from: String,
+    /// Hash of the pod template that was brought back.
+    pub to: String,
     /// How it ended.
     pub outcome: Outcome,
 }
@@ -210,6 +225,8 @@ pub struct HistoryEntry {
     pub cause: String,
     /// How it ended.
     pub outcome: Outcome,
+    /// A sentence for people, where there is more to say.
+    pub message: Option<String>,
 }
 
 /// The breaker's memory.
@@ -279,8 +296,11 @@ impl Memory {
                 *time = clamp(*time, now);
             }
         }
-        for action in &mut self.actions {
-            action.time = clamp(action.time, now);
+        for time in self.actions.iter_mut().map(|action| &mut action.time) {
+            *time = clamp(*time, now);
+        }
+        for time in self.rollbacks.iter_mut().map(|rollback| &mut rollback.time) {
+            *time = clamp(*time, now);
         }
         if let Some(progress) = &mut self.progress {
             progress.since = clamp(progress.since, now);

@@ -21,8 +21,10 @@ pub mod plan;
 pub mod policy;
 pub mod readiness;
 pub mod reason;
+pub mod recreate;
 pub mod replicas;
 pub mod restarts;
+pub mod rollback;
 pub mod snapshot;
 pub mod start;
 pub mod time;
@@ -38,7 +40,7 @@ use self::{
     ladder::Wish,
     look::Look,
     memory::{HistoryEntry, InFlight, Memory, Outcome},
-    plan::Plan,
+    plan::{Plan, Step},
     policy::{Mode, Policy},
     reason::{Block, Reason},
     snapshot::{Neighbour, Phase, Snapshot, Workload},
@@ -102,6 +104,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     let seed = &snapshot.service.uid;
     verify::judge(policy, &snapshot.workload, &snapshot.pods, excuse, seed, &mut memory, &mut wakeups, now);
     follow_health(&verdict, &mut memory, now);
+    rollback::follow(policy, snapshot, &verdict, &mut memory, &mut wakeups, now);
     breaker::advance(policy, &snapshot.service, &snapshot.workload, verdict.health, &mut memory, &mut wakeups, now);
 
     let asked = is_asked(snapshot, &memory);
@@ -126,7 +129,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     answer_request(snapshot, asked, &blocked_by, proposal.is_some(), &mut memory, now);
     let plan = proposal.clone().filter(|_| blocked_by.is_empty() && policy.mode == Mode::Heal);
     if let Some(plan) = &plan {
-        begin(policy, plan, verdict.pods.ready, &mut memory, &mut wakeups, now);
+        begin(policy, snapshot, plan, verdict.pods.ready, &mut memory, &mut wakeups, now);
     }
 
     let record_good = is_new_good(snapshot, &verdict);
@@ -304,11 +307,20 @@ fn answer_request(
         target: String::new(),
         cause: cause.into(),
         outcome,
+        message: None,
     });
 }
 
 /// Writes the intent into the memory: from here on the attempt counts.
-fn begin(policy: &Policy, plan: &Plan, ready: u32, memory: &mut Memory, wakeups: &mut Wakeups, now: Timestamp) {
+fn begin(
+    policy: &Policy,
+    snapshot: &Snapshot,
+    plan: &Plan,
+    ready: u32,
+    memory: &mut Memory,
+    wakeups: &mut Wakeups,
+    now: Timestamp,
+) {
     let verify_by = after(now, policy.remediation.verify);
     memory.last_action_id = memory.last_action_id.saturating_add(1);
     memory.in_flight = Some(InFlight {
@@ -327,7 +339,12 @@ fn begin(policy: &Policy, plan: &Plan, ready: u32, memory: &mut Memory, wakeups:
         target: plan.action.target.clone(),
         cause: plan.cause.as_str().into(),
         outcome: Outcome::Pending,
+        message: None,
     });
+    match plan.action.step {
+        Step::RestartPod | Step::RecreateWorkload => {}
+        Step::Rollback => rollback::begin(snapshot, memory, now),
+    }
     breaker::begin(memory, now);
     budget::begin(memory, now);
     wakeups.at(verify_by, now);

@@ -1,12 +1,52 @@
 //! Plans: one step as data, ready to be executed by somebody else.
 
-use super::{cause::Cause, policy::Rung};
+use super::{policy::Rung, reason::Reason};
+
+/// What can be done: the rungs of the ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// Evict the sick pod so that its controller replaces it.
+    RestartPod,
+    /// Create the workload again from its last known good definition.
+    RecreateWorkload,
+    /// Bring back the pod template that was last seen healthy.
+    Rollback,
+}
+
+impl Step {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::RestartPod, Self::RecreateWorkload, Self::Rollback];
+
+    /// The step's name in status, Events, metrics and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RestartPod => "RestartPod",
+            Self::RecreateWorkload => "RecreateWorkload",
+            Self::Rollback => "Rollback",
+        }
+    }
+
+    /// The step of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.as_str() == name)
+    }
+}
+
+impl From<Rung> for Step {
+    fn from(rung: Rung) -> Self {
+        match rung {
+            Rung::RestartPod => Self::RestartPod,
+            Rung::RecreateWorkload => Self::RecreateWorkload,
+            Rung::Rollback => Self::Rollback,
+        }
+    }
+}
 
 /// What is done to what, as status and history name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    /// The rung.
-    pub step: Rung,
+    /// The step.
+    pub step: Step,
     /// Name of the pod or workload.
     pub target: String,
     /// Its UID; empty for a workload that is gone.
@@ -42,6 +82,16 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Whether something that lives is deleted to be made again: a last look at its surroundings is due.
+    pub fn replaces(&self) -> bool {
+        match self {
+            Self::ReplaceWorkload { .. } => true,
+            Self::EvictPod { .. } | Self::CreateWorkload { .. } | Self::Rollback { .. } => false,
+        }
+    }
+}
+
 /// One step, ready to be executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -50,5 +100,5 @@ pub struct Plan {
     /// How.
     pub effect: Effect,
     /// Why.
-    pub cause: Cause,
+    pub cause: Reason,
 }

@@ -109,22 +109,6 @@ pub enum Rung {
     Rollback,
 }
 
-impl Rung {
-    /// The rung's name in the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RestartPod => "RestartPod",
-            Self::RecreateWorkload => "RecreateWorkload",
-            Self::Rollback => "Rollback",
-        }
-    }
-
-    /// The rung of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::RestartPod, Self::RecreateWorkload, Self::Rollback].into_iter().find(|rung| rung.as_str() == name)
-    }
-}
-
 /// When `RecreateWorkload` may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recreate {

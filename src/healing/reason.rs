@@ -1,95 +1,103 @@
 //! The one vocabulary: a `Reason` is the condition reason, the Event reason and the metric label.
 
-/// Why something is as it is, or why nothing is done. Bounded on purpose: it becomes a metric label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "each name says itself what it means, in status and in metrics")]
-pub enum Reason {
-    // States.
-    Healthy,
-    Starting,
-    Suspended,
-    ScaledToZero,
-    Completed,
-    // Causes.
-    CrashLoop,
-    LivenessFailed,
-    StartupFailed,
-    ReadinessFailed,
-    OOMKilled,
-    Deadlocked,
-    PodCondition,
-    WorkloadMissing,
-    ImagePull,
-    ConfigError,
-    Unschedulable,
-    QuotaExceeded,
-    InitFailed,
-    NodeLost,
-    RolloutInProgress,
-    RolloutStuck,
-    DependencyDown,
-    // Why nothing is done.
-    Observing,
-    PolicyNotFound,
-    PolicyInvalid,
-    PolicyUnknown,
-    ServiceDeleting,
-    WorkloadDeleting,
-    WorkloadNotFound,
-    WorkloadUnknown,
-    NoLastKnownGood,
-    RecreateNotAllowed,
-    IntentionalDelete,
-    ControlledByOwner,
-    GitOpsGrace,
-    NotYet,
-    BackOff,
-    Refused,
-    ActionInFlight,
-    DisruptionBudget,
-    OutsideWindow,
-    StormHold,
-    ClusterBudget,
-    ActionCeiling,
-    ClusterPaused,
-    BreakerOpen,
-    BreakerLatched,
-    ForcedOpen,
-    NoStepLeft,
-    RestartCannotHelp,
-    // Dependencies.
-    AllReady,
-    NoDependencies,
-    DependencyUnknown,
-    DependencyCycle,
-    NotGranted,
-    // Conditions in order.
-    AsExpected,
-    Verifying,
-    BreakerClosed,
-    HalfOpen,
-    Allowed,
-    NotNeeded,
-    Escalated,
+macro_rules! vocabulary {
+    ($($name:ident)*) => {
+        /// Why something is as it is, or why something is done or not. Bounded on purpose: it becomes a metric label.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "each name says itself what it means, in status and in metrics")]
+        pub enum Reason {
+            $($name,)*
+        }
+
+        impl Reason {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The reason as it is written into status, Events and metrics.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// The reason of that name.
+            pub fn parse(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == name)
+            }
+        }
+    };
 }
 
-impl Reason {
-    /// The reason as it is written into status, Events and metrics.
-    pub fn as_str(self) -> &'static str {
-        macro_rules! names {
-            ($($name:ident)*) => { match self { $(Self::$name => stringify!($name),)* } };
-        }
-        names!(
-            Healthy Starting Suspended ScaledToZero Completed CrashLoop LivenessFailed StartupFailed ReadinessFailed
-            OOMKilled Deadlocked PodCondition WorkloadMissing ImagePull ConfigError Unschedulable QuotaExceeded
-            InitFailed NodeLost RolloutInProgress RolloutStuck DependencyDown Observing PolicyNotFound PolicyInvalid PolicyUnknown ServiceDeleting
-            WorkloadDeleting WorkloadNotFound WorkloadUnknown NoLastKnownGood RecreateNotAllowed IntentionalDelete
-            ControlledByOwner GitOpsGrace NotYet BackOff Refused ActionInFlight DisruptionBudget OutsideWindow
-            StormHold ClusterBudget ActionCeiling ClusterPaused BreakerOpen BreakerLatched ForcedOpen NoStepLeft RestartCannotHelp
-            AllReady NoDependencies DependencyUnknown DependencyCycle NotGranted AsExpected Verifying BreakerClosed
-            HalfOpen Allowed NotNeeded Escalated
-        )
-    }
+vocabulary! {
+    // States.
+    Healthy
+    Starting
+    Suspended
+    ScaledToZero
+    Completed
+    // Causes.
+    CrashLoop
+    LivenessFailed
+    StartupFailed
+    ReadinessFailed
+    OOMKilled
+    Deadlocked
+    PodCondition
+    WorkloadMissing
+    ImagePull
+    ConfigError
+    Unschedulable
+    QuotaExceeded
+    InitFailed
+    NodeLost
+    RolloutInProgress
+    RolloutStuck
+    DependencyDown
+    // Why nothing is done.
+    Observing
+    PolicyNotFound
+    PolicyInvalid
+    PolicyUnknown
+    ServiceDeleting
+    WorkloadDeleting
+    WorkloadNotFound
+    WorkloadUnknown
+    NoLastKnownGood
+    RecreateNotAllowed
+    IntentionalDelete
+    ControlledByOwner
+    GitOpsGrace
+    GitOpsOwned
+    ClaimsAtRisk
+    RollbackNotPossible
+    RolledBackBefore
+    NotYet
+    BackOff
+    Refused
+    ActionInFlight
+    DisruptionBudget
+    OutsideWindow
+    StormHold
+    ClusterBudget
+    ActionCeiling
+    ClusterPaused
+    BreakerOpen
+    BreakerLatched
+    ForcedOpen
+    NoStepLeft
+    RestartCannotHelp
+    // Dependencies.
+    AllReady
+    NoDependencies
+    DependencyUnknown
+    DependencyCycle
+    NotGranted
+    // Conditions in order.
+    AsExpected
+    Verifying
+    BreakerClosed
+    HalfOpen
+    Allowed
+    NotNeeded
+    Escalated
 }
 
 impl std::fmt::Display for Reason {

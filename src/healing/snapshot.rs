@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub dependencies: Vec<Dependency>,
     /// What can bring the workload back.
     pub last_known_good: Option<LastKnownGood>,
+    /// The last definition that was healthy for long enough to be trusted.
+    pub last_stable: Option<LastKnownGood>,
     /// All services of the cluster, this one included.
     pub services: Vec<Neighbour>,
     /// What earlier decisions left in the status.
@@ -111,12 +113,53 @@ pub struct WorkloadState {
     pub paused: bool,
     /// It carries `kubeheal.dev/intentional-delete`.
     pub intentional_delete: bool,
+    /// Another controller owns it, which alone may replace it.
+    pub controlled: bool,
+    /// The tool that deployed it.
+    pub tool: Option<Tool>,
+    /// Its claims are deleted with it.
+    pub claims_go_with_it: bool,
     /// Why its controller cannot create pods, in its own words: an exceeded quota, or what else refuses them.
     pub replica_failure: Option<String>,
     /// None of its containers has a probe: only crashes can be seen.
     pub no_probes: bool,
     /// Hash of the whole definition, to see when a new last known good must be recorded.
     pub definition: String,
+}
+
+/// A tool that deploys from a definition kept elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tool {
+    /// Argo CD.
+    ArgoCd,
+    /// Flux, its Helm releases included.
+    Flux,
+    /// Helm by itself.
+    Helm,
+}
+
+impl Tool {
+    /// The tool's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ArgoCd => "Argo CD",
+            Self::Flux => "Flux",
+            Self::Helm => "Helm",
+        }
+    }
+
+    /// The tool of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::ArgoCd, Self::Flux, Self::Helm].into_iter().find(|tool| tool.as_str() == name)
+    }
+
+    /// Whether it keeps watching and takes back what others change. Helm looks only when somebody runs it.
+    pub fn undoes_changes(self) -> bool {
+        match self {
+            Self::ArgoCd | Self::Flux => true,
+            Self::Helm => false,
+        }
+    }
 }
 
 /// Where a rollout stands.
@@ -283,8 +326,10 @@ pub struct LastKnownGood {
     pub definition: String,
     /// Hash of its pod template.
     pub template: String,
-    /// The GitOps tool that the workload belonged to.
-    pub managed_by: Option<String>,
+    /// When it was kept.
+    pub recorded: Option<Timestamp>,
+    /// The tool that the workload belonged to.
+    pub managed_by: Option<Tool>,
     /// The workload had a controller owner, which alone may bring it back.
     pub controlled: bool,
 }

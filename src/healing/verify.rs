@@ -6,10 +6,11 @@ use super::{
     breaker,
     budget::{backoff, take_back},
     memory::{InFlight, Memory, Outcome},
-    plan::Action,
-    policy::{Policy, Rung},
+    plan::{Action, Step},
+    policy::Policy,
     restarts::in_window,
-    snapshot::{Pod, Readiness, Workload},
+    rollback,
+    snapshot::{Pod, Readiness, Rollout, Workload},
     time::{Wakeups, after, clamp, elapsed},
 };
 
@@ -42,10 +43,10 @@ pub fn judge(
     let verify_by = in_flight.verify_by.min(after(clamp(in_flight.started, now), policy.remediation.verify));
     wakeups.at(verify_by, now);
     let outcome = match excuse {
-        Excuse::GoneAgain if in_flight.action.step == Rung::RecreateWorkload && is_due(&in_flight, now) => {
+        Excuse::GoneAgain if in_flight.action.step == Step::RecreateWorkload && is_due(&in_flight, now) => {
             Some(Outcome::Ineffective)
         }
-        Excuse::GoneAgain if in_flight.action.step == Rung::RecreateWorkload => None,
+        Excuse::GoneAgain if in_flight.action.step == Step::RecreateWorkload => None,
         Excuse::GoneAgain | Excuse::NothingWanted => Some(Outcome::Dropped),
         Excuse::None | Excuse::Held if has_helped(policy, workload, pods, &in_flight, memory, wakeups, now) => {
             Some(Outcome::Verified)
@@ -110,6 +111,10 @@ fn conclude(policy: &Policy, workload: &Workload, seed: &str, memory: &mut Memor
     if let Some(entry) = entry {
         entry.outcome = outcome;
     }
+    match in_flight.action.step {
+        Step::RestartPod | Step::RecreateWorkload => {}
+        Step::Rollback => rollback::conclude(memory, outcome),
+    }
     breaker::conclude(policy, workload, memory, outcome, now);
     let attempts = u32::try_from(memory.actions.len()).unwrap_or(u32::MAX);
     memory.not_before = (attempts > 0).then(|| after(now, backoff(&policy.remediation, seed, attempts)));
@@ -134,11 +139,13 @@ fn has_helped(
     }
     let Action { step, target_uid, .. } = &in_flight.action;
     match step {
-        Rung::RestartPod => {
+        Step::RestartPod => {
             let replaced = pods.iter().all(|pod| pod.uid != *target_uid);
             replaced && steady > in_flight.ready_before.min(state.desired.saturating_sub(1))
         }
-        Rung::RecreateWorkload | Rung::Rollback => steady >= state.desired,
+        Step::RecreateWorkload => steady >= state.desired,
+        // Pods of the old template may have been ready all the time.
+        Step::Rollback => steady >= state.desired && state.rollout == Rollout::Complete,
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
         condition::Condition,
         health::Health,
         memory::{CircuitState, Outcome},
-        policy::Rung,
+        plan::Step,
         reason::{Block, Reason},
     },
     queue::Queue,
@@ -193,7 +193,7 @@ impl Metrics {
     }
 
     /// An action ended, or began if `outcome` is `Pending`.
-    pub fn acted(&self, step: Rung, outcome: Outcome) {
+    pub fn acted(&self, step: Step, outcome: Outcome) {
         self.inner.actions.get_or_create(&action_labels(step, outcome)).inc();
     }
 
@@ -270,7 +270,7 @@ impl Inner {
         for result in [Success, Error, Requeue, RequeueAfter] {
             drop(self.reconciles.get_or_create(&[("result", result.as_str())]));
         }
-        for step in [Rung::RestartPod, Rung::RecreateWorkload, Rung::Rollback] {
+        for step in Step::ALL {
             use Outcome::{Dropped, Failed, Ineffective, Pending, Verified};
             for outcome in [Pending, Verified, Ineffective, Failed, Dropped] {
                 drop(self.actions.get_or_create(&action_labels(step, outcome)));
@@ -280,7 +280,7 @@ impl Inner {
     }
 }
 
-fn action_labels(step: Rung, outcome: Outcome) -> Labels<2> {
+fn action_labels(step: Step, outcome: Outcome) -> Labels<2> {
     [("action", step.as_str()), ("outcome", outcome.as_str())]
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::healing::{
     cause::Probe,
-    snapshot::{LastKnownGood, Readiness},
+    snapshot::{LastKnownGood, Readiness, Tool},
 };
 
 /// A disruption budget in the cache.
@@ -175,7 +175,8 @@ impl From<RawRevision> for Revision {
             revision: raw.metadata.name.clone(),
             definition: text(revision_mark::DEFINITION).unwrap_or_default(),
             template: text(revision_mark::TEMPLATE).unwrap_or_default(),
-            managed_by: text(revision_mark::MANAGED_BY).filter(|tool| !tool.is_empty()),
+            recorded: None,
+            managed_by: text(revision_mark::MANAGED_BY).and_then(|tool| Tool::parse(&tool)),
             controlled: text(revision_mark::CONTROLLED).as_deref() == Some("true"),
         };
         Self { meta: raw.metadata.object_meta(), good }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::healing::snapshot::Tool;
+
 /// Labels and annotations by which GitOps tools recognise what is theirs. On something that kubeheal creates they would
 /// make the tool believe that it made it, and prune it.
 const TRACKING: [&str; 7] = [
@@ -66,17 +68,17 @@ pub fn essence(spec: &Value) -> Value {
     spec
 }
 
-/// The GitOps tool that manages the object, by the marks it leaves.
-pub fn managed_by(labels: &BTreeMap<String, String>, annotations: &BTreeMap<String, String>) -> Option<String> {
+/// The tool that manages the object, by the marks it leaves.
+pub fn managed_by(labels: &BTreeMap<String, String>, annotations: &BTreeMap<String, String>) -> Option<Tool> {
     let has = |prefix: &str| {
         labels.keys().any(|key| key.starts_with(prefix)) || annotations.keys().any(|key| key.starts_with(prefix))
     };
     if has("argocd.argoproj.io/") {
-        Some("Argo CD".to_owned())
+        Some(Tool::ArgoCd)
     } else if has("kustomize.toolkit.fluxcd.io/") || has("helm.toolkit.fluxcd.io/") {
-        Some("Flux".to_owned())
+        Some(Tool::Flux)
     } else if has("meta.helm.sh/") || labels.get("app.kubernetes.io/managed-by").is_some_and(|tool| tool == "Helm") {
-        Some("Helm".to_owned())
+        Some(Tool::Helm)
     } else {
         None
     }

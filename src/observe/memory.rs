@@ -12,10 +12,10 @@ use crate::{
         cause::{Cause, Finding},
         memory::{
             ActionRecord, Circuit, CircuitState, ContainerMemory, During, Ended, HistoryEntry, InFlight, Memory,
-            Outcome, Progress,
+            Outcome, Progress, RollbackRecord,
         },
-        plan::Action,
-        policy::Rung,
+        plan::{Action, Step},
+        reason::Reason,
     },
 };
 
@@ -40,6 +40,8 @@ pub fn recall(status: &HealedServiceStatus) -> Memory {
         in_flight: status.in_flight.as_ref().and_then(in_flight),
         recent: status.recent_actions.iter().map(|Time(instant)| *instant).collect(),
         actions: status.actions.iter().filter_map(action).collect(),
+        rollbacks: status.rollbacks.iter().filter_map(rollback).collect(),
+        stable: status.last_stable.clone(),
         circuit: status.circuit.as_ref().map(|known| circuit(known, handled.force_open)).unwrap_or_default(),
         history: status.history.iter().filter_map(history).collect(),
         handled_heal_now: handled.heal_now,
@@ -94,11 +96,11 @@ fn in_flight(known: &status::InFlight) -> Option<InFlight> {
     Some(InFlight {
         id: known.id,
         action: Action {
-            step: Rung::parse(&known.step)?,
+            step: Step::parse(&known.step)?,
             target: known.target.clone(),
             target_uid: known.target_uid.clone().unwrap_or_default(),
         },
-        cause: Cause::parse(&known.cause)?,
+        cause: Reason::parse(&known.cause)?,
         started: known.started_at.0,
         verify_by: known.verify_by.0,
         ready_before: u32::try_from(known.ready_before).unwrap_or(0),
@@ -109,6 +111,15 @@ fn action(known: &status::ActionRecord) -> Option<ActionRecord> {
     Some(ActionRecord { time: known.time.0, outcome: Outcome::parse(&known.outcome)? })
 }
 
+fn rollback(known: &status::RollbackRecord) -> Option<RollbackRecord> {
+    Some(RollbackRecord {
+        time: known.time.0,
+        from: known.from.clone(),
+        to: known.to.clone(),
+        outcome: Outcome::parse(&known.outcome)?,
+    })
+}
+
 fn history(known: &status::HistoryEntry) -> Option<HistoryEntry> {
     Some(HistoryEntry {
         time: known.time.0,
@@ -116,6 +127,7 @@ fn history(known: &status::HistoryEntry) -> Option<HistoryEntry> {
         target: known.target.clone().unwrap_or_default(),
         cause: known.cause.clone().unwrap_or_default(),
         outcome: Outcome::parse(&known.outcome)?,
+        message: known.message.clone(),
     })
 }
 

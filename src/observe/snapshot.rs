@@ -60,7 +60,11 @@ pub fn snapshot(caches: &Caches, key: &Key, sources: &Sources) -> Option<Snapsho
         pods: workload.as_ref().map(|workload| pods(caches, &key.0, workload, &effective.rules)).unwrap_or_default(),
         workload: seen(&service, workload.as_deref(), &sources.presence),
         dependencies: dependencies(caches, key, &effective),
-        last_known_good: status.last_known_good.as_ref().and_then(|good| kept(caches, &key.0, &good.revision)),
+        last_known_good: status.last_known_good.as_ref().and_then(|good| {
+            let kept = kept(caches, &key.0, &good.revision)?;
+            Some(LastKnownGood { recorded: Some(good.recorded_at.0), ..kept })
+        }),
+        last_stable: status.last_stable.as_ref().and_then(|revision| kept(caches, &key.0, revision)),
         services: caches.services().map(|(key, service)| neighbour(key, service)).collect(),
         memory: recall(&status),
     })

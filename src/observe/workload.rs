@@ -20,10 +20,6 @@ pub struct WorkloadRecord {
     pub state: WorkloadState,
     /// Where its pods are being taken (StatefulSets only).
     pub update: Option<Update>,
-    /// It has a controller owner.
-    pub controlled: bool,
-    /// The GitOps tool it belongs to.
-    pub managed_by: Option<String>,
 }
 
 /// The rolling update of a StatefulSet.
@@ -231,13 +227,14 @@ impl WorkloadRecord {
                 paused: false,
                 intentional_delete: is_intentional(meta),
                 updated: 1,
+                controlled: false,
+                tool: definition::managed_by(&meta.labels, &meta.annotations),
+                claims_go_with_it: false,
                 replica_failure: None,
                 no_probes,
                 definition: digest,
             },
             update: None,
-            controlled: false,
-            managed_by: definition::managed_by(&meta.labels, &meta.annotations),
         }
     }
 }
@@ -256,13 +253,14 @@ fn record(kind: WorkloadKind, meta: &RawMeta, spec: &Value) -> WorkloadRecord {
             paused: spec.get("paused").and_then(Value::as_bool).unwrap_or(false),
             intentional_delete: is_intentional(meta),
             updated: 0,
+            controlled: meta.controller().is_some(),
+            tool: definition::managed_by(&meta.labels, &meta.annotations),
+            claims_go_with_it: claims_go(spec, "whenDeleted"),
             replica_failure: None,
             no_probes: no_probes(template),
             definition: definition::digest(&definition::essence(spec)),
         },
         update: None,
-        controlled: meta.controller().is_some(),
-        managed_by: definition::managed_by(&meta.labels, &meta.annotations),
     }
 }
 
@@ -273,6 +271,12 @@ fn is_on_delete(spec: &Value) -> bool {
 
 fn replicas(spec: &Value) -> i64 {
     spec.get("replicas").and_then(Value::as_i64).unwrap_or(1)
+}
+
+/// The claims of a StatefulSet may be meant to go with it, or with its last replicas.
+fn claims_go(spec: &Value, when: &str) -> bool {
+    let policy = spec.get("persistentVolumeClaimRetentionPolicy");
+    policy.and_then(|policy| policy.get(when)).and_then(Value::as_str) == Some("Delete")
 }
 
 fn is_intentional(meta: &RawMeta) -> bool {

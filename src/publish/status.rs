@@ -9,7 +9,7 @@ use crate::{
     api::status::{
         self, ActionRecord, Block, CircuitStatus, ContainerMemory, DependencyStatus, EffectivePolicy, Finding, Handled,
         HealedServiceStatus, HealthState, HistoryEntry, InFlight, LastKnownGood, MAX_BLOCKS, MAX_FINDINGS, MAX_MESSAGE,
-        NextAction, PodCounts, ProbeKind,
+        NextAction, PodCounts, ProbeKind, RollbackRecord,
     },
     healing::{
         Decision,
@@ -73,6 +73,8 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
         in_flight,
         actions,
         recent,
+        rollbacks,
+        stable,
         circuit,
         history,
         handled_heal_now,
@@ -95,6 +97,8 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
     status.in_flight = in_flight.as_ref().map(repair);
     status.actions = actions.iter().map(action).collect();
     status.recent_actions = recent.iter().copied().map(Time).collect();
+    status.rollbacks = rollbacks.iter().map(rollback).collect();
+    status.last_stable.clone_from(stable);
     status.circuit = Some(breaker(circuit, ineffective));
     status.history = history.iter().map(entry).collect();
     status.handled = handled(handled_heal_now.as_deref(), handled_reset.as_deref(), circuit.forced.as_deref());
@@ -212,6 +216,11 @@ fn action(record: &memory::ActionRecord) -> ActionRecord {
     ActionRecord { time: Time(record.time), outcome: record.outcome.as_str().to_owned() }
 }
 
+fn rollback(record: &memory::RollbackRecord) -> RollbackRecord {
+    let memory::RollbackRecord { time, from, to, outcome } = record;
+    RollbackRecord { time: Time(*time), from: from.clone(), to: to.clone(), outcome: outcome.as_str().to_owned() }
+}
+
 fn entry(entry: &memory::HistoryEntry) -> HistoryEntry {
     HistoryEntry {
         time: Time(entry.time),
@@ -219,7 +228,7 @@ fn entry(entry: &memory::HistoryEntry) -> HistoryEntry {
         target: named(&entry.target),
         cause: named(&entry.cause),
         outcome: entry.outcome.as_str().to_owned(),
-        message: None,
+        message: entry.message.as_deref().map(|text| cut(text, MAX_MESSAGE)),
     }
 }
 

@@ -129,6 +129,9 @@ fn snapshot(pods: Vec<Pod>, memory: Memory) -> Snapshot {
             paused: false,
             intentional_delete: false,
             updated: u32::try_from(pods.len()).unwrap(),
+            controlled: false,
+            tool: None,
+            claims_go_with_it: false,
             replica_failure: None,
             no_probes: false,
             definition: "d".into(),
@@ -136,6 +139,7 @@ fn snapshot(pods: Vec<Pod>, memory: Memory) -> Snapshot {
         pods,
         dependencies: Vec::new(),
         last_known_good: None,
+        last_stable: None,
         services: Vec::new(),
         memory,
     }

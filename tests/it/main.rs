@@ -4,10 +4,12 @@
 mod core;
 mod crds;
 mod examples;
+mod guards;
 mod house;
 mod journeys;
 mod leader;
 mod metrics;
 mod permissions;
 mod server;
+mod sketch;
 mod world;

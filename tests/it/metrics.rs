@@ -11,7 +11,7 @@ use kubeheal::{
         condition::{Condition, ConditionType, Truth},
         health::Health,
         memory::{CircuitState, Outcome},
-        policy::Rung,
+        plan::Step,
         reason::{Block, Reason},
     },
     metrics::{Format, Metrics, ReconcileResult},
@@ -25,7 +25,7 @@ fn busy() -> Metrics {
     metrics.worker_started();
     metrics.reconciled(ReconcileResult::Success, Duration::from_millis(20));
     metrics.reconciled(ReconcileResult::Error, Duration::from_secs(2));
-    metrics.acted(Rung::RestartPod, Outcome::Verified);
+    metrics.acted(Step::RestartPod, Outcome::Verified);
     metrics.suppressed(Reason::DisruptionBudget);
     let degraded = Condition {
         kind: ConditionType::Degraded,

@@ -134,6 +134,11 @@ async fn healing_under(rules: Vec<Value>) -> Gate {
     world.create(service("api", json!({"remediation": {"evictionPolicy": "DeleteWhenUnready"}}))).await;
     world.create(deployment("web", 1)).await;
     world.create(service("web", json!({}))).await;
+    let autoscaler = json!({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "maxReplicas": 9},
+    });
+    world.create(autoscaler).await;
     let container = json!({"name": "app", "image": "busybox:1.37"});
     world
         .create(json!({
@@ -167,6 +172,8 @@ async fn the_roles_permit_all_that_healing_does() {
         ("delete", "pods"),
         ("create", "pods"),
         ("create", "deployments"),
+        ("list", "horizontalpodautoscalers"),
+        ("patch", "deployments"),
         ("create", "controllerrevisions"),
         ("create", "events"),
         ("update", "healedservices/status"),

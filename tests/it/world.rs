@@ -161,6 +161,8 @@ fn resource(kind: &str) -> ApiResource {
             GroupVersionKind::gvk("apps", "v1", kind)
         }
         "PodDisruptionBudget" => GroupVersionKind::gvk("policy", "v1", kind),
+        "HorizontalPodAutoscaler" => GroupVersionKind::gvk("autoscaling", "v2", kind),
+        "Lease" => GroupVersionKind::gvk("coordination.k8s.io", "v1", kind),
         _ => GroupVersionKind::gvk("", "v1", kind),
     };
     ApiResource::from_gvk(&gvk)

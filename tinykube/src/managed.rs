@@ -144,10 +144,10 @@ pub(crate) fn created(api: &Api, resource: &Resource, object: &mut Value, option
 
 /// Records who changed what between `old` and `new`. Without a manager the entries stay as they were.
 pub(crate) fn updated(api: &Api, resource: &Resource, part: Part, old: &Value, new: &mut Value, options: &Options) {
-    let kept = old["metadata"].get("managedFields").cloned();
-    // A client may forget all entries by sending an empty list.
-    let forgets =
-        object::items(new, "/metadata/managedFields").len() == 1 && new["metadata"]["managedFields"][0] == json!({});
+    let sent = object::items(new, "/metadata/managedFields");
+    // A client may write the entries itself, and forget all of them by sending an empty one.
+    let (forgets, replaces) = (sent == [json!({})], part == Part::Main && sent.iter().any(has_fields));
+    let kept = if replaces { Some(Value::from(sent)) } else { old["metadata"].get("managedFields").cloned() };
     let metadata = object::entry(new, "metadata");
     match kept {
         Some(kept) if !forgets => metadata.insert("managedFields".into(), kept),
@@ -158,6 +158,11 @@ pub(crate) fn updated(api: &Api, resource: &Resource, part: Part, old: &Value, n
     };
     let writer = Writer { manager, applies: false, version: resource.api_version(), part };
     record(api, resource, &writer, old, new);
+}
+
+/// Clients that know nothing of entries send none, and those stay as they were.
+fn has_fields(entry: &Value) -> bool {
+    entry["fieldsV1"].as_object().is_some_and(|fields| !fields.is_empty())
 }
 
 fn record(api: &Api, resource: &Resource, writer: &Writer<'_>, old: &Value, new: &mut Value) {

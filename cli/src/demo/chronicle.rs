@@ -94,5 +94,5 @@ impl Chronicle {
 
 /// Whether the entry is about the workload and not about the circuit or a person's wish.
 pub(crate) fn is_step(entry: &HistoryEntry) -> bool {
-    kubeheal::healing::policy::Rung::parse(&entry.step).is_some()
+    kubeheal::healing::plan::Step::parse(&entry.step).is_some()
 }

@@ -175,8 +175,9 @@ impl Player {
             revision: revision.clone(),
             definition: workload.state.definition.clone(),
             template: workload.state.template.clone(),
-            managed_by: workload.managed_by.clone(),
-            controlled: workload.controlled,
+            recorded: None,
+            managed_by: workload.state.tool,
+            controlled: workload.state.controlled,
         };
         let _touched = self.caches.apply(Object::Revision(Revision { meta, good }));
         Some(LastKnownGood { revision, recorded_at: Time(now) })

@@ -21,7 +21,7 @@ pub use circuit::{CircuitState, CircuitStatus};
 pub use evidence::{
     ContainerMemory, DependencyStatus, EffectivePolicy, Ended, Finding, LastKnownGood, PodCounts, ProbeKind, Progress,
 };
-pub use progress::{ActionRecord, Block, Handled, HistoryEntry, InFlight, NextAction};
+pub use progress::{ActionRecord, Block, Handled, HistoryEntry, InFlight, NextAction, RollbackRecord};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
@@ -222,6 +222,18 @@ pub struct HealedServiceStatus {
     #[schemars(length(max = 60))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub recent_actions: Vec<Time>,
+
+    /// Name of the `ControllerRevision` with the last definition that was healthy for remediation.stabilizationSeconds:
+    /// what a Rollback goes back to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub last_stable: Option<String>,
+
+    /// The last rollbacks, oldest first: none is made the same way twice.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub rollbacks: Vec<RollbackRecord>,
 
     /// Annotation values that have been acted on, so that each is handled once.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -117,6 +117,26 @@ pub struct ActionRecord {
     pub outcome: String,
 }
 
+/// One rollback.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RollbackRecord {
+    /// When it began.
+    pub time: Time,
+
+    /// Digest of the pod template that was left.
+    #[schemars(length(max = 128))]
+    pub from: String,
+
+    /// Digest of the pod template that was brought back.
+    #[schemars(length(max = 128))]
+    pub to: String,
+
+    /// How it ended, or Pending.
+    #[schemars(length(min = 1, max = 64), regex(pattern = CAMEL_CASE))]
+    pub outcome: String,
+}
+
 /// The annotation values last acted on. A value longer than 1024 characters is kept, and compared, cut to that length.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default = "Handled::default")]

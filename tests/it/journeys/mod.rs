@@ -5,7 +5,9 @@ mod dependencies;
 mod limits;
 mod process;
 mod recreate;
+mod replace;
 mod restart;
+mod rollback;
 
 use kubeheal::api::status::{HealedServiceStatus, HealthState};
 use serde_json::Value;

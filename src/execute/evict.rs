@@ -1,0 +1,38 @@
+//! Evicting a pod, so that its controller replaces it.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, EvictParams, Preconditions},
+};
+
+use super::{Executor, namespace, translate};
+use crate::{api::HealedService, healing::verify::Execution};
+
+impl Executor {
+    /// The real API server charges a disruption budget before it checks the UID, so the pod is looked at first.
+    pub(super) async fn evict(
+        &self,
+        service: &HealedService,
+        name: &str,
+        uid: &str,
+        delete_if_refused: bool,
+    ) -> Result<Execution, kube::Error> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &namespace(service));
+        match pods.get_metadata_opt(name).await? {
+            Some(pod) if pod.uid().as_deref() == Some(uid) && pod.metadata.deletion_timestamp.is_none() => {}
+            Some(_) | None => return Ok(Execution::Vanished),
+        }
+        let same = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+        let options = DeleteParams { preconditions: Some(same), ..DeleteParams::default() };
+        let eviction = EvictParams { delete_options: Some(options.clone()), ..EvictParams::default() };
+        match pods.evict(name, &eviction).await.map_err(|error| (translate(&error), error)) {
+            Ok(_) => Ok(Execution::Done),
+            Err((Execution::Refused(_), kube::Error::Api(status))) if delete_if_refused && status.code == 429 => {
+                pods.delete(name, &options).await?;
+                Ok(Execution::Done)
+            }
+            Err((translated, _)) => Ok(translated),
+        }
+    }
+}

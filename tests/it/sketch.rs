@@ -1,0 +1,130 @@
+//! Worlds drawn by hand, for tests of the decision alone.
+
+use jiff::{SignedDuration, Timestamp};
+use kubeheal::{
+    api,
+    healing::{
+        memory::{ActionRecord, ContainerMemory, Memory, Outcome},
+        policy::{ClusterPolicy, Policy},
+        snapshot::{
+            Container, ContainerState, LastKnownGood, Phase, Pod, Readiness, Role, Rollout, Service, Snapshot,
+            Workload, WorkloadKind, WorkloadState,
+        },
+    },
+    observe::policy::translate,
+};
+
+/// So many seconds after the beginning of time.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_767_600_000 + seconds).unwrap()
+}
+
+/// The defaults.
+pub(crate) fn policy() -> Policy {
+    translate(&api::HealingSettings::default(), &ClusterPolicy::default())
+}
+
+/// A pod with one container that runs since the beginning, ready or not.
+pub(crate) fn pod(name: &str, ready: bool) -> Pod {
+    Pod {
+        name: name.to_owned(),
+        uid: format!("uid-{name}"),
+        deleting: false,
+        phase: Phase::Running,
+        reason: None,
+        ready: if ready {
+            Readiness::Ready(Some(at(0)))
+        } else {
+            Readiness::NotReady(Some("ContainersNotReady".to_owned()))
+        },
+        ready_changed: Some(at(0)),
+        unschedulable: None,
+        old_revision: false,
+        conditions: Vec::new(),
+        containers: vec![Container {
+            name: "app".to_owned(),
+            role: Role::Main,
+            ready,
+            started: true,
+            restart_count: 0,
+            state: ContainerState::Running(Some(at(0))),
+            last: None,
+            startup: None,
+            liveness: None,
+            probe_event: None,
+        }],
+        refused_by_budget: None,
+    }
+}
+
+/// A workload as it should be.
+pub(crate) fn workload(kind: WorkloadKind, desired: u32) -> WorkloadState {
+    WorkloadState {
+        kind,
+        name: "api".to_owned(),
+        uid: "uid-api".to_owned(),
+        desired,
+        rollout: Rollout::Complete,
+        updated: desired,
+        template: "template".to_owned(),
+        deleting: false,
+        paused: false,
+        intentional_delete: false,
+        controlled: false,
+        tool: None,
+        claims_go_with_it: false,
+        replica_failure: None,
+        no_probes: false,
+        definition: "definition".to_owned(),
+    }
+}
+
+/// The kept definition of that workload.
+pub(crate) fn good() -> LastKnownGood {
+    LastKnownGood {
+        revision: "api-kubeheal-1".to_owned(),
+        definition: "definition".to_owned(),
+        template: "template".to_owned(),
+        recorded: Some(at(0)),
+        managed_by: None,
+        controlled: false,
+    }
+}
+
+/// A service that was looked at since the beginning.
+pub(crate) fn snapshot(state: WorkloadState, pods: Vec<Pod>) -> Snapshot {
+    let memory = Memory { observed_since: Some(at(0)), last_replicas: Some(state.desired), ..Memory::default() };
+    Snapshot {
+        service: Service { namespace: "shop".into(), name: "api".into(), uid: "u".into(), ..Service::default() },
+        workload: Workload::Present(state),
+        pods,
+        dependencies: Vec::new(),
+        last_known_good: Some(good()),
+        last_stable: None,
+        services: Vec::new(),
+        memory,
+    }
+}
+
+/// The same, its pods unready for so long that something must be done.
+pub(crate) fn sick(state: WorkloadState) -> Snapshot {
+    let pods: Vec<Pod> = (0..state.desired.max(1)).map(|index| pod(&format!("api-{index}"), false)).collect();
+    let mut seen = snapshot(state, pods);
+    seen.memory.containers = seen
+        .pods
+        .iter()
+        .map(|pod| ContainerMemory {
+            uid: pod.uid.clone(),
+            container: "app".to_owned(),
+            not_ready_since: Some(at(0)),
+            ..ContainerMemory::default()
+        })
+        .collect();
+    seen
+}
+
+/// So many actions that did not help, the last some minutes ago.
+pub(crate) fn in_vain(count: usize, now: Timestamp) -> Vec<ActionRecord> {
+    let time = now.checked_sub(SignedDuration::from_mins(11)).unwrap();
+    vec![ActionRecord { time, outcome: Outcome::Ineffective }; count]
+}
