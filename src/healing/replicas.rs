@@ -74,8 +74,8 @@ pub fn missing(look: &Look<'_>, state: &WorkloadState, pods: &[Pod], wakeups: &m
             (Cause::ConfigError, message)
         }
     };
-    let begun = look.memory.progress.as_ref().map_or(look.now, |progress| progress.since);
-    let since = begun.min(look.known_since("", "", cause));
+    let progress = look.memory.progress.as_ref();
+    let since = progress.map_or_else(|| look.known_since("", "", cause), |progress| progress.since);
     let lasting = look.lasts(since, look.policy.not_ready, wakeups);
     if state.replica_failure.is_none() && !lasting {
         return None;

@@ -49,7 +49,9 @@ pub fn init(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wak
 
 /// A pod that is pending for longer than it may take to start, and none of its containers says why.
 pub fn stalled(look: &Look<'_>, pod: &Pod, wakeups: &mut Wakeups) -> Option<Finding> {
-    let since = look.memory.container(&pod.uid, "").and_then(|entry| entry.pending_since)?;
+    let pending = look.memory.container(&pod.uid, "").and_then(|entry| entry.pending_since)?;
+    // Each init container that has done its part begins the time anew.
+    let since = pod.containers.iter().filter_map(ended_well).fold(pending, Timestamp::max).min(look.now);
     if pod.phase != Phase::Pending || !look.lasts(since, look.policy.not_ready.max(look.policy.startup_grace), wakeups)
     {
         return None;
@@ -77,6 +79,16 @@ pub fn stalled(look: &Look<'_>, pod: &Pod, wakeups: &mut Wakeups) -> Option<Find
         acute: true,
         message: format!("{message} since {since:.0}, for more than {lasted}"),
     })
+}
+
+fn ended_well(container: &Container) -> Option<Timestamp> {
+    match &container.state {
+        ContainerState::Terminated(end) if end.exit_code == 0 => end.finished,
+        ContainerState::Terminated(_)
+        | ContainerState::Waiting { .. }
+        | ContainerState::Running(_)
+        | ContainerState::Unknown => None,
+    }
 }
 
 /// The first container that has not done its part.

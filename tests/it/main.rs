@@ -11,5 +11,6 @@ mod leader;
 mod metrics;
 mod permissions;
 mod server;
+mod signals;
 mod sketch;
 mod world;

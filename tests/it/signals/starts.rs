@@ -1,0 +1,184 @@
+//! Starts: what keeps a pod from running, and how long it may take.
+
+use serde_json::{Value, json};
+
+use super::scene::{Scene, deployment, end, held, pod, ready, runs, said, stamp, waits, with};
+
+fn scene(spec: Value) -> Scene {
+    let mut scene = Scene::new("Deployment", spec);
+    scene.has_all(deployment(1, &json!({})));
+    scene
+}
+
+fn pending(status: &Value) -> Value {
+    pod("app-1-x", &with(json!({"status": {"phase": "Pending"}}), &json!({"status": status})))
+}
+
+#[test]
+fn each_waiting_reason_has_its_cause_and_no_restart_is_tried() {
+    let table = [
+        ("ErrImagePull", "ImagePull"),
+        ("ImagePullBackOff", "ImagePull"),
+        ("InvalidImageName", "ImagePull"),
+        ("ErrImageNeverPull", "ImagePull"),
+        ("RegistryUnavailable", "ImagePull"),
+        ("ImageInspectError", "ImagePull"),
+        ("SignatureValidationFailed", "ImagePull"),
+        ("CreateContainerConfigError", "ConfigError"),
+        ("CreateContainerError", "ConfigError"),
+        ("RunContainerError", "ConfigError"),
+    ];
+    for (reason, cause) in table {
+        for (containers, role) in [("containerStatuses", "container"), ("initContainerStatuses", "init container")] {
+            let mut scene = scene(json!({}));
+            scene.has(pending(&json!({containers: [waits("app", reason, 0)]})));
+            let decision = scene.look(0);
+            assert_eq!(said(&decision), [format!("app {cause}")], "{reason}, {role}: said at once");
+            assert_eq!(decision.verdict.health.as_str(), "Degraded", "{reason}, {role}");
+            assert_eq!(held(&decision), ["RestartCannotHelp"], "{reason}, {role}");
+            let decision = scene.pass(1, 300);
+            assert_eq!(said(&decision), [format!("app {cause}!")], "{reason}, {role}: counted when it lasts");
+            assert_eq!(decision.verdict.health.as_str(), "Unhealthy", "{reason}, {role}");
+            assert!(decision.plan.is_none() && decision.proposal.is_none(), "{reason}, {role}");
+        }
+    }
+}
+
+#[test]
+fn an_init_container_that_fails_is_named_until_it_succeeds() {
+    let failing = |count: u32, state: Value, last: Value| {
+        let init = json!({
+            "name": "wait", "ready": false, "started": false, "restartCount": count, "state": state, "lastState": last,
+        });
+        json!({"initContainerStatuses": [init], "containerStatuses": [waits("app", "PodInitializing", 0)]})
+    };
+    let failed = || end(3, "Error", 0, 1);
+    let mut scene = scene(json!({}));
+    scene.has(pending(&failing(0, json!({"running": {"startedAt": stamp(0)}}), json!({}))));
+    assert!(said(&scene.look(0)).is_empty());
+    scene.has(pending(&failing(0, failed(), json!({}))));
+    assert_eq!(said(&scene.look(2)), ["wait InitFailed"]);
+    scene.has(pending(&failing(1, json!({"running": {"startedAt": stamp(3)}}), failed())));
+    assert_eq!(said(&scene.look(3)), ["wait InitFailed"], "it tries again, and has not succeeded");
+    scene.has(pending(&failing(1, json!({"waiting": {"reason": "CrashLoopBackOff"}}), failed())));
+    let decision = scene.pass(5, 302);
+    assert_eq!(said(&decision), ["wait InitFailed!"]);
+    assert_eq!((held(&decision), decision.plan), (vec!["RestartCannotHelp"], None));
+    scene.has(pending(&failing(2, end(0, "Completed", 303, 304), failed())));
+    assert!(said(&scene.pass(304, 603)).is_empty(), "it succeeded, and what comes next has its own time");
+    assert_eq!(said(&scene.look(604)), ["app ConfigError!"]);
+}
+
+#[test]
+fn no_start_takes_for_ever() {
+    let init_runs = runs("migrate", 0, false, 0);
+    let table = [
+        (
+            json!({"conditions": [{"type": "PodScheduled", "status": "True"}]}),
+            "Unschedulable",
+            "no node has been chosen",
+        ),
+        (
+            json!({"containerStatuses": [waits("app", "ContainerCreating", 0)]}),
+            "app ConfigError",
+            "app has not been created",
+        ),
+        (
+            json!({"initContainerStatuses": [init_runs], "containerStatuses": [waits("app", "PodInitializing", 0)]}),
+            "migrate InitFailed",
+            "init container migrate has not ended",
+        ),
+    ];
+    for (status, finding, words) in table {
+        for (spec, patience) in [(json!({}), 300), (json!({"health": {"startupGraceSeconds": 900}}), 900)] {
+            let mut scene = scene(spec);
+            scene.has(pending(&status));
+            let decision = scene.pass(0, patience - 1);
+            assert_eq!((said(&decision), decision.verdict.health.as_str()), (vec![], "Starting"), "{finding}");
+            let decision = scene.look(patience);
+            assert_eq!(said(&decision), [format!("{finding}!")]);
+            assert!(decision.findings[0].message.contains(words), "{}", decision.findings[0].message);
+            assert_eq!(decision.verdict.health.as_str(), "Unhealthy", "{finding}");
+            assert!(decision.proposal.is_none(), "{finding}");
+        }
+    }
+}
+
+#[test]
+fn a_pod_that_was_long_in_coming_has_all_its_patience_once_it_runs() {
+    let mut scene = scene(json!({}));
+    scene.has(pending(&json!({"containerStatuses": [waits("app", "ContainerCreating", 0)]})));
+    scene.pass(0, 290);
+    scene.has(pod("app-1-x", &json!({"status": {"containerStatuses": [runs("app", 290, false, 0)]}})));
+    assert_eq!(said(&scene.pass(290, 589)), ["app ReadinessFailed"]);
+    assert_eq!(said(&scene.look(590)), ["app ReadinessFailed!"]);
+}
+
+#[test]
+fn unschedulable_counts_when_it_lasts_because_a_node_may_be_on_its_way() {
+    let condition = json!([{
+        "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available",
+    }]);
+    let mut scene = scene(json!({}));
+    scene.has(pending(&json!({"conditions": condition})));
+    let decision = scene.look(0);
+    assert_eq!((said(&decision), held(&decision)), (vec!["Unschedulable".to_owned()], vec!["RestartCannotHelp"]));
+    assert_eq!(decision.verdict.health.as_str(), "Degraded");
+    assert_eq!(said(&scene.pass(1, 299)), ["Unschedulable"]);
+    let decision = scene.look(300);
+    assert_eq!((said(&decision), decision.verdict.health.as_str()), (vec!["Unschedulable!".to_owned()], "Unhealthy"));
+    assert!(decision.findings[0].message.contains("0/3 nodes"));
+}
+
+/// Patience with a container that runs and is not ready: the longest of what the policy grants and what its startup probe
+/// does; when the probe has passed, it owes readiness.
+#[test]
+fn a_slow_start_is_left_alone_for_as_long_as_it_may_take() {
+    let probe = json!({"initialDelaySeconds": 20, "periodSeconds": 10, "failureThreshold": 48});
+    let table = [
+        ("no probe, no grace", json!({}), json!({}), true, 300),
+        ("grace alone", json!({}), json!({"startupGraceSeconds": 200}), true, 500),
+        ("the probe's budget", probe.clone(), json!({}), false, 500),
+        ("a shorter grace than the budget", probe.clone(), json!({"startupGraceSeconds": 60}), false, 500),
+        ("a longer grace than the budget", probe.clone(), json!({"startupGraceSeconds": 900}), false, 900),
+        ("the probe has passed", probe, json!({}), true, 300),
+    ];
+    for (what, startup, health, started, patience) in table {
+        let mut scene = scene(json!({"health": health}));
+        let mut spec = json!({"name": "app"});
+        if startup != json!({}) {
+            spec["startupProbe"] = startup;
+        }
+        let status = with(runs("app", 0, false, 0), &json!({"started": started}));
+        scene.has(pod("app-1-x", &json!({"spec": {"containers": [spec]}, "status": {"containerStatuses": [status]}})));
+        let lasting = |found: Vec<String>| found == ["app ReadinessFailed!"];
+        let before = scene.pass(0, patience - 1);
+        assert!(!lasting(said(&before)), "{what}: {:?}", said(&before));
+        assert!(before.plan.is_none(), "{what}");
+        let after = scene.look(patience);
+        // What never passed its startup probe owes no readiness: the kubelet restarts it.
+        assert_eq!(lasting(said(&after)), started, "{what}: {:?}", said(&after));
+    }
+}
+
+#[test]
+fn unreadiness_counts_only_when_it_lasts_and_a_flap_begins_anew() {
+    let seen = |up: bool, since: i64| {
+        let conditions = if up { ready(since) } else { json!([{"type": "Ready", "status": "False", "reason": "x"}]) };
+        pod("app-1-x", &json!({"status": {"conditions": conditions, "containerStatuses": [runs("app", 0, up, 0)]}}))
+    };
+    let mut scene = scene(json!({}));
+    scene.has(seen(true, 0));
+    scene.look(0);
+    for begin in [1000, 2000, 3000] {
+        scene.has(seen(false, begin));
+        let decision = scene.pass(begin, begin + 299);
+        assert_eq!((said(&decision), decision.plan), (vec!["app ReadinessFailed".to_owned()], None));
+        scene.has(seen(true, begin + 299));
+        assert!(said(&scene.look(begin + 299)).is_empty());
+    }
+    scene.has(seen(false, 4000));
+    let decision = scene.pass(4000, 4300);
+    assert_eq!(said(&decision), ["app ReadinessFailed!"]);
+    assert_eq!(decision.plan.map(|plan| plan.action.step.as_str()), Some("RestartPod"));
+}
