@@ -23,6 +23,7 @@ use crate::{
         policy::{Mode, Policy},
         settle,
         snapshot::{Snapshot, Workload},
+        time::after,
         verify::Execution,
     },
     leader::Leadership,
@@ -259,6 +260,11 @@ impl Context {
         let namespace = look.service.namespace().unwrap_or_default();
         if plan.effect.replaces() && self.executor.is_namespace_deleting(&namespace).await {
             look.snapshot.service.deleting = true;
+            look.decision = decide(&look.policy, &look.snapshot, look.now);
+        }
+        if look.decision.plan.is_some() {
+            let until = after(look.now, look.policy.remediation.verify);
+            look.snapshot.rivals.lock = self.executor.lock(&look.service, until, look.now).await;
             look.decision = decide(&look.policy, &look.snapshot, look.now);
         }
         look

@@ -5,6 +5,7 @@
 
 mod evict;
 mod keep;
+mod lock;
 mod workload;
 
 use k8s_openapi::api::core::v1::Namespace;

@@ -6,9 +6,11 @@ use super::{
     Decision,
     budget::paused,
     health::Health,
+    lock,
     memory::CircuitState,
     policy::{Mode, Policy},
     reason::{Block, Reason},
+    snapshot::Rivals,
 };
 
 /// The condition types, in the order in which they are written.
@@ -81,7 +83,7 @@ pub struct Condition {
 }
 
 /// All conditions of a decision.
-pub fn conditions(decision: &Decision, policy: &Policy, warnings: &[String]) -> Vec<Condition> {
+pub fn conditions(decision: &Decision, policy: &Policy, rivals: &Rivals, warnings: &[String]) -> Vec<Condition> {
     vec![
         ready(decision),
         reconciling(decision),
@@ -89,7 +91,7 @@ pub fn conditions(decision: &Decision, policy: &Policy, warnings: &[String]) -> 
         degraded(decision),
         circuit_open(decision),
         dependencies_ready(decision),
-        remediation_allowed(decision, policy, warnings),
+        remediation_allowed(decision, policy, rivals, warnings),
     ]
 }
 
@@ -210,12 +212,12 @@ fn dependencies_ready(decision: &Decision) -> Condition {
 }
 
 /// Also the place where a workload that cannot heal is warned about before it has to.
-fn remediation_allowed(decision: &Decision, policy: &Policy, warnings: &[String]) -> Condition {
+fn remediation_allowed(decision: &Decision, policy: &Policy, rivals: &Rivals, warnings: &[String]) -> Condition {
     let kind = ConditionType::RemediationAllowed;
     let in_flight = |block: &&Block| block.reason != Reason::ActionInFlight && block.reason != Reason::BackOff;
     // What holds a repair back is said before there is one to hold back.
-    let standing: Vec<Block> = policy.held.iter().cloned().chain(paused(&policy.cluster)).collect();
-    if let Some(block) = decision.blocked_by.iter().find(in_flight).or(standing.first()) {
+    let standing = policy.held.iter().cloned().chain(lock::elder(rivals)).chain(paused(&policy.cluster));
+    if let Some(block) = decision.blocked_by.iter().find(in_flight).cloned().or(standing.into_iter().next()) {
         return condition(kind, Truth::False, block.reason, &block.message);
     }
     if policy.mode == Mode::Observe {

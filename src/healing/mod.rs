@@ -15,6 +15,7 @@ pub mod ending;
 pub mod findings;
 pub mod health;
 pub mod ladder;
+pub mod lock;
 pub mod look;
 pub mod memory;
 pub mod plan;
@@ -154,7 +155,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
         memory,
         next_check: wakeups.earliest(),
     };
-    decision.conditions = condition::conditions(&decision, policy, &warnings(snapshot));
+    decision.conditions = condition::conditions(&decision, policy, &snapshot.rivals, &warnings(snapshot));
     decision
 }
 
@@ -240,6 +241,7 @@ fn holds(
     if let Some((reason, message)) = &dependencies.held {
         blocks.push(Block::new(*reason, message.clone()));
     }
+    blocks.extend(lock::hold(&snapshot.rivals, wakeups, now));
     if let Some(in_flight) = &memory.in_flight {
         let message =
             format!("{} of {} must prove itself first", in_flight.action.step.as_str(), in_flight.action.target);

@@ -73,6 +73,7 @@ vocabulary! {
     BackOff
     Refused
     ActionInFlight
+    TargetLocked
     DisruptionBudget
     OutsideWindow
     StormHold

@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub last_known_good: Option<LastKnownGood>,
     /// The last definition that was healthy for long enough to be trusted.
     pub last_stable: Option<LastKnownGood>,
+    /// Who else acts on the workload.
+    pub rivals: Rivals,
     /// All services of the cluster, this one included.
     pub services: Vec<Neighbour>,
     /// What earlier decisions left in the status.
@@ -47,6 +49,41 @@ pub struct Service {
     pub reset_breaker: Option<String>,
     /// Value of `kubeheal.dev/force-open`.
     pub force_open: Option<String>,
+}
+
+/// Who else acts on the same workload.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rivals {
+    /// An older service that names it.
+    pub elder: Option<String>,
+    /// The workload's Lease.
+    pub lock: Lock,
+}
+
+/// Where the Lease of the workload stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Lock {
+    /// Nobody asked: nothing is about to be done.
+    #[default]
+    NotAsked,
+    /// It is this service's.
+    Ours,
+    /// Somebody else has it.
+    Held {
+        /// Its name.
+        lease: String,
+        /// Who.
+        by: String,
+        /// Until then, if it is not renewed.
+        until: Timestamp,
+    },
+    /// It could be neither read nor taken.
+    Unknown {
+        /// Its name.
+        lease: String,
+        /// Why.
+        why: String,
+    },
 }
 
 /// The kinds of workload that can be healed.

@@ -203,6 +203,17 @@ impl Caches {
         self.workloads.get(&target_of(service)).cloned()
     }
 
+    /// The eldest other service that names the same workload, if it is older than this one.
+    pub(super) fn elder(&self, key: &Key) -> Option<String> {
+        let own = self.services.get(key)?;
+        let age = |service: &HealedService| (service.metadata.creation_timestamp.clone(), service.name_any());
+        let rivals = self.services_of.get(&target_of(own)).into_iter().flatten().filter(|other| *other != key);
+        let living = rivals
+            .filter_map(|other| self.services.get(other))
+            .filter(|other| other.metadata.deletion_timestamp.is_none());
+        living.map(|other| age(other)).filter(|other| *other < age(own)).min().map(|(_, name)| name)
+    }
+
     /// Pods of a workload, in the order of their names.
     pub(super) fn pods(&self, workload: &WorkloadRecord, namespace: &str) -> Vec<Arc<PodRecord>> {
         let uid = &workload.state.uid;
@@ -260,15 +271,19 @@ impl Caches {
         self.services.insert(key.clone(), service);
         let unchanged_for_others = before.is_some() && before == self.said_to_others(&key);
         let mut touched = if unchanged_for_others { BTreeSet::new() } else { self.all_dependents_of(&key) };
+        if old.is_none() {
+            touched.extend(self.rivals_of(&key));
+        }
         touched.insert(key);
         touched
     }
 
     fn remove_service(&mut self, key: &Key) -> BTreeSet<Key> {
+        let mut touched = self.all_dependents_of(key);
+        touched.extend(self.rivals_of(key));
         self.unlink(key);
         self.services.remove(key);
         self.effective.remove(key);
-        let mut touched = self.all_dependents_of(key);
         touched.insert(key.clone());
         touched
     }
@@ -291,6 +306,11 @@ impl Caches {
         let status = service.status.clone().unwrap_or_default();
         let said = (status.health, status.healthy_since, status.dependencies);
         Some((said, self.dependencies_of(key), service.spec.grants.clone()))
+    }
+
+    /// All services that name the same workload.
+    fn rivals_of(&self, key: &Key) -> BTreeSet<Key> {
+        self.services.get(key).map(|service| self.services_for(&target_of(service))).unwrap_or_default()
     }
 
     /// Everything that depends on a service, directly or through others: the root's name reaches them all.

@@ -20,7 +20,9 @@ use crate::{
     diagnosis::Rules,
     healing::{
         dependency::{Dependency, DependencyState},
-        snapshot::{Container, ContainerState, LastKnownGood, Neighbour, Pod, Service, Snapshot, Workload},
+        snapshot::{
+            Container, ContainerState, LastKnownGood, Lock, Neighbour, Pod, Rivals, Service, Snapshot, Workload,
+        },
     },
     publish::cut,
 };
@@ -65,6 +67,7 @@ pub fn snapshot(caches: &Caches, key: &Key, sources: &Sources) -> Option<Snapsho
             Some(LastKnownGood { recorded: Some(good.recorded_at.0), ..kept })
         }),
         last_stable: status.last_stable.as_ref().and_then(|revision| kept(caches, &key.0, revision)),
+        rivals: Rivals { elder: caches.elder(key), lock: Lock::NotAsked },
         services: caches.services().map(|(key, service)| neighbour(key, service)).collect(),
         memory: recall(&status),
     })

@@ -9,8 +9,8 @@ use kubeheal::{
         policy::{Ceiling, ClusterPolicy, Mode, Policy},
         settle,
         snapshot::{
-            Container, ContainerState, Patience, Phase, Pod, Readiness, Role, Rollout, Service, Snapshot, Termination,
-            Workload, WorkloadKind, WorkloadState,
+            Container, ContainerState, Patience, Phase, Pod, Readiness, Rivals, Role, Rollout, Service, Snapshot,
+            Termination, Workload, WorkloadKind, WorkloadState,
         },
         verify::Execution,
     },
@@ -140,6 +140,7 @@ fn snapshot(pods: Vec<Pod>, memory: Memory) -> Snapshot {
         dependencies: Vec::new(),
         last_known_good: None,
         last_stable: None,
+        rivals: Rivals::default(),
         services: Vec::new(),
         memory,
     }

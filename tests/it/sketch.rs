@@ -7,7 +7,7 @@ use kubeheal::{
         memory::{ActionRecord, ContainerMemory, Memory, Outcome},
         policy::{ClusterPolicy, Policy},
         snapshot::{
-            Container, ContainerState, LastKnownGood, Phase, Pod, Readiness, Role, Rollout, Service, Snapshot,
+            Container, ContainerState, LastKnownGood, Phase, Pod, Readiness, Rivals, Role, Rollout, Service, Snapshot,
             Workload, WorkloadKind, WorkloadState,
         },
     },
@@ -101,6 +101,7 @@ pub(crate) fn snapshot(state: WorkloadState, pods: Vec<Pod>) -> Snapshot {
         dependencies: Vec::new(),
         last_known_good: Some(good()),
         last_stable: None,
+        rivals: Rivals::default(),
         services: Vec::new(),
         memory,
     }

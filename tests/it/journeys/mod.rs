@@ -3,6 +3,7 @@
 mod breaker;
 mod dependencies;
 mod limits;
+mod owners;
 mod process;
 mod recreate;
 mod replace;
