@@ -43,10 +43,11 @@ impl ListOptions {
     /// 400 or 422 with the real server's wording.
     pub fn parse(api: &Api, resource: &Resource, query: &Query) -> Result<ListOptions, Status> {
         let (labels, fields) = (query.get("labelSelector"), query.get("fieldSelector"));
-        let limit = query.get("limit");
+        let limit = query.number("limit")?.unwrap_or(0);
+        query.number("timeoutSeconds")?;
         let options = ListOptions {
             selector: Selector::parse(resource, api.registry(), labels, fields)?,
-            limit: limit.parse().unwrap_or(0),
+            limit: usize::try_from(limit).unwrap_or(0),
             continued: query.get("continue").to_owned(),
             resource_version: query.get("resourceVersion").to_owned(),
             version_match: query.get("resourceVersionMatch").to_owned(),

@@ -2,6 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
+use super::Status;
+
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -93,8 +95,23 @@ impl Query {
         pairs.find(|(known, _)| known == key).map_or("", |(_, value)| value.as_str())
     }
 
-    /// Whether `key` is set to something true.
+    /// Whether `key` is there and neither `false` nor `0`, as the real server reads it.
     pub fn is_true(&self, key: &str) -> bool {
-        matches!(self.get(key), "true" | "1" | "True" | "TRUE" | "t" | "T")
+        let mut pairs = self.0.iter();
+        let value = pairs.find(|(known, _)| known == key).map(|(_, value)| value.as_str());
+        value.is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+    }
+
+    /// The number `key` is set to, if it is.
+    ///
+    /// # Errors
+    /// 400 with the real server's wording.
+    pub fn number(&self, key: &str) -> Result<Option<i64>, Status> {
+        let text = self.get(key);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let refuse = |_| Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
+        text.parse().map(Some).map_err(refuse)
     }
 }

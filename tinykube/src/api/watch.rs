@@ -45,12 +45,13 @@ impl WatchOptions {
     /// 400, 422 or 500 with the real server's wording.
     pub fn parse(api: &Api, resource: &Resource, query: &Query, view: View) -> Result<WatchOptions, Status> {
         let (labels, fields) = (query.get("labelSelector"), query.get("fieldSelector"));
+        let timeout = query.number("timeoutSeconds")?.and_then(|seconds| u64::try_from(seconds).ok());
         let options = WatchOptions {
             selector: Selector::parse(resource, api.registry(), labels, fields)?,
             resource_version: query.get("resourceVersion").to_owned(),
             bookmarks: query.is_true("allowWatchBookmarks"),
             initial_events: query.is_true("sendInitialEvents"),
-            timeout: query.get("timeoutSeconds").parse().map_or(DEFAULT_TIMEOUT, Duration::from_secs),
+            timeout: timeout.filter(|seconds| *seconds > 0).map_or(DEFAULT_TIMEOUT, Duration::from_secs),
             view,
         };
         let version_match = query.get("resourceVersionMatch");

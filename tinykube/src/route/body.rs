@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Request, protobuf};
-use crate::api::{DeleteOptions, FieldValidation, Options, Propagation, Status};
+use super::{Request, parameters, protobuf};
+use crate::api::path::Query;
+use crate::api::{Cause, DeleteOptions, FieldValidation, Options, Propagation, Status};
 use crate::patch::Patch;
 use crate::resource::Resource;
 use crate::schema::strict;
@@ -11,20 +12,45 @@ use crate::schema::strict;
 /// The object of a create or update request, of the kind the path says.
 pub(super) fn object(request: &Request<'_>, resource: &Resource, options: &Options) -> Result<Value, Status> {
     check_media_type(request)?;
-    let value = read(request).map_err(|why| {
-        let text = String::from_utf8_lossy(&request.body);
-        Status::bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; \
-             json parse error: {why} ({})",
-            resource.kind,
-            text.chars().take(100).collect::<String>()
-        ))
-    })?;
+    let value = read(request).map_err(|why| unrecognized(request, resource, &why))?;
+    check_is_object(&value).map_err(|why| unrecognized(request, resource, &why))?;
     check_kind(resource, &value)?;
     if options.validation != FieldValidation::Ignore && !is_yaml(request) && !is_protobuf(request) {
         strict::check_duplicates(resource, &request.body, options)?;
     }
     Ok(value)
+}
+
+fn unrecognized(request: &Request<'_>, resource: &Resource, why: &str) -> Status {
+    let text = String::from_utf8_lossy(&request.body);
+    Status::bad_request(format!(
+        "the object provided is unrecognized (must be of type {}): couldn't get version/kind; \
+         json parse error: {why} ({})",
+        resource.kind,
+        text.chars().take(100).collect::<String>()
+    ))
+}
+
+/// What Go says of JSON that is no object.
+fn check_is_object(value: &Value) -> Result<(), String> {
+    const TYPE: &str =
+        r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
+    match kind_of(value) {
+        "object" | "null" => Ok(()),
+        kind => Err(format!("json: cannot unmarshal {kind} into Go value of type {TYPE}")),
+    }
+}
+
+/// A JSON value as Go names it.
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
 }
 
 fn check_kind(resource: &Resource, value: &Value) -> Result<(), Status> {
@@ -92,20 +118,35 @@ pub(super) fn patch(request: &Request<'_>, resource: &Resource) -> Result<Patch,
     let unread = |why: String| Status::bad_request(format!("error decoding patch: {why}"));
     match kind {
         "application/json-patch+json" => {
-            serde_json::from_slice(&request.body).map(Patch::Json).map_err(|error| unread(error.to_string()))
+            let operations = read(request).map_err(unread)?;
+            if !operations.is_array() {
+                let kind = kind_of(&operations);
+                return Err(unread(format!("json: cannot unmarshal {kind} into Go value of type jsonpatch.Patch")));
+            }
+            serde_json::from_value(operations).map(Patch::Json).map_err(|error| unread(error.to_string()))
         }
-        "application/merge-patch+json" => Ok(Patch::Merge(read(request).map_err(unread)?)),
+        "application/merge-patch+json" => Ok(Patch::Merge(members(read(request).map_err(unread)?).map_err(unread)?)),
         "application/strategic-merge-patch+json" if resource.custom => {
             let message = "the body of the request was in an unknown format - accepted media types include: \
                            application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
             Err(Status::new(415, "UnsupportedMediaType", message))
         }
-        "application/strategic-merge-patch+json" => Ok(Patch::Strategic(read(request).map_err(unread)?)),
+        "application/strategic-merge-patch+json" => {
+            Ok(Patch::Strategic(members(read(request).map_err(unread)?).map_err(unread)?))
+        }
         "application/apply-patch+yaml" => apply_patch(request, resource),
         _ => {
             Err(Status::new(415, "UnsupportedMediaType", "415: Unsupported Media Type")
                 .with_details(serde_json::json!({})))
         }
+    }
+}
+
+/// A patch that is an object, or what Go says of another one.
+fn members(patch: Value) -> Result<Value, String> {
+    match kind_of(&patch) {
+        "object" => Ok(patch),
+        kind => Err(format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")),
     }
 }
 
@@ -119,7 +160,8 @@ fn apply_patch(request: &Request<'_>, resource: &Resource) -> Result<Patch, Stat
         let text = std::str::from_utf8(&request.body).unwrap_or_default();
         serde_saphyr::from_str::<Value>(text)
     });
-    let object = object.map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
+    let object = object.map_err(|error| error.to_string()).and_then(members);
+    let object = object.map_err(|why| Status::bad_request(format!("error decoding YAML: {why}")))?;
     check_kind(resource, &object)?;
     Ok(Patch::Apply { object, force: request.query.is_true("force") })
 }
@@ -129,11 +171,28 @@ pub(super) fn delete_options(request: &Request<'_>) -> Result<DeleteOptions, Sta
     let body = if request.body.is_empty() { Value::Null } else { json(request)? };
     let mut options = delete_options_of(&body);
     let query = &request.query;
-    options.grace_period_seconds =
-        options.grace_period_seconds.or_else(|| query.get("gracePeriodSeconds").parse().ok());
+    let grace = query.number("gracePeriodSeconds")?;
+    check_deletion(&body, query)?;
+    options.grace_period_seconds = options.grace_period_seconds.or(grace);
     options.propagation = options.propagation.or_else(|| propagation(query.get("propagationPolicy")));
     options.dry_run |= !query.get("dryRun").is_empty();
     Ok(options)
+}
+
+fn check_deletion(body: &Value, query: &Query) -> Result<(), Status> {
+    let mut causes = Vec::new();
+    for policy in [body["propagationPolicy"].as_str().unwrap_or_default(), query.get("propagationPolicy")] {
+        if !policy.is_empty() && propagation(policy).is_none() {
+            let supported = ["Foreground", "Background", "Orphan", "nil"];
+            causes.push(Cause::unsupported("propagationPolicy", &policy.into(), &supported));
+        }
+    }
+    let stages = body["dryRun"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    causes.extend(stages.chain([query.get("dryRun")]).filter_map(parameters::dry_run_causes));
+    if causes.is_empty() {
+        return Ok(());
+    }
+    Err(Status::invalid_kind("meta.k8s.io", "DeleteOptions", "", &causes))
 }
 
 /// A `DeleteOptions` object.

@@ -3,8 +3,10 @@
 mod body;
 mod logs;
 mod messages;
+mod parameters;
 mod protobuf;
 mod reviews;
+mod unserved;
 
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use crate::access::{self, Attempt};
 use crate::api::path::{Query, ResourcePath, Target};
 use crate::api::view::View;
 use crate::api::watch::WatchOptions;
-use crate::api::{Api, Deletion, FieldValidation, ListOptions, Options, Part, Status, Warnings, discovery};
+use crate::api::{Api, Deletion, ListOptions, Options, Part, Status, discovery};
 use crate::auth::User;
 use crate::http::{Body, reply, stream};
 use crate::kubelet::Logs;
@@ -47,6 +49,7 @@ struct Call<'a> {
 }
 
 const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Answers a request.
 ///
@@ -60,16 +63,17 @@ pub(crate) fn answer(request: &Request<'_>) -> Result<Response<Body>, Status> {
     }
     match target {
         Target::Resource(path) => answer_resource(request, path),
+        _ if request.method != "GET" => Ok(reply(405, TEXT, b"405: Method Not Allowed".to_vec())),
         Target::Version { group, version } => Ok(json_or_404(request.api.resource_list(&group, &version))),
         Target::Group(group) => Ok(json_or_404(request.api.group(&group))),
-        Target::Other(path) => Ok(answer_other(request, &path)),
+        Target::Other(path) => unserved::path(&path).map_or_else(|| Ok(answer_other(request, &path)), Err),
     }
 }
 
 fn json_or_404(found: Option<Value>) -> Response<Body> {
     match found {
         Some(value) => reply(200, JSON, value.to_string().into_bytes()),
-        None => reply(404, "text/plain; charset=utf-8", b"404 page not found\n".to_vec()),
+        None => reply(404, TEXT, b"404 page not found\n".to_vec()),
     }
 }
 
@@ -78,7 +82,8 @@ fn answer_other(request: &Request<'_>, path: &str) -> Response<Body> {
     let aggregated = request.accept.contains("as=APIGroupDiscoveryList") && request.accept.contains("v=v2");
     let trimmed = path.trim_matches('/');
     match trimmed {
-        "healthz" | "livez" | "readyz" => reply(200, "text/plain; charset=utf-8", b"ok".to_vec()),
+        "healthz" | "livez" | "readyz" => reply(200, TEXT, b"ok".to_vec()),
+        "" => json_or_404(Some(json!({"paths": paths(request.api)}))),
         "version" => json_or_404(Some(discovery::version())),
         "api" | "apis" if aggregated => {
             reply(200, AGGREGATED, request.api.aggregated(trimmed == "api").to_string().into_bytes())
@@ -89,12 +94,28 @@ fn answer_other(request: &Request<'_>, path: &str) -> Response<Body> {
             "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:6443"}],
         }))),
         "apis" => json_or_404(Some(request.api.group_list())),
+        "openapi/v2" if request.accept.contains("proto-openapi.spec.v2") => {
+            reply(200, openapi::v2::PROTOBUF, openapi::v2::protobuf(request.api))
+        }
+        "openapi/v2" => json_or_404(Some(openapi::v2::json(request.api))),
         "openapi/v3" => json_or_404(Some(openapi::index(request.api))),
         other => match other.strip_prefix("openapi/v3/") {
             Some(document) => json_or_404(openapi::document(request.api, document)),
             None => json_or_404(None),
         },
     }
+}
+
+/// Every path that leads to more.
+fn paths(api: &Api) -> Vec<String> {
+    let mut paths: Vec<String> = vec!["/api".into(), "/api/v1".into(), "/apis".into()];
+    for (group, versions) in api.groups().into_iter().filter(|(group, _)| !group.is_empty()) {
+        paths.push(format!("/apis/{group}"));
+        paths.extend(versions.iter().map(|version| format!("/apis/{group}/{version}")));
+    }
+    paths.extend(["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"].map(str::to_owned));
+    paths.sort();
+    paths
 }
 
 fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response<Body>, Status> {
@@ -104,7 +125,11 @@ fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response
     let Some(resource) = api.registry().at(&path.group, &path.version, &path.plural) else {
         let served =
             api.groups().into_iter().any(|(group, versions)| group == path.group && versions.contains(&path.version));
-        return if served { Err(Status::no_such_path()) } else { Ok(json_or_404(None)) };
+        return match unserved::resource(&path) {
+            Some(status) => Err(status),
+            None if served => Err(Status::no_such_path()),
+            None => Ok(json_or_404(None)),
+        };
     };
     if resource.namespaced && path.namespace.is_empty() && !path.name.is_empty() {
         return Err(Status::no_such_path());
@@ -117,7 +142,7 @@ fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response
         ("GET", _, "") if watching => call.watch(),
         ("GET", true, "") => call.list(),
         ("POST", true, "") => call.create(),
-        ("DELETE", true, "") => call.delete_collection(),
+        ("DELETE", true, "") if !call.resource.is("", "namespaces") => call.delete_collection(),
         ("PUT", false, "") => call.update(Part::Main),
         ("PATCH", false, "") => call.patch(Part::Main),
         ("DELETE", false, "") => call.delete(),
@@ -131,13 +156,8 @@ fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response
         ("POST", false, "eviction") if call.resource.is("", "pods") => call.evict(),
         ("PUT", false, "finalize") if call.resource.is("", "namespaces") => call.finalize(),
         ("GET", false, "log") if call.resource.is("", "pods") => call.log(),
-        (_, false, "exec" | "attach" | "portforward" | "proxy" | "ephemeralcontainers" | "binding" | "resize")
-            if call.resource.is("", "pods") =>
-        {
-            Err(Status::not_implemented(&format!("pods/{}", call.path.subresource)))
-        }
         (_, _, "" | "status" | "scale" | "eviction") => Err(Status::method_not_allowed()),
-        _ => Err(Status::no_such_path()),
+        _ => Err(unserved::part(&call.path).unwrap_or_else(Status::no_such_path)),
     }
 }
 
@@ -175,24 +195,6 @@ impl Call<'_> {
         View::accepted(self.request.accept, self.request.query.get("includeObject"))
     }
 
-    fn options(&self) -> Options {
-        let query = &self.request.query;
-        let manager = match query.get("fieldManager") {
-            "" => self.request.user_agent.split('/').next().filter(|name| !name.is_empty()).unwrap_or("unknown"),
-            named => named,
-        };
-        Options {
-            manager: Some(manager.to_owned()),
-            dry_run: !query.get("dryRun").is_empty(),
-            validation: match query.get("fieldValidation") {
-                "Ignore" => FieldValidation::Ignore,
-                "Strict" => FieldValidation::Strict,
-                _ => FieldValidation::Warn,
-            },
-            warnings: Warnings::collecting(),
-        }
-    }
-
     fn shown(&self, code: u16, object: &Arc<Value>, options: &Options) -> Response<Body> {
         let mut response = reply(code, JSON, self.view().one(self.api, &self.resource, object));
         for warning in options.warnings.take() {
@@ -222,14 +224,14 @@ impl Call<'_> {
     }
 
     fn create(&self) -> Result<Response<Body>, Status> {
-        let options = self.options();
+        let options = parameters::options(self.request)?;
         let object = body::object(self.request, &self.resource, &options)?;
         let created = self.api.create(&self.resource, &self.path.namespace, object, &options)?;
         Ok(self.shown(201, &created, &options))
     }
 
     fn update(&self, part: Part) -> Result<Response<Body>, Status> {
-        let options = self.options();
+        let options = parameters::options(self.request)?;
         let object = body::object(self.request, &self.resource, &options)?;
         let (namespace, name) = (&self.path.namespace, &self.path.name);
         let updated = if part == Part::Status {
@@ -241,7 +243,7 @@ impl Call<'_> {
     }
 
     fn patch(&self, part: Part) -> Result<Response<Body>, Status> {
-        let options = self.options();
+        let options = parameters::options(self.request)?;
         let patch = body::patch(self.request, &self.resource)?;
         let (namespace, name) = (&self.path.namespace, &self.path.name);
         let known = self.api.get(&self.resource, namespace, name).is_ok();
@@ -285,7 +287,7 @@ impl Call<'_> {
     }
 
     fn update_scale(&self) -> Result<Response<Body>, Status> {
-        let options = self.options();
+        let options = parameters::options(self.request)?;
         let scale = body::json(self.request)?;
         let (namespace, name) = (&self.path.namespace, &self.path.name);
         let updated = self.api.update_scale(&self.resource, namespace, name, &scale, &options)?;
@@ -303,7 +305,7 @@ impl Call<'_> {
     }
 
     fn finalize(&self) -> Result<Response<Body>, Status> {
-        let options = self.options();
+        let options = parameters::options(self.request)?;
         let namespace = body::json(self.request)?;
         let finalized = self.api.finalize_namespace(&self.path.name, &namespace, &options)?;
         Ok(self.shown(200, &finalized, &options))

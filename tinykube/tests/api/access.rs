@@ -107,7 +107,7 @@ async fn a_cluster_role_bound_to_a_service_account_holds_everywhere_and_for_who_
     let as_robot = [("impersonate-user", "system:serviceaccount:default:robot")];
     let list = ("GET", "/api/v1/configmaps");
     assert_eq!(world.ask("root", list, &as_robot, Value::Null).await.0, 200);
-    assert_eq!(world.ask("root", ("GET", "/metrics"), &as_robot, Value::Null).await.0, 404);
+    assert_eq!(world.ask("root", ("GET", "/metrics"), &as_robot, Value::Null).await.0, 501);
     assert_eq!(world.ask("root", ("GET", "/api/v1/pods"), &as_robot, Value::Null).await.0, 403);
     let (code, refused) = world.ask("bob", list, &as_robot, Value::Null).await;
     let why = "serviceaccounts \"robot\" is forbidden: User \"bob\" cannot impersonate resource \"serviceaccounts\" \

@@ -120,3 +120,54 @@ fn a_definition_that_is_wrong_is_refused_at_the_start() {
     let started = runtime.block_on(async { Cluster::builder().crd(json!({"metadata": {"name": "x"}})).start() });
     assert_eq!(started.unwrap_err().code, 422);
 }
+
+#[tokio::test]
+async fn requests_nobody_can_mean_are_refused_and_change_nothing() {
+    let cluster = cluster();
+    let map = r#"{"metadata": {"name": "a"}, "data": {"k": "1"}}"#;
+    assert_eq!(send(&cluster, "POST", MAPS, "application/json", map).await.0, 201);
+    let one = |query: &str| format!("{MAPS}/a?{query}");
+    let all = |query: &str| format!("{MAPS}?{query}");
+    let (json, merge, strategic) =
+        ("application/json", "application/merge-patch+json", "application/strategic-merge-patch+json");
+    let operations = "application/json-patch+json";
+    for (method, path, kind, body, code, says) in [
+        ("POST", all(""), json, "[1]", 400, "cannot unmarshal array into Go value of type struct"),
+        ("POST", all(""), json, "", 400, "unexpected end of JSON input"),
+        ("POST", all(""), "text/plain", map, 415, "unknown format"),
+        ("POST", all("fieldValidation=Perhaps"), json, map, 422, "fieldValidation: Unsupported value: \"Perhaps\""),
+        ("POST", all("dryRun=Some"), json, map, 422, "dryRun: Unsupported value"),
+        ("PATCH", one(""), merge, "[1]", 400, "cannot unmarshal array into Go value of type map[string]interface {}"),
+        (
+            "PATCH",
+            one(""),
+            strategic,
+            "5",
+            400,
+            "cannot unmarshal number into Go value of type map[string]interface {}",
+        ),
+        ("PATCH", one(""), operations, "{}", 400, "cannot unmarshal object into Go value of type jsonpatch.Patch"),
+        ("PATCH", one("fieldManager=me"), "application/apply-patch+yaml", "[1]", 400, "error decoding YAML"),
+        (
+            "DELETE",
+            one("propagationPolicy=Perhaps"),
+            json,
+            "",
+            422,
+            "propagationPolicy: Unsupported value: \"Perhaps\"",
+        ),
+        ("DELETE", one("gracePeriodSeconds=x"), json, "", 400, "strconv.ParseInt: parsing \"x\": invalid syntax"),
+        ("GET", all("limit=x"), json, "", 400, "strconv.ParseInt: parsing \"x\": invalid syntax"),
+        ("GET", all("watch=1&timeoutSeconds=x"), json, "", 400, "strconv.ParseInt"),
+        ("DELETE", "/api/v1/namespaces".to_owned(), json, "", 405, "does not allow this method"),
+        ("GET", "/apis/batch/v1/jobs".to_owned(), json, "", 501, "does not implement jobs.batch"),
+        ("POST", "/api/v1/namespaces/default/serviceaccounts/default/token".to_owned(), json, "{}", 501, "token"),
+    ] {
+        let (status, said, _) = send(&cluster, method, &path, kind, body).await;
+        assert_eq!(status, code, "{method} {path} {body}: {said}");
+        assert!(said["message"].as_str().unwrap().contains(says), "{method} {path} {body}: {said}");
+    }
+    assert_eq!(send(&cluster, "POST", "/api", json, "{}").await.0, 405);
+    let (_, kept, _) = send(&cluster, "GET", &one(""), json, "").await;
+    assert_eq!(kept["data"], json!({"k": "1"}));
+}

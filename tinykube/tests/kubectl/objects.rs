@@ -33,6 +33,22 @@ async fn objects_are_applied_compared_and_patched() {
 }
 
 #[tokio::test]
+async fn a_list_is_checked_and_applied() {
+    let Some(kubectl) = Kubectl::start("list").await else { return };
+    let list = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: one}\n\
+                - apiVersion: policy/v1\n  kind: PodDisruptionBudget\n  metadata: {name: two}\n  \
+                spec: {minAvailable: 50%, selector: {matchLabels: {app: web}}}\n";
+    let said = kubectl.ok_with("apply -f -", list).await;
+    assert!(
+        said.contains("configmap/one created") && said.contains("poddisruptionbudget.policy/two created"),
+        "{said}"
+    );
+    assert!(kubectl.ok_with("apply -f -", list).await.contains("configmap/one unchanged"));
+    let wrong = kubectl.run("apply -f -", &list.replace("minAvailable", "leastAvailable")).await;
+    assert!(wrong.code == 1 && wrong.err.contains("leastAvailable"), "{wrong:#?}");
+}
+
+#[tokio::test]
 async fn workloads_are_created_without_a_file() {
     let Some(kubectl) = Kubectl::start("create").await else { return };
     kubectl.says("create deployment quick --image=docker.io/local/box:1 --replicas=2", &["created"]).await;

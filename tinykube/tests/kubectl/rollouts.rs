@@ -28,6 +28,20 @@ async fn a_deployment_is_rolled_out_and_back() {
 }
 
 #[tokio::test]
+async fn the_log_of_the_instance_before_the_last_start_is_kept() {
+    let Some(kubectl) = Kubectl::start("previous").await else { return };
+    let pod = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "falls", "annotations": {"tinykube.dev/script": FALLS}},
+        "spec": {"containers": [{"name": "main", "image": "docker.io/local/box:1"}]},
+    });
+    kubectl.ok_with("apply -f -", &pod.to_string()).await;
+    kubectl.ok("wait --for=jsonpath={.status.containerStatuses[0].restartCount}=1 pod/falls --timeout=30s").await;
+    assert_eq!(kubectl.ok("logs falls --previous").await, "about to fall\n");
+}
+
+#[tokio::test]
 async fn a_watch_shows_what_comes() {
     let Some(kubectl) = Kubectl::start("watch").await else { return };
     let watching = kubectl.run("get pods --watch-only --request-timeout=4s -o name", "");
@@ -72,4 +86,5 @@ async fn logs_are_those_of_the_script() {
     assert!(said.code == 0 && said.out.starts_with("one\ntwo\n"), "{said:#?}");
 }
 
+const FALLS: &str = "main: {log: [{text: about to fall}], exits: [{after: 1s, code: 1}]}";
 const SCRIPT: &str = "main: {log: [{text: one}, {text: two}]}";

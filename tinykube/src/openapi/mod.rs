@@ -1,5 +1,7 @@
 //! `OpenAPI` v3 documents, as far as kubectl needs them: which parameters a patch takes, and the schemas of the kinds.
 
+pub(crate) mod v2;
+
 use serde_json::{Map, Value, json};
 
 use crate::api::Api;
