@@ -146,7 +146,9 @@ pub(crate) fn created(api: &Api, resource: &Resource, object: &mut Value, option
 pub(crate) fn updated(api: &Api, resource: &Resource, part: Part, old: &Value, new: &mut Value, options: &Options) {
     let sent = object::items(new, "/metadata/managedFields");
     // A client may write the entries itself, and forget all of them by sending an empty one.
-    let (forgets, replaces) = (sent == [json!({})], part == Part::Main && sent.iter().any(has_fields));
+    // Other times alone are no change, as the real server sees it.
+    let differ = || timeless(sent) != timeless(object::items(old, "/metadata/managedFields"));
+    let (forgets, replaces) = (sent == [json!({})], part == Part::Main && sent.iter().any(has_fields) && differ());
     let kept = if replaces { Some(Value::from(sent)) } else { old["metadata"].get("managedFields").cloned() };
     let metadata = object::entry(new, "metadata");
     match kept {
@@ -163,6 +165,14 @@ pub(crate) fn updated(api: &Api, resource: &Resource, part: Part, old: &Value, n
 /// Clients that know nothing of entries send none, and those stay as they were.
 fn has_fields(entry: &Value) -> bool {
     entry["fieldsV1"].as_object().is_some_and(|fields| !fields.is_empty())
+}
+
+fn timeless(entries: &[Value]) -> Vec<Value> {
+    let mut entries = entries.to_vec();
+    for entry in &mut entries {
+        object::map(entry).shift_remove("time");
+    }
+    entries
 }
 
 fn record(api: &Api, resource: &Resource, writer: &Writer<'_>, old: &Value, new: &mut Value) {
