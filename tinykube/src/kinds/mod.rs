@@ -116,6 +116,9 @@ pub(crate) fn prepare_update(api: &Api, resource: &Resource, part: Part, old: &V
         Part::Main | Part::Scale => {}
         Part::Status => keep_all_but_status(resource, old, new),
     }
+    if resource.is("", "services") {
+        service::keep_addresses(old, new);
+    }
     if resource.custom {
         if let Some(custom) = api.registry().custom(resource) {
             custom.schema.fill(new);

@@ -28,6 +28,18 @@ pub(super) fn defaults(api: &Api, service: &mut Value) {
     default(spec, "internalTrafficPolicy", "Cluster");
 }
 
+/// A Service that is sent without its addresses keeps them.
+pub(super) fn keep_addresses(old: &Value, new: &mut Value) {
+    if old["spec"]["type"] == "ExternalName" || new["spec"]["type"] == "ExternalName" {
+        return;
+    }
+    for field in ["clusterIP", "clusterIPs"] {
+        if let Some(known) = old["spec"].get(field) {
+            default(object::entry(new, "spec"), field, known.clone());
+        }
+    }
+}
+
 /// Defaults of a Secret; `stringData` becomes data.
 pub(super) fn secret_defaults(secret: &mut Value) {
     let members = object::map(secret);

@@ -171,3 +171,17 @@ async fn requests_nobody_can_mean_are_refused_and_change_nothing() {
     let (_, kept, _) = send(&cluster, "GET", &one(""), json, "").await;
     assert_eq!(kept["data"], json!({"k": "1"}));
 }
+
+#[tokio::test]
+async fn a_service_sent_without_its_address_keeps_it() {
+    let cluster = cluster();
+    let services = "/api/v1/namespaces/default/services";
+    let service = |app: &str| {
+        let spec = json!({"selector": {"app": app}, "ports": [{"port": 80}]});
+        json!({"metadata": {"name": "web"}, "spec": spec}).to_string()
+    };
+    let (_, made, _) = send(&cluster, "POST", services, "application/json", &service("a")).await;
+    let (status, put, _) = send(&cluster, "PUT", &format!("{services}/web"), "application/json", &service("b")).await;
+    assert_eq!((status, &put["spec"]["selector"]["app"]), (200, &json!("b")));
+    assert_eq!(put["spec"]["clusterIP"], made["spec"]["clusterIP"]);
+}
