@@ -38,15 +38,15 @@ pub(crate) fn decode(api: &Api, resource: &Resource, object: &mut Value, options
         event::check_times(resource, object)?;
     }
     empty::drop_empty(object);
-    defaults(api, resource, object);
+    defaults(resource, object);
     Ok(())
 }
 
-fn defaults(api: &Api, resource: &Resource, object: &mut Value) {
+fn defaults(resource: &Resource, object: &mut Value) {
     match resource.kind.as_str() {
         "Pod" => pod::defaults(object),
         "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" => workload::defaults(&resource.kind, object),
-        "Service" => service::defaults(api, object),
+        "Service" => service::defaults(object),
         "Secret" => service::secret_defaults(object),
         "CustomResourceDefinition" => definition::defaults(object),
         "Event" => event::defaults(resource, object),
@@ -55,7 +55,7 @@ fn defaults(api: &Api, resource: &Resource, object: &mut Value) {
 }
 
 /// What a new object starts with.
-pub(crate) fn prepare_create(_api: &Api, resource: &Resource, object: &mut Value) {
+pub(crate) fn prepare_create(api: &Api, resource: &Resource, object: &mut Value) {
     let counts = matches!(
         resource.kind.as_str(),
         "Deployment"
@@ -94,7 +94,10 @@ pub(crate) fn prepare_create(_api: &Api, resource: &Resource, object: &mut Value
         "PodDisruptionBudget" => {
             json!({"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0})
         }
-        "Service" => json!({"loadBalancer": {}}),
+        "Service" => {
+            service::allocate(api, &Value::Null, object);
+            json!({"loadBalancer": {}})
+        }
         "PersistentVolumeClaim" => json!({"phase": "Pending"}),
         "HorizontalPodAutoscaler" => json!({"desiredReplicas": 0, "currentMetrics": null}),
         "CustomResourceDefinition" => definition::new_status(object),
@@ -116,21 +119,20 @@ pub(crate) fn prepare_update(api: &Api, resource: &Resource, part: Part, old: &V
         Part::Main | Part::Scale => {}
         Part::Status => keep_all_but_status(resource, old, new),
     }
-    if resource.is("", "services") {
-        service::keep_addresses(old, new);
-    }
     if resource.custom {
         if let Some(custom) = api.registry().custom(resource) {
             custom.schema.fill(new);
         }
     } else if part != Part::Status && old.get("spec") != new.get("spec") {
         empty::drop_empty(new);
-        defaults(api, resource, new);
+        defaults(resource, new);
     } else {
         empty::drop_empty_metadata(new);
     }
     if resource.is("", "namespaces") {
         namespace::keep_finalizers(old, new);
+    } else if resource.is("", "services") {
+        service::allocate(api, old, new);
     }
 }
 

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::api::Api;
 use crate::object::{self, default};
 
-/// Defaults of a Service; its address is drawn from the service network.
-pub(super) fn defaults(api: &Api, service: &mut Value) {
+/// Defaults of a Service, without its address.
+pub(super) fn defaults(service: &mut Value) {
     let spec = object::entry(service, "spec");
     default(spec, "type", "ClusterIP");
     default(spec, "sessionAffinity", "None");
@@ -19,25 +19,23 @@ pub(super) fn defaults(api: &Api, service: &mut Value) {
     if spec["type"] == "ExternalName" {
         return;
     }
-    let drawn = format!("10.96.{}.{}", api.random().below(256), 1 + api.random().below(254));
-    default(spec, "clusterIP", drawn);
-    let address = spec["clusterIP"].clone();
-    default(spec, "clusterIPs", json!([address]));
     default(spec, "ipFamilies", json!(["IPv4"]));
     default(spec, "ipFamilyPolicy", "SingleStack");
     default(spec, "internalTrafficPolicy", "Cluster");
 }
 
-/// A Service that is sent without its addresses keeps them.
-pub(super) fn keep_addresses(old: &Value, new: &mut Value) {
-    if old["spec"]["type"] == "ExternalName" || new["spec"]["type"] == "ExternalName" {
+/// Gives a Service its address: the one it had, or one drawn from the service network.
+pub(super) fn allocate(api: &Api, old: &Value, service: &mut Value) {
+    if service["spec"]["type"] == "ExternalName" {
         return;
     }
-    for field in ["clusterIP", "clusterIPs"] {
-        if let Some(known) = old["spec"].get(field) {
-            default(object::entry(new, "spec"), field, known.clone());
-        }
+    let spec = object::entry(service, "spec");
+    if spec.get("clusterIP").is_none_or(Value::is_null) {
+        let drawn = || format!("10.96.{}.{}", api.random().below(256), 1 + api.random().below(254)).into();
+        spec.insert("clusterIP".into(), old["spec"].get("clusterIP").cloned().unwrap_or_else(drawn));
     }
+    let address = spec["clusterIP"].clone();
+    default(spec, "clusterIPs", json!([address]));
 }
 
 /// Defaults of a Secret; `stringData` becomes data.
