@@ -74,7 +74,9 @@ const BUILT_IN: [(&str, &str, &str); 12] = [
 static BUILT_IN_RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     BUILT_IN
         .iter()
-        .filter_map(|(name, pattern, advice)| Some(Rule { regex: compile(pattern)?, diagnosis: named(name, advice) }))
+        .filter_map(|(name, pattern, advice)| {
+            Some(Rule { regex: compile(pattern).ok()?, diagnosis: named(name, advice) })
+        })
         .collect()
 });
 
@@ -95,7 +97,7 @@ impl Rules {
     pub fn compile(rules: &[DiagnosisRule]) -> Self {
         let rule = |rule: &DiagnosisRule| {
             let diagnosis = named(&rule.name, rule.advice.as_deref().unwrap_or_default());
-            Some(Rule { regex: compile(&rule.pattern)?, diagnosis })
+            Some(Rule { regex: compile(&rule.pattern).ok()?, diagnosis })
         };
         Self { own: rules.iter().filter_map(rule).collect() }
     }
@@ -110,8 +112,13 @@ impl Rules {
     }
 }
 
-fn compile(pattern: &str) -> Option<Regex> {
-    RegexBuilder::new(pattern).case_insensitive(true).size_limit(MAX_COMPILED).build().ok()
+/// Compiles a pattern the way it is used.
+///
+/// # Errors
+///
+/// When it is no regular expression, or compiles to more than it should cost.
+pub fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).case_insensitive(true).size_limit(MAX_COMPILED).build()
 }
 
 fn named(name: &str, advice: &str) -> Diagnosis {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kubeheal::api::{HealedService, lint};
+use kubeheal::api::{Document, HealedService, lint};
 
 use crate::{
     failure::Failure,
@@ -18,10 +18,16 @@ pub(crate) fn read(path: &Path) -> Result<HealedService, Failure> {
 fn check(path: &Path, text: &str) -> Result<HealedService, Failure> {
     // A file that is no YAML is told by its line before anything else is looked at.
     let _any: serde_json::Value = crate::yaml::read(path, text)?;
-    lint(text).map_err(|problems| {
-        let lines = Lines::of(text);
+    let lines = Lines::of(text);
+    let document = lint(text).map_err(|problems| {
         let first = problems.first().and_then(|problem| lines.line(&problem.path));
         let all: Vec<_> = problems.iter().map(ToString::to_string).collect();
         at(path, first, all.join("; "))
-    })
+    })?;
+    match document {
+        Document::HealedService(service) => Ok(*service),
+        Document::HealingPolicy(_) | Document::ClusterHealingPolicy(_) => {
+            Err(at(path, lines.line("kind"), "kind: must be HealedService".to_owned()))
+        }
+    }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 /// Kind, group, version, plural, other names, whether it lives in a namespace.
 type Row = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], bool);
 
-const KINDS: [Row; 12] = [
+const KINDS: [Row; 14] = [
     ("Deployment", "apps", "v1", "deployments", &["deploy", "deployment", "deployments"], true),
     ("StatefulSet", "apps", "v1", "statefulsets", &["sts", "statefulset", "statefulsets"], true),
     ("DaemonSet", "apps", "v1", "daemonsets", &["ds", "daemonset", "daemonsets"], true),
@@ -24,6 +24,15 @@ const KINDS: [Row; 12] = [
     ("Node", "", "v1", "nodes", &["no", "node", "nodes"], false),
     ("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets", &["pdb", "poddisruptionbudgets"], true),
     ("HealedService", "kubeheal.dev", "v1alpha1", "healedservices", &["hsvc", "healedservice"], true),
+    ("HealingPolicy", "kubeheal.dev", "v1alpha1", "healingpolicies", &["hpol", "healingpolicy"], true),
+    (
+        "ClusterHealingPolicy",
+        "kubeheal.dev",
+        "v1alpha1",
+        "clusterhealingpolicies",
+        &["chpol", "clusterhealingpolicy"],
+        false,
+    ),
 ];
 
 /// The kinds that run pods.

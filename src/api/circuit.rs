@@ -42,6 +42,8 @@ pub struct CircuitBreaker {
     pub latch_after: i32,
 
     /// What to do with the workload while the circuit is open.
+    // Atomic: an action of one writer does not go with the stand-in of another.
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub on_open: OnOpen,
 }
 

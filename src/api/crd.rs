@@ -6,6 +6,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::healed_service::HealedService;
+use super::policy::{ClusterHealingPolicy, HealingPolicy};
 
 const HEADER: &str = "\
 # Generated from src/api by `cargo run --bin crdgen`. Do not edit: change the types there and generate again.
@@ -30,7 +31,7 @@ pub struct CrdError {
 
 /// Every `CustomResourceDefinition` of kubeheal.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![HealedService::crd()]
+    vec![HealedService::crd(), HealingPolicy::crd(), ClusterHealingPolicy::crd()]
 }
 
 /// Every CRD as the file it is published in.

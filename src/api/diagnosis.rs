@@ -24,6 +24,11 @@ pub struct Diagnosis {
 /// Names a root cause by a pattern in the output of a container.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+// The rule holds for every pattern that can be tried at all.
+#[x_kube(
+    validation = Rule::new("''.matches(self.pattern) in [true, false]")
+        .message("diagnosis.rules[].pattern must be a regular expression in RE2 syntax: check its brackets and escapes"),
+)]
 pub struct DiagnosisRule {
     /// Name of the root cause, a CamelCase word such as `LicenceExpired`.
     #[schemars(length(min = 1, max = 64), regex(pattern = CAMEL_CASE))]

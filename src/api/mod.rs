@@ -21,6 +21,7 @@ mod diagnosis;
 mod healed_service;
 mod health;
 mod lint;
+mod policy;
 mod remediation;
 mod schema;
 mod settings;
@@ -36,7 +37,11 @@ pub use dependency::{Dependency, Grant};
 pub use diagnosis::{Diagnosis, DiagnosisRule};
 pub use healed_service::{HealedService, HealedServiceSpec, PolicyKind, PolicyRef};
 pub use health::{ConditionStatus, HealthCriteria, PodConditionRule, RestartLimit};
-pub use lint::{Problem, lint};
+pub use lint::{Document, Problem, contradictions, lint, settings_schema};
+pub use policy::{
+    Ceilings, ClusterHealingPolicy, ClusterHealingPolicySpec, ClusterLimits, DEFAULT_POLICY, HealingPolicy,
+    HealingPolicySpec, Storm,
+};
 pub use remediation::{Backoff, EvictionPolicy, HealingWindow, RecreatePolicy, Remediation, Step, Weekday};
 pub use settings::{HealingSettings, Mode};
 pub use status::HealedServiceStatus;

@@ -44,16 +44,24 @@ pub fn at_ceiling(ceiling: Option<&Ceiling>, memory: &Memory, wakeups: &mut Wake
 /// The delay before the next action when `attempts` have been made: exponential, capped, with up to 25 % of jitter that
 /// only depends on the object and the attempt, so that tests repeat and neighbours do not march in step.
 pub fn backoff(policy: &RemediationPolicy, seed: &str, attempts: u32) -> SignedDuration {
-    let initial = policy.backoff_initial.as_secs().max(1);
-    let cap = policy.backoff_max.as_secs().max(initial);
-    let factor = i64::from(policy.backoff_factor.max(1));
-    let mut delay = initial;
-    for _ in 1..attempts.min(64) {
-        delay = delay.saturating_mul(factor).min(cap);
-    }
+    let (delay, cap) = (pause(policy, attempts), longest_pause(policy));
     let permille = i64::from(fnv1a(seed, attempts) % 501) - 250;
     let jittered = delay + delay * permille / 1000;
     SignedDuration::from_secs(jittered.clamp(1, cap))
+}
+
+/// The same in seconds, without jitter.
+pub(super) fn pause(policy: &RemediationPolicy, attempts: u32) -> i64 {
+    let factor = i64::from(policy.backoff_factor.max(1));
+    let mut delay = policy.backoff_initial.as_secs().max(1);
+    for _ in 1..attempts.min(64) {
+        delay = delay.saturating_mul(factor).min(longest_pause(policy));
+    }
+    delay
+}
+
+fn longest_pause(policy: &RemediationPolicy) -> i64 {
+    policy.backoff_max.as_secs().max(policy.backoff_initial.as_secs()).max(1)
 }
 
 /// FNV-1a: stable across releases and machines, unlike the standard library's hasher.

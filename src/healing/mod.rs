@@ -5,6 +5,7 @@
 //! Unknown, and Unknown never acts. With an unchanged world and an unchanged time it decides the same again and plans nothing
 //! more (a fixpoint): the intent of an action is part of the memory before the action is executed.
 
+pub mod amplification;
 pub mod breaker;
 pub mod budget;
 pub mod cause;

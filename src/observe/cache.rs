@@ -12,83 +12,25 @@ use kube::ResourceExt;
 
 use super::{
     companion::{Budget, ProbeEvent, Revision},
+    kind::{Kind, Object},
     pod::PodRecord,
-    policy::Effective,
+    policy::{Book, Effective},
     record::{Key, key_of},
     workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet, WorkloadRecord},
 };
 use crate::{
-    api::{self, HealedService},
-    healing::{cause::Probe, policy::ClusterPolicy, snapshot::WorkloadKind},
+    api::{self, HealedService, PolicyKind},
+    healing::{cause::Probe, snapshot::WorkloadKind},
 };
 
 /// Probe names remembered at most; they only name findings.
 const MAX_PROBE_EVENTS: usize = 4096;
 
-/// What is watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "each variant is the kind of its name")]
-pub enum Kind {
-    Service,
-    Deployment,
-    StatefulSet,
-    DaemonSet,
-    ReplicaSet,
-    Pod,
-    Budget,
-    Event,
-    Revision,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Service,
-        Self::Deployment,
-        Self::StatefulSet,
-        Self::DaemonSet,
-        Self::ReplicaSet,
-        Self::Pod,
-        Self::Budget,
-        Self::Event,
-        Self::Revision,
-    ];
-
-    /// The resource's plural name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Service => "healedservices",
-            Self::Deployment => "deployments",
-            Self::StatefulSet => "statefulsets",
-            Self::DaemonSet => "daemonsets",
-            Self::ReplicaSet => "replicasets",
-            Self::Pod => "pods",
-            Self::Budget => "poddisruptionbudgets",
-            Self::Event => "events",
-            Self::Revision => "controllerrevisions",
-        }
-    }
-}
-
-/// Anything that a watch delivers.
-#[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "each variant holds the record of its name")]
-pub enum Object {
-    Service(Arc<HealedService>),
-    Deployment(Deployment),
-    StatefulSet(StatefulSet),
-    DaemonSet(DaemonSet),
-    ReplicaSet(ReplicaSet),
-    Pod(Box<PodRecord>),
-    Budget(Budget),
-    Event(ProbeEvent),
-    Revision(Revision),
-}
-
 /// The caches, kept up to date by `apply` and `remove`.
 #[derive(Debug, Default)]
 pub struct Caches {
     services: BTreeMap<Key, Arc<HealedService>>,
+    policies: Book,
     effective: BTreeMap<Key, Arc<Effective>>,
     workloads: BTreeMap<(WorkloadKind, Key), Arc<WorkloadRecord>>,
     workload_by_uid: BTreeMap<String, (WorkloadKind, Key)>,
@@ -102,23 +44,6 @@ pub struct Caches {
     probe_events: BTreeMap<(String, String), (Probe, Option<Timestamp>)>,
     services_of: BTreeMap<(WorkloadKind, Key), BTreeSet<Key>>,
     dependents_of: BTreeMap<Key, BTreeSet<Key>>,
-}
-
-impl Object {
-    /// The object's key.
-    pub fn key(&self) -> Key {
-        key_of(match self {
-            Self::Service(object) => &object.metadata,
-            Self::Deployment(object) => &object.meta,
-            Self::StatefulSet(object) => &object.meta,
-            Self::DaemonSet(object) => &object.meta,
-            Self::ReplicaSet(object) => &object.meta,
-            Self::Pod(object) => &object.meta,
-            Self::Budget(object) => &object.meta,
-            Self::Event(object) => &object.meta,
-            Self::Revision(object) => &object.meta,
-        })
-    }
 }
 
 impl Caches {
@@ -150,6 +75,16 @@ impl Caches {
                 self.revisions.insert(key, revision);
                 self.services_in(&namespace)
             }
+            Object::HealingPolicy(policy) => {
+                let key = key_of(&policy.metadata);
+                self.policies.put(key.clone(), policy);
+                self.follow_policy(PolicyKind::HealingPolicy, &key)
+            }
+            Object::ClusterHealingPolicy(policy) => {
+                let key = key_of(&policy.metadata);
+                self.policies.put_cluster(key.1.clone(), policy);
+                self.follow_policy(PolicyKind::ClusterHealingPolicy, &key)
+            }
         }
     }
 
@@ -175,6 +110,8 @@ impl Caches {
                 self.revisions.remove(key);
                 self.services_in(&key.0)
             }
+            Kind::HealingPolicy => self.remove_policy(PolicyKind::HealingPolicy, key),
+            Kind::ClusterHealingPolicy => self.remove_policy(PolicyKind::ClusterHealingPolicy, key),
         }
     }
 
@@ -263,10 +200,8 @@ impl Caches {
         if old.as_ref().is_none_or(|old| old.spec != service.spec) {
             self.unlink(&key);
             self.services_of.entry(target_of(&service)).or_default().insert(key.clone());
-            self.effective.insert(key.clone(), Arc::new(Effective::of(&service, &ClusterPolicy::default())));
-            for dependency in self.dependencies_of(&key) {
-                self.dependents_of.entry(dependency).or_default().insert(key.clone());
-            }
+            let effective = Effective::of(&key, &service, &self.policies);
+            self.put_in_force(&key, effective);
         }
         self.services.insert(key.clone(), service);
         let unchanged_for_others = before.is_some() && before == self.said_to_others(&key);
@@ -293,11 +228,61 @@ impl Caches {
         if let Some(services) = self.services_of.get_mut(&target_of(old)) {
             services.remove(key);
         }
+        self.unlink_dependencies(key);
+    }
+
+    fn unlink_dependencies(&mut self, key: &Key) {
         for dependency in self.dependencies_of(key) {
             if let Some(dependents) = self.dependents_of.get_mut(&dependency) {
                 dependents.remove(key);
             }
         }
+    }
+
+    fn put_in_force(&mut self, key: &Key, effective: Effective) {
+        self.unlink_dependencies(key);
+        self.effective.insert(key.clone(), Arc::new(effective));
+        for dependency in self.dependencies_of(key) {
+            self.dependents_of.entry(dependency).or_default().insert(key.clone());
+        }
+    }
+
+    fn remove_policy(&mut self, kind: PolicyKind, key: &Key) -> BTreeSet<Key> {
+        self.policies.remove(kind, key);
+        self.follow_policy(kind, key)
+    }
+
+    /// What is in force for those who look at a policy, anew.
+    fn follow_policy(&mut self, kind: PolicyKind, policy: &Key) -> BTreeSet<Key> {
+        let concerned =
+            |(key, service): &(&Key, &Arc<HealedService>)| self.policies.concerns(&key.0, &service.spec, kind, policy);
+        let followers = self.services.iter().filter(concerned).map(|(key, _)| key.clone()).collect();
+        self.weigh_anew(followers)
+    }
+
+    /// Takes note of whether a kind of policy can be read, and if not, why. Returns the services whose decision may change.
+    pub fn readable(&mut self, kind: PolicyKind, problem: Option<String>) -> BTreeSet<Key> {
+        let is_news = self.policies.readable(kind, problem);
+        let everybody = if is_news { self.services.keys().cloned().collect() } else { Vec::new() };
+        self.weigh_anew(everybody)
+    }
+
+    fn weigh_anew(&mut self, services: Vec<Key>) -> BTreeSet<Key> {
+        let mut touched = BTreeSet::new();
+        for key in services {
+            let Some(service) = self.services.get(&key) else { continue };
+            let effective = Effective::of(&key, service, &self.policies);
+            if self.effective.get(&key).is_some_and(|old| old.is_same(&effective)) {
+                continue;
+            }
+            let before = self.dependencies_of(&key);
+            self.put_in_force(&key, effective);
+            if before != self.dependencies_of(&key) {
+                touched.extend(self.all_dependents_of(&key));
+            }
+            touched.insert(key);
+        }
+        touched
     }
 
     /// What other services look at.

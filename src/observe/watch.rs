@@ -21,13 +21,19 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    cache::{Caches, Kind, Object},
+    cache::Caches,
     companion::{Budget, ProbeEvent, Revision, revision_mark},
+    kind::{Kind, Object},
     pod::PodRecord,
     record::{Key, key_of},
     workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
 };
-use crate::{api::HealedService, metrics::Metrics, queue::Queue};
+use crate::{
+    api::{ClusterHealingPolicy, HealedService, HealingPolicy, PolicyKind},
+    explain::explain,
+    metrics::Metrics,
+    queue::Queue,
+};
 
 /// The server ends an idle watch after so many seconds; a connection that died silently is noticed soon after.
 const WATCH_TIMEOUT_SECONDS: u32 = 80;
@@ -104,6 +110,13 @@ impl Shared {
         self.metrics.watch(kind.as_str(), stream.synced);
     }
 
+    /// Takes note that a kind of policy is not to be had. Healing goes on without; that is said.
+    fn do_without(&self, kind: Kind, policy: PolicyKind, why: String) {
+        let touched = self.caches().readable(policy, Some(why));
+        self.mark(kind, None);
+        self.wake(touched);
+    }
+
     fn wake(&self, services: BTreeSet<Key>) {
         let now = Instant::now();
         for service in services {
@@ -128,8 +141,56 @@ pub async fn watch(client: Client, namespace: Option<&str>, shared: Arc<Shared>,
         Box::pin(source.follow::<Budget>(Kind::Budget, &all, Object::Budget)),
         Box::pin(source.follow::<ProbeEvent>(Kind::Event, &killing, Object::Event)),
         Box::pin(source.follow::<Revision>(Kind::Revision, &kept, Object::Revision)),
+        Box::pin(
+            source.follow(Kind::HealingPolicy, &all, |object: HealingPolicy| Object::HealingPolicy(Arc::new(object))),
+        ),
+        Box::pin(source.follow_in(
+            Api::all(source.client.clone()),
+            Kind::ClusterHealingPolicy,
+            &all,
+            |object: ClusterHealingPolicy| Object::ClusterHealingPolicy(Arc::new(object)),
+        )),
     ];
     let _stopped = stop.run_until_cancelled(futures::future::join_all(streams)).await;
+}
+
+/// Why a stream ended.
+struct Failure {
+    error: String,
+    unavailable: Option<Unavailable>,
+}
+
+/// How a kind is not to be had, as a clear answer of the API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unavailable {
+    /// There is no such kind.
+    Unknown,
+    /// We may not read it.
+    Forbidden,
+}
+
+impl Failure {
+    fn of(kind: Kind, error: &watcher::Error) -> Self {
+        let (code, error) = match error {
+            watcher::Error::InitialListFailed(kube::Error::Api(status))
+            | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+            | watcher::Error::WatchFailed(kube::Error::Api(status))
+            | watcher::Error::WatchError(status) => {
+                let doing = format!("listing {}", kind.as_str());
+                (status.code, explain(&doing, &kube::Error::Api(status.clone())))
+            }
+            watcher::Error::InitialListFailed(_)
+            | watcher::Error::WatchStartFailed(_)
+            | watcher::Error::WatchFailed(_)
+            | watcher::Error::NoResourceVersion => (0, error.to_string()),
+        };
+        let unavailable = match code {
+            404 => Some(Unavailable::Unknown),
+            403 => Some(Unavailable::Forbidden),
+            _ => None,
+        };
+        Self { error, unavailable }
+    }
 }
 
 struct Source {
@@ -152,19 +213,44 @@ impl Source {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
+        self.follow_in(api, kind, config, wrap).await;
+    }
+
+    async fn follow_in<K>(&self, api: Api<K>, kind: Kind, config: &watcher::Config, wrap: fn(K) -> Object)
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
         let mut known = BTreeSet::new();
         let mut backoff = FIRST_BACKOFF;
+        let mut told = String::new();
         loop {
-            let error = self.follow_once(kind, &api, config, wrap, &mut known, &mut backoff).await;
-            tracing::warn!(resource = kind.as_str(), error, retry_in = ?backoff, "watch failed, listing again");
-            self.shared.metrics.watch_failed(kind.as_str());
-            self.shared.mark(kind, Some(error));
+            let failure = self.follow_once(kind, &api, config, wrap, &mut known, &mut backoff).await;
+            let Failure { error, unavailable } = failure;
+            if error != told {
+                tracing::warn!(resource = kind.as_str(), error, retry_in = ?backoff, "watch failed, listing again");
+                told.clone_from(&error);
+            }
+            match (kind.policy(), unavailable) {
+                (Some(policy), Some(how)) => {
+                    if how == Unavailable::Unknown {
+                        // Without the kind there are no objects of it.
+                        for gone in std::mem::take(&mut known) {
+                            self.remove(kind, &gone);
+                        }
+                    }
+                    self.shared.do_without(kind, policy, error);
+                }
+                (Some(_) | None, _) => {
+                    self.shared.metrics.watch_failed(kind.as_str());
+                    self.shared.mark(kind, Some(error));
+                }
+            }
             sleep(backoff).await;
             backoff = (backoff * 2).min(LAST_BACKOFF);
         }
     }
 
-    /// Lists and watches until something goes wrong; says what.
+    /// Lists and watches until something goes wrong; tells what.
     async fn follow_once<K>(
         &self,
         kind: Kind,
@@ -173,7 +259,7 @@ impl Source {
         wrap: fn(K) -> Object,
         known: &mut BTreeSet<Key>,
         backoff: &mut Duration,
-    ) -> String
+    ) -> Failure
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
     {
@@ -192,6 +278,10 @@ impl Source {
                     }
                     *known = std::mem::take(&mut listed);
                     *backoff = FIRST_BACKOFF;
+                    if let Some(policy) = kind.policy() {
+                        let touched = self.shared.caches().readable(policy, None);
+                        self.shared.wake(touched);
+                    }
                     self.shared.mark(kind, None);
                 }
                 Ok(Some(Event::Apply(object))) => {
@@ -202,8 +292,8 @@ impl Source {
                     known.remove(&key_of(object.meta()));
                     self.remove(kind, &key_of(object.meta()));
                 }
-                Ok(None) => return "the stream ended".to_owned(),
-                Err(error) => return error.to_string(),
+                Ok(None) => return Failure { error: "the stream ended".to_owned(), unavailable: None },
+                Err(error) => return Failure::of(kind, &error),
             }
         }
     }

@@ -37,7 +37,8 @@ fn every_healed_service_passes_the_linter_and_its_workload_is_there() {
             continue;
         }
         services += 1;
-        let service = api::lint(text).unwrap_or_else(|problems| panic!("{file}: {problems:?}"));
+        let document = api::lint(text).unwrap_or_else(|problems| panic!("{file}: {problems:?}"));
+        let api::Document::HealedService(service) = document else { panic!("{file}: {document:?}") };
         let wanted = service.spec.workload_ref;
         let exists = objects.iter().any(|(_, other, _)| {
             other["kind"] == format!("{:?}", wanted.kind).as_str()

@@ -10,6 +10,7 @@ mod journeys;
 mod leader;
 mod metrics;
 mod permissions;
+mod policies;
 mod server;
 mod signals;
 mod sketch;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -41,12 +42,14 @@ impl World {
 
     /// A cluster alone.
     pub(crate) fn without_controller() -> Self {
+        Self::with_crds(kubeheal::api::crds())
+    }
+
+    /// A cluster alone that knows only these kinds of ours.
+    pub(crate) fn with_crds(crds: Vec<CustomResourceDefinition>) -> Self {
         let start: Timestamp = START.parse().unwrap();
-        let cluster = Cluster::builder()
-            .clock(ClusterClock::starting_at(start))
-            .crd(kubeheal::api::crds().into_iter().next().unwrap())
-            .start()
-            .unwrap();
+        let builder = Cluster::builder().clock(ClusterClock::starting_at(start));
+        let cluster = crds.into_iter().fold(builder, tinykube::cluster::Builder::crd).start().unwrap();
         Self { client: cluster.client(), _cluster: cluster, clock: Clock::starting_at(start), running: None }
     }
 
@@ -84,6 +87,9 @@ impl World {
     }
 
     pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
+        if kind == "ClusterHealingPolicy" {
+            return Api::all_with(self.client.clone(), &resource(kind));
+        }
         Api::namespaced_with(self.client.clone(), "default", &resource(kind))
     }
 
@@ -156,7 +162,9 @@ impl World {
 
 fn resource(kind: &str) -> ApiResource {
     let gvk = match kind {
-        "HealedService" => GroupVersionKind::gvk("kubeheal.dev", "v1alpha1", kind),
+        "HealedService" | "HealingPolicy" | "ClusterHealingPolicy" => {
+            GroupVersionKind::gvk("kubeheal.dev", "v1alpha1", kind)
+        }
         "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ControllerRevision" => {
             GroupVersionKind::gvk("apps", "v1", kind)
         }
@@ -190,6 +198,13 @@ pub(crate) fn deployment(name: &str, replicas: u32) -> Value {
             },
         },
     })
+}
+
+/// A policy of that kind.
+pub(crate) fn policy(kind: &str, name: &str, spec: Value) -> Value {
+    let mut object = json!({"apiVersion": "kubeheal.dev/v1alpha1", "kind": kind, "metadata": {"name": name}});
+    object["spec"] = spec;
+    object
 }
 
 /// A service with the defaults, changed by `spec`.

@@ -264,7 +264,7 @@ fn check_manifest(object: &Value) -> Result<(), String> {
             Script::parse(script).map_err(|problem| format!("script of {name}: {problem}"))?;
         }
     }
-    if kind == "HealedService" {
+    if api_version == kubeheal::api::API_VERSION {
         kubeheal::api::lint(&object.to_string()).map_err(|problems| {
             let all: Vec<_> = problems.iter().map(ToString::to_string).collect();
             format!("{name}: {}", all.join("; "))

@@ -15,8 +15,9 @@ use kubeheal::{
         policy::{Mode, Policy},
     },
     observe::{
-        cache::{Caches, Kind, Object},
+        cache::Caches,
         companion::Revision,
+        kind::{Kind, Object},
         record::Key,
         snapshot::{Presence, Sources, snapshot},
     },

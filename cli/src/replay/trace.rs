@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use kubeheal::observe::{
-    cache::{Kind, Object},
+    kind::{Kind, Object},
     record::Key,
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -128,6 +128,8 @@ fn decode(kind: Kind, object: &Value) -> Result<Object, String> {
         Kind::Budget => Object::Budget(record(kind, object)?),
         Kind::Event => Object::Event(record(kind, object)?),
         Kind::Revision => Object::Revision(record(kind, object)?),
+        Kind::HealingPolicy => Object::HealingPolicy(Arc::new(record(kind, object)?)),
+        Kind::ClusterHealingPolicy => Object::ClusterHealingPolicy(Arc::new(record(kind, object)?)),
     })
 }
 

@@ -66,6 +66,8 @@ pub const MAX_RESTARTS: usize = 64;
 pub const MAX_ACTIONS: usize = 64;
 /// Most entries of `status.recentActions`: the highest ceiling.
 pub const MAX_RECENT: usize = 60;
+/// Most entries of `status.effectivePolicy.overrides`.
+pub const MAX_OVERRIDES: usize = 64;
 /// Longest message, in characters. Longer ones must be cut.
 pub const MAX_MESSAGE: usize = 1024;
 

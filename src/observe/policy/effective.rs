@@ -2,19 +2,34 @@
 
 use serde_json::json;
 
-use super::translate::{not_in_force, translate};
-use crate::{
-    api::{self, HealedService, status::EffectivePolicy},
-    diagnosis::Rules,
-    healing::policy::{ClusterPolicy, Policy},
-    observe::definition::digest,
+use super::{
+    book::{Book, Choice},
+    ceiling,
+    layer::{Layered, lay},
+    translate::{not_in_force, translate},
 };
+use crate::{
+    api::{
+        self, AsWritten, Dependency, HealedService, HealingSettings, OnOpen, OnOpenAction, WorkloadKind,
+        contradictions,
+        status::{EffectivePolicy, MAX_OVERRIDES},
+    },
+    diagnosis::Rules,
+    healing::{
+        policy::Policy,
+        reason::{Block, Reason},
+    },
+    observe::{definition::digest, record::Key},
+};
+
+/// Problems named in one sentence.
+const MAX_PROBLEMS: usize = 3;
 
 /// What is in force for one service.
 #[derive(Debug, Clone)]
 pub struct Effective {
     /// All settings, defaults filled in, for what is not decided but done: alerts, diagnosis, dependencies.
-    pub settings: api::HealingSettings,
+    pub settings: HealingSettings,
     /// The same for deciding.
     pub policy: Policy,
     /// The rules that name root causes, compiled.
@@ -26,16 +41,80 @@ pub struct Effective {
 }
 
 impl Effective {
-    /// What is in force when there are no policy objects.
-    pub fn of(service: &HealedService, cluster: &ClusterPolicy) -> Self {
-        let settings = service.spec.settings.settings().unwrap_or_default();
-        let said = EffectivePolicy { digest: digest(&json!(settings)), overrides: Vec::new() };
-        Self {
-            policy: translate(&settings, cluster),
-            rules: Rules::compile(&settings.diagnosis.rules),
-            warnings: not_in_force(&service.spec, &settings),
-            said,
-            settings,
+    /// The service's own fields over those of its policy, inside the ceilings.
+    pub fn of(key: &Key, service: &HealedService, book: &Book) -> Self {
+        let spec = &service.spec;
+        let Stood { written, from, held } = stand(&key.0, spec, book);
+        let held = held.or_else(|| contradiction(&written.written, from.as_deref()));
+        // What cannot be understood as a whole is still watched by what the service says itself.
+        let settings = written.written.settings().or_else(|_| spec.settings.settings());
+        let mut settings = settings.unwrap_or_default();
+        leave_out_what_does_not_apply(&mut settings, &written.inherited, key, spec.workload_ref.kind);
+
+        let ceilings = ceiling::hold(&mut settings, &book.ceilings(spec));
+        let mut policy = translate(&settings, &book.limits());
+        policy.ceiling = ceilings.ceiling;
+        policy.held = held.or_else(|| ceiling::refusal(&policy));
+
+        let allowed = policy.ceiling.as_ref().map(|ceiling| ceiling.actions_per_hour);
+        let digest = digest(&json!([settings, allowed]));
+        let inherited = written.inherited.iter().zip(from.iter().cycle());
+        let inherited = inherited.map(|(field, from)| format!("{field}: {from}"));
+        let overrides = inherited.chain(ceilings.cuts).take(MAX_OVERRIDES).collect();
+        let warnings = [not_in_force(&settings), book.warnings(), ceilings.sentences].concat();
+        let rules = Rules::compile(&settings.diagnosis.rules);
+        Self { settings, policy, rules, said: EffectivePolicy { digest, overrides }, warnings }
+    }
+
+    /// Whether everything is as it was.
+    pub(in crate::observe) fn is_same(&self, other: &Self) -> bool {
+        // The compiled rules follow from the settings.
+        let Self { settings, policy, rules: _, said, warnings } = self;
+        *settings == other.settings && *policy == other.policy && *said == other.said && *warnings == other.warnings
+    }
+}
+
+/// A service with its policy behind it.
+struct Stood {
+    written: Layered,
+    from: Option<String>,
+    held: Option<Block>,
+}
+
+fn stand(namespace: &str, spec: &api::HealedServiceSpec, book: &Book) -> Stood {
+    let alone = || Layered { written: spec.settings.clone(), inherited: Vec::new() };
+    match book.choose(namespace, spec) {
+        Choice::Nobodys => Stood { written: alone(), from: None, held: None },
+        Choice::Withheld(block) => Stood { written: alone(), from: None, held: Some(block) },
+        Choice::Of(name, template) => {
+            Stood { written: lay(&spec.settings, template), from: Some(name.to_string()), held: None }
         }
+    }
+}
+
+/// What is right in each object can contradict itself in both together.
+fn contradiction(written: &AsWritten, from: Option<&str>) -> Option<Block> {
+    let problems = contradictions(written);
+    let told: Vec<_> = problems.iter().take(MAX_PROBLEMS).map(ToString::to_string).collect();
+    let whose = from.map_or_else(|| "spec".to_owned(), |from| format!("spec over {from}"));
+    (!told.is_empty()).then(|| Block::new(Reason::PolicyInvalid, format!("{whose}: {}", told.join("; "))))
+}
+
+/// A policy is for many services, and not everything in it fits each of them.
+fn leave_out_what_does_not_apply(settings: &mut HealingSettings, inherited: &[String], key: &Key, kind: WorkloadKind) {
+    let is_inherited = |field: &str| inherited.iter().any(|path| path == field);
+    let scales = match kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet => true,
+        WorkloadKind::DaemonSet | WorkloadKind::Pod => false,
+    };
+    let on_open = &mut settings.circuit_breaker.on_open;
+    if on_open.action == OnOpenAction::ScaleToZero && !scales && is_inherited("circuitBreaker.onOpen") {
+        *on_open = OnOpen::default();
+    }
+    // What everybody depends on does not depend on itself, nor on what else everybody depends on.
+    let names_us =
+        |one: &Dependency| one.name == key.1 && one.namespace.as_ref().is_none_or(|namespace| *namespace == key.0);
+    if is_inherited("dependsOn") && settings.depends_on.iter().any(names_us) {
+        settings.depends_on.clear();
     }
 }

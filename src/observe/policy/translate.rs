@@ -41,9 +41,8 @@ pub fn translate(settings: &api::HealingSettings, cluster: &ClusterPolicy) -> Po
 }
 
 /// Fields that are set and that this version does not act on yet, each as a sentence: better said than silently ignored.
-pub(super) fn not_in_force(spec: &api::HealedServiceSpec, settings: &api::HealingSettings) -> Vec<String> {
+pub(super) fn not_in_force(settings: &api::HealingSettings) -> Vec<String> {
     let set = [
-        (spec.policy_ref.is_some(), "policyRef"),
         (!settings.alerts.sinks.is_empty(), "alerts.sinks"),
         (settings.circuit_breaker.on_open.action != api::OnOpenAction::Hold, "circuitBreaker.onOpen"),
         (settings.diagnosis.log_tail_lines > 0, "diagnosis.logTailLines"),

@@ -4,6 +4,7 @@ mod breaker;
 mod dependencies;
 mod limits;
 mod owners;
+mod policies;
 mod process;
 mod recreate;
 mod replace;

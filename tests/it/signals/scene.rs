@@ -11,7 +11,8 @@ use kubeheal::{
     api::{HealedService, status::HealedServiceStatus, status::LastKnownGood},
     healing::{Decision, cause::Finding, decide},
     observe::{
-        cache::{Caches, Kind, Object},
+        cache::Caches,
+        kind::{Kind, Object},
         record::Key,
         snapshot::{Presence, Sources, snapshot},
     },

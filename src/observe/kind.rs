@@ -1,0 +1,115 @@
+//! The kinds that are watched, and an object of any of them.
+
+use std::sync::Arc;
+
+use super::{
+    companion::{Budget, ProbeEvent, Revision},
+    pod::PodRecord,
+    record::{Key, key_of},
+    workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
+};
+use crate::api::{ClusterHealingPolicy, HealedService, HealingPolicy, PolicyKind};
+
+/// What is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each variant is the kind of its name")]
+pub enum Kind {
+    Service,
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    ReplicaSet,
+    Pod,
+    Budget,
+    Event,
+    Revision,
+    HealingPolicy,
+    ClusterHealingPolicy,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Service,
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::ReplicaSet,
+        Self::Pod,
+        Self::Budget,
+        Self::Event,
+        Self::Revision,
+        Self::HealingPolicy,
+        Self::ClusterHealingPolicy,
+    ];
+
+    /// The resource's plural name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Service => "healedservices",
+            Self::Deployment => "deployments",
+            Self::StatefulSet => "statefulsets",
+            Self::DaemonSet => "daemonsets",
+            Self::ReplicaSet => "replicasets",
+            Self::Pod => "pods",
+            Self::Budget => "poddisruptionbudgets",
+            Self::Event => "events",
+            Self::Revision => "controllerrevisions",
+            Self::HealingPolicy => "healingpolicies",
+            Self::ClusterHealingPolicy => "clusterhealingpolicies",
+        }
+    }
+
+    /// The kind of policy that this is. Policies are of use where they can be read, and healing goes on where not.
+    pub fn policy(self) -> Option<PolicyKind> {
+        match self {
+            Self::HealingPolicy => Some(PolicyKind::HealingPolicy),
+            Self::ClusterHealingPolicy => Some(PolicyKind::ClusterHealingPolicy),
+            Self::Service
+            | Self::Deployment
+            | Self::StatefulSet
+            | Self::DaemonSet
+            | Self::ReplicaSet
+            | Self::Pod
+            | Self::Budget
+            | Self::Event
+            | Self::Revision => None,
+        }
+    }
+}
+
+/// Anything that a watch delivers.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "each variant holds the record of its name")]
+pub enum Object {
+    Service(Arc<HealedService>),
+    Deployment(Deployment),
+    StatefulSet(StatefulSet),
+    DaemonSet(DaemonSet),
+    ReplicaSet(ReplicaSet),
+    Pod(Box<PodRecord>),
+    Budget(Budget),
+    Event(ProbeEvent),
+    Revision(Revision),
+    HealingPolicy(Arc<HealingPolicy>),
+    ClusterHealingPolicy(Arc<ClusterHealingPolicy>),
+}
+
+impl Object {
+    /// The object's key.
+    pub fn key(&self) -> Key {
+        key_of(match self {
+            Self::Service(object) => &object.metadata,
+            Self::Deployment(object) => &object.meta,
+            Self::StatefulSet(object) => &object.meta,
+            Self::DaemonSet(object) => &object.meta,
+            Self::ReplicaSet(object) => &object.meta,
+            Self::Pod(object) => &object.meta,
+            Self::Budget(object) => &object.meta,
+            Self::Event(object) => &object.meta,
+            Self::Revision(object) => &object.meta,
+            Self::HealingPolicy(object) => &object.metadata,
+            Self::ClusterHealingPolicy(object) => &object.metadata,
+        })
+    }
+}
