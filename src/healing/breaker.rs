@@ -37,7 +37,7 @@ pub fn advance(
 fn obey(service: &Service, workload: &Workload, memory: &mut Memory, now: Timestamp) {
     if service.reset_breaker.is_some() && service.reset_breaker != memory.handled_reset {
         memory.circuit = Circuit { closed_at: Some(now), forced: memory.circuit.forced.take(), ..Circuit::default() };
-        memory.not_before = None;
+        memory.end_back_off();
         note(memory, "ResetBreaker", Outcome::Verified, now);
     }
     memory.handled_reset.clone_from(&service.reset_breaker);
@@ -98,7 +98,7 @@ fn allow_trial(
     if changed || (!latched && now >= retry_at) {
         memory.circuit.state = CircuitState::HalfOpen;
         memory.circuit.template = current.or(memory.circuit.template.take());
-        memory.not_before = None;
+        memory.end_back_off();
         note(memory, "CircuitHalfOpen", Outcome::Verified, now);
     }
 }

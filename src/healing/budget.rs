@@ -7,7 +7,7 @@ use super::{
     policy::{Ceiling, ClusterPolicy, RemediationPolicy, Window},
     reason::{Block, Reason},
     snapshot::Neighbour,
-    time::{Wakeups, after, before, elapsed},
+    time::{Wakeups, after, before, clamp, elapsed},
 };
 
 /// What a ceiling counts in.
@@ -33,6 +33,9 @@ pub fn forget(memory: &mut Memory, now: Timestamp) {
 /// Whether a ceiling allows no further action now. What the breaker has forgiven still counts.
 pub fn at_ceiling(ceiling: Option<&Ceiling>, memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> Option<Block> {
     let Ceiling { actions_per_hour, set_by } = ceiling?;
+    if *actions_per_hour == 0 {
+        return Some(Block::new(Reason::ActionCeiling, format!("{set_by} allows no action at all")));
+    }
     let over = memory.recent.len().checked_sub(*actions_per_hour as usize)?;
     let until = after(*memory.recent.get(over)?, HOUR);
     wakeups.at(until, now);
@@ -92,7 +95,9 @@ pub fn cluster_holds(
     let mut recent: Vec<_> = services
         .iter()
         .flat_map(|service| service.actions.iter().copied())
-        .filter(|&time| elapsed(time, now) < minute && time <= now)
+        // One from the future is of a moment ago, as far as anybody knows.
+        .map(|time| clamp(time, now))
+        .filter(|&time| elapsed(time, now) < minute)
         .collect();
     recent.sort_unstable();
     if recent.len() >= policy.max_actions_per_minute as usize {

@@ -311,6 +311,20 @@ impl Memory {
         self
     }
 
+    /// Ends a back-off. What the API server refused is not tried sooner for that.
+    pub fn end_back_off(&mut self) {
+        if self.refused.is_none() {
+            self.not_before = None;
+        }
+    }
+
+    /// Forgets a pause that is over.
+    pub fn end_pause(&mut self, now: Timestamp) {
+        if self.not_before.is_none_or(|until| until <= now) {
+            (self.not_before, self.refused) = (None, None);
+        }
+    }
+
     /// What is remembered of a container.
     pub fn container(&self, uid: &str, container: &str) -> Option<&ContainerMemory> {
         self.containers.iter().find(|known| known.uid == uid && known.container == container)

@@ -52,6 +52,8 @@ use self::{
 
 /// Two live reads must agree, this far apart, before a workload is believed to be gone.
 pub const MISSING_CONFIRMATION: SignedDuration = SignedDuration::from_secs(10);
+/// The shortest time between two actions on one service; the kubelet is not quicker either.
+pub const SPACING: SignedDuration = SignedDuration::from_secs(10);
 
 /// What was seen, what is to be done, and why not more.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +91,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     let mut wakeups = Wakeups::default();
     let mut memory = snapshot.memory.clone().clamped(now);
     budget::forget(&mut memory, now);
+    memory.end_pause(now);
 
     let missing = follow_workload(&snapshot.workload, &mut memory, &mut wakeups, now);
     let dependencies = dependency::judge(&snapshot.dependencies, &mut wakeups, now);
@@ -258,7 +261,7 @@ fn holds(
     blocks.extend(budget::at_ceiling(policy.ceiling.as_ref(), memory, wakeups, now));
     blocks.extend(budget::cluster_holds(&policy.cluster, &services, &me, wakeups, now));
     blocks.extend(budget::outside_windows(&policy.remediation.windows, wakeups, now));
-    blocks.extend(back_off(policy, asked, memory, wakeups, now));
+    blocks.extend(back_off(policy, asked, memory, wakeups, now).or_else(|| spacing(memory, wakeups, now)));
     blocks
 }
 
@@ -276,14 +279,26 @@ fn back_off(policy: &Policy, asked: bool, memory: &Memory, wakeups: &mut Wakeups
     // Bounded by the longest back-off, so that a deadline written by a clock that jumped cannot hold for ever.
     let until = memory.not_before?.min(after(now, policy.remediation.backoff_max));
     wakeups.at(until, now);
-    (now < until && !asked).then(|| match &memory.refused {
-        Some(why) => Block::new(Reason::Refused, format!("the API server refused: {why}; again at {until:.0}")),
-        None => Block::new(Reason::BackOff, format!("waiting until {until:.0} after the last action")),
-    })
+    (now < until).then_some(())?;
+    match &memory.refused {
+        Some(why) => Some(Block::new(Reason::Refused, format!("the API server refused: {why}; again at {until:.0}"))),
+        None if asked => None,
+        None => Some(Block::new(Reason::BackOff, format!("waiting until {until:.0} after the last action"))),
+    }
 }
 
+/// Whatever the policy and whoever asks: two actions on one service are never closer than this.
+fn spacing(memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> Option<Block> {
+    let until = after(*memory.recent.last()?, SPACING);
+    wakeups.at(until, now);
+    (now < until).then(|| Block::new(Reason::BackOff, format!("waiting until {until:.0} after the last action")))
+}
+
+/// A request that was there before the service was first looked at is not ours to answer: it came with a backup, or was
+/// answered in a status that somebody wiped.
 fn is_asked(snapshot: &Snapshot, memory: &Memory) -> bool {
-    snapshot.service.heal_now.is_some() && snapshot.service.heal_now != memory.handled_heal_now
+    let is_new = snapshot.service.heal_now != memory.handled_heal_now;
+    snapshot.service.heal_now.is_some() && is_new && snapshot.memory.observed_since.is_some()
 }
 
 /// A request by annotation is answered once, whatever comes of it.
@@ -295,11 +310,13 @@ fn answer_request(
     memory: &mut Memory,
     now: Timestamp,
 ) {
+    let is_new = snapshot.service.heal_now.is_some() && snapshot.service.heal_now != memory.handled_heal_now;
     memory.handled_heal_now.clone_from(&snapshot.service.heal_now);
-    if !asked {
+    if !is_new {
         return;
     }
     let (cause, outcome) = match blocked_by.first() {
+        _ if !asked => (Reason::NotYet.as_str(), Outcome::Dropped),
         Some(block) => (block.reason.as_str(), Outcome::Dropped),
         None if has_step => (Reason::Allowed.as_str(), Outcome::Verified),
         None => (Reason::NotNeeded.as_str(), Outcome::Dropped),

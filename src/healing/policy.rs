@@ -82,7 +82,10 @@ impl MinReady {
     pub fn of(self, desired: u32) -> u32 {
         match self {
             Self::Count(count) => count.min(desired),
-            Self::Percent(percent) => (desired * percent.min(100)).div_ceil(100),
+            Self::Percent(percent) => {
+                let share = (u64::from(desired) * u64::from(percent.min(100))).div_ceil(100);
+                u32::try_from(share).unwrap_or(desired)
+            }
         }
     }
 }

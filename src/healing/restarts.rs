@@ -67,6 +67,9 @@ fn look(
     }
     count_restarts(&mut entry, prior, seen_before, container, policy, now);
     entry.restarts.retain(|&time| time > before(now, policy.restart_window));
+    // Nobody restarts more often than he says, whoever wrote that down.
+    let counted = usize::try_from(container.restart_count).unwrap_or(usize::MAX);
+    entry.restarts.drain(..entry.restarts.len().saturating_sub(counted));
     follow_crash_loop(&mut entry, container, policy, calm, now);
     follow_readiness(&mut entry, pod, container, now);
     entry.starting = container.startup.is_some() && is_running(container) && !container.started;
@@ -179,7 +182,10 @@ fn follow_readiness(entry: &mut ContainerMemory, pod: &Pod, container: &Containe
     let runs = is_running(container) && pod.phase == Phase::Running;
     let owes = runs && container.role != Role::Init && container.started;
     let unready = owes && !container.ready;
-    entry.not_ready_since = if unready { entry.not_ready_since.or(Some(now)) } else { None };
+    // What was written down is not believed to be older than what the pod says itself.
+    let turned = pod.ready_changed.filter(|&turned| turned <= now);
+    let since = entry.not_ready_since.unwrap_or(now).max(turned.unwrap_or(Timestamp::MIN));
+    entry.not_ready_since = unready.then_some(since);
 }
 
 /// The pod as a whole can be unready although each container is ready (readiness gates), or not get to run at all.

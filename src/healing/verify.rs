@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    breaker,
+    SPACING, breaker,
     budget::{backoff, take_back},
     memory::{InFlight, Memory, Outcome},
     plan::{Action, Step},
@@ -92,12 +92,14 @@ pub fn settle(
         Execution::Refused(why) => {
             conclude(policy, workload, seed, memory, Outcome::Dropped, now);
             take_back(memory);
-            memory.not_before = Some(after(now, policy.remediation.backoff_initial));
+            memory.not_before = Some(after(now, policy.remediation.backoff_initial.max(SPACING)));
             memory.refused = Some(why.clone());
         }
         Execution::Vanished => {
             conclude(policy, workload, seed, memory, Outcome::Dropped, now);
             take_back(memory);
+            memory.not_before = Some(after(now, SPACING));
+            memory.refused = Some("the target is gone, or another one already".to_owned());
         }
         Execution::Failed(_) => conclude(policy, workload, seed, memory, Outcome::Failed, now),
     }

@@ -1,0 +1,369 @@
+//! One service in a world that misbehaves at random, decided again and again through its status.
+
+use jiff::{SignedDuration, Timestamp};
+use kubeheal::{
+    api::status::HealedServiceStatus,
+    healing::{
+        Decision, decide,
+        dependency::{Dependency, DependencyState},
+        plan::Effect,
+        policy::Policy,
+        settle,
+        snapshot::{
+            ContainerState, Patience, Phase, Pod, Readiness, Rollout, Snapshot, Termination, Workload, WorkloadKind,
+        },
+        verify::Execution,
+    },
+    observe::memory::recall,
+    publish::status::{remember, render},
+};
+use proptest::{collection::vec, option, prelude::*};
+
+use crate::sketch::{at, pod, snapshot, workload};
+
+/// Pods of the service.
+pub(crate) const PODS: usize = 2;
+
+/// What a pod can look like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shape {
+    Well,
+    Unready,
+    Crashed { restarts: u8, oom: bool },
+    Starting,
+    NodeLost,
+    BadImage,
+    Unschedulable,
+    Failed,
+    Leaving,
+    Replaced,
+}
+
+/// What the workload can look like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Whole {
+    There,
+    Rolling,
+    Stuck,
+    Deleting,
+    ScaledToZero,
+    Gone,
+    Unreadable,
+}
+
+/// What people and neighbours do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Deed {
+    Nothing,
+    HealNow,
+    ResetBreaker,
+    ForceOpen,
+    EndForceOpen,
+    DependencyDown,
+    DependencyUp,
+}
+
+/// What the API server makes of an action.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Answer {
+    Done,
+    Refused,
+    Vanished,
+    Failed,
+}
+
+/// One look at the world.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    wait: u16,
+    pods: Vec<Shape>,
+    whole: Whole,
+    deed: Deed,
+    answer: Answer,
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    prop_oneof![
+        5 => Just(Shape::Well),
+        4 => Just(Shape::Unready),
+        4 => (1..4_u8, any::<bool>()).prop_map(|(restarts, oom)| Shape::Crashed { restarts, oom }),
+        1 => Just(Shape::Starting),
+        1 => Just(Shape::NodeLost),
+        1 => Just(Shape::BadImage),
+        1 => Just(Shape::Unschedulable),
+        1 => Just(Shape::Failed),
+        1 => Just(Shape::Leaving),
+        1 => Just(Shape::Replaced),
+    ]
+}
+
+fn whole() -> impl Strategy<Value = Whole> {
+    prop_oneof![
+        20 => Just(Whole::There),
+        1 => Just(Whole::Rolling),
+        1 => Just(Whole::Stuck),
+        1 => Just(Whole::Deleting),
+        1 => Just(Whole::ScaledToZero),
+        2 => Just(Whole::Gone),
+        1 => Just(Whole::Unreadable),
+    ]
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        14 => Just(Deed::Nothing),
+        2 => Just(Deed::HealNow),
+        1 => Just(Deed::ResetBreaker),
+        1 => Just(Deed::ForceOpen),
+        1 => Just(Deed::EndForceOpen),
+        1 => Just(Deed::DependencyDown),
+        2 => Just(Deed::DependencyUp),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        5 => Just(Answer::Done),
+        2 => Just(Answer::Refused),
+        2 => Just(Answer::Vanished),
+        1 => Just(Answer::Failed),
+    ]
+}
+
+/// Histories of up to so many looks, from a second to ten minutes apart.
+pub(crate) fn histories(looks: usize) -> impl Strategy<Value = Vec<Step>> {
+    let wait = prop_oneof![2 => 1..15_u16, 1 => 15..600_u16];
+    let step = (wait, vec(shape(), PODS), whole(), deed(), answer())
+        .prop_map(|(wait, pods, whole, deed, answer)| Step { wait, pods, whole, deed, answer });
+    // Trouble lasts: a look often finds what the one before found.
+    vec((step, option::weighted(0.6, Just(()))), 1..looks).prop_map(|steps| {
+        let mut history: Vec<Step> = Vec::new();
+        for (mut step, again) in steps {
+            if let (Some(()), Some(last)) = (again, history.last()) {
+                (step.pods, step.whole) = (last.pods.clone(), last.whole);
+            }
+            history.push(step);
+        }
+        history
+    })
+}
+
+/// One pod over time.
+#[derive(Debug, Clone)]
+struct Actor {
+    generation: u32,
+    restarts: u32,
+    since: Timestamp,
+}
+
+impl Actor {
+    fn replaced(&mut self, now: Timestamp) {
+        *self = Self { generation: self.generation + 1, restarts: 0, since: now };
+    }
+
+    fn pod(&mut self, index: usize, shape: Shape, now: Timestamp) -> Pod {
+        if matches!(shape, Shape::Replaced) {
+            self.replaced(now);
+        }
+        let ready = matches!(shape, Shape::Well);
+        let mut pod = pod(&format!("api-{index}"), ready);
+        pod.uid = format!("uid-{index}-{}", self.generation);
+        pod.ready_changed = Some(self.since);
+        let container = &mut pod.containers[0];
+        match shape {
+            Shape::Well => pod.ready = Readiness::Ready(Some(self.since)),
+            Shape::Unready | Shape::Replaced => {}
+            Shape::Leaving => pod.deleting = true,
+            Shape::Crashed { restarts, oom } => {
+                self.restarts += u32::from(restarts);
+                self.since = now;
+                let (exit_code, reason) = if oom { (137, "OOMKilled") } else { (1, "Error") };
+                let last = Termination { exit_code, reason: reason.to_owned(), ..Termination::default() };
+                container.last = Some(Termination { finished: Some(now), ..last });
+                container.state = waits("CrashLoopBackOff");
+                container.started = false;
+            }
+            Shape::Starting => {
+                container.started = false;
+                container.startup = Some(Patience { least: seconds(110), most: seconds(120) });
+            }
+            Shape::NodeLost => {
+                pod.ready = Readiness::NotReady(None);
+                container.ready = true;
+            }
+            Shape::BadImage => {
+                pod.phase = Phase::Pending;
+                container.state = waits("ImagePullBackOff");
+            }
+            Shape::Unschedulable => {
+                pod.phase = Phase::Pending;
+                pod.unschedulable = Some("no node".to_owned());
+                pod.containers.clear();
+            }
+            Shape::Failed => pod.phase = Phase::Failed,
+        }
+        if let Some(container) = pod.containers.first_mut() {
+            container.restart_count = self.restarts;
+            if matches!(container.state, ContainerState::Running(_)) {
+                container.state = ContainerState::Running(Some(self.since));
+            }
+        }
+        pod
+    }
+}
+
+fn waits(reason: &str) -> ContainerState {
+    ContainerState::Waiting { reason: reason.to_owned(), message: String::new() }
+}
+
+fn seconds(count: i64) -> SignedDuration {
+    SignedDuration::from_secs(count)
+}
+
+/// One look and what came of it.
+pub(crate) struct Turn<'a> {
+    pub(crate) seen: &'a Snapshot,
+    pub(crate) decision: &'a Decision,
+    /// As it was written before the action.
+    pub(crate) status: &'a HealedServiceStatus,
+    pub(crate) now: Timestamp,
+}
+
+/// A service on its way through a history.
+pub(crate) struct Play {
+    actors: Vec<Actor>,
+    seconds: i64,
+    requests: u32,
+    forced: bool,
+    resets: u32,
+    dependency: DependencyState,
+    pub(crate) status: HealedServiceStatus,
+}
+
+impl Play {
+    pub(crate) fn new() -> Self {
+        Self {
+            actors: vec![Actor { generation: 0, restarts: 0, since: at(0) }; PODS],
+            seconds: 0,
+            requests: 0,
+            forced: false,
+            resets: 0,
+            dependency: DependencyState::Healthy(at(-3600)),
+            status: HealedServiceStatus::default(),
+        }
+    }
+
+    /// Plays a history and hands each look to `check`.
+    pub(crate) fn all(&mut self, policy: &Policy, history: &[Step], mut check: impl FnMut(&Turn<'_>)) {
+        for step in history {
+            self.step(policy, step, &mut check);
+        }
+    }
+
+    fn step(&mut self, policy: &Policy, step: &Step, check: &mut impl FnMut(&Turn<'_>)) {
+        self.seconds += i64::from(step.wait);
+        self.take(step.deed);
+        let now = at(self.seconds);
+        let seen = self.see(step, now);
+        let decision = decide(policy, &seen, now);
+        self.status = stored(&decision, &self.status, now);
+        check(&Turn { seen: &seen, decision: &decision, status: &self.status, now });
+        let Some(plan) = &decision.plan else { return };
+        let execution = match step.answer {
+            Answer::Done => Execution::Done,
+            Answer::Refused => Execution::Refused("busy".to_owned()),
+            Answer::Vanished => Execution::Vanished,
+            Answer::Failed => Execution::Failed("forbidden".to_owned()),
+        };
+        if execution != Execution::Done {
+            let memory = settle(policy, &seen, &decision.memory, &execution, now);
+            remember(&mut self.status, &memory, decision.ineffective);
+        } else if matches!(plan.effect, Effect::EvictPod { .. }) {
+            let index = plan.action.target.rsplit('-').next().unwrap().parse::<usize>().unwrap();
+            self.actors[index].replaced(now);
+        } else {
+            self.actors.iter_mut().for_each(|actor| actor.replaced(now));
+        }
+        self.status = travelled(&self.status);
+    }
+
+    fn take(&mut self, deed: Deed) {
+        match deed {
+            Deed::Nothing => {}
+            Deed::HealNow => self.requests += 1,
+            Deed::ResetBreaker => self.resets += 1,
+            Deed::ForceOpen => self.forced = true,
+            Deed::EndForceOpen => self.forced = false,
+            Deed::DependencyDown => self.dependency = DependencyState::NotHealthy,
+            Deed::DependencyUp => self.dependency = DependencyState::Healthy(at(self.seconds)),
+        }
+    }
+
+    fn see(&mut self, step: &Step, now: Timestamp) -> Snapshot {
+        let actors = self.actors.iter_mut().enumerate();
+        let pods: Vec<Pod> = actors.map(|(index, actor)| actor.pod(index, step.pods[index], now)).collect();
+        let mut state = workload(WorkloadKind::Deployment, u32::try_from(PODS).unwrap());
+        match step.whole {
+            Whole::There | Whole::Gone | Whole::Unreadable => {}
+            Whole::Rolling => state.rollout = Rollout::InProgress,
+            Whole::Stuck => state.rollout = Rollout::Stuck,
+            Whole::Deleting => state.deleting = true,
+            Whole::ScaledToZero => state.desired = 0,
+        }
+        let mut seen = snapshot(state, pods);
+        match step.whole {
+            Whole::Gone => {
+                seen.workload = Workload::Missing { kind: WorkloadKind::Deployment, name: "api".to_owned() };
+                seen.pods.clear();
+            }
+            Whole::Unreadable => {
+                seen.workload = Workload::Unknown("no answer".to_owned());
+                seen.pods.clear();
+            }
+            Whole::There | Whole::Rolling | Whole::Stuck | Whole::Deleting | Whole::ScaledToZero => {}
+        }
+        seen.service.heal_now = (self.requests > 0).then(|| self.requests.to_string());
+        seen.service.reset_breaker = (self.resets > 0).then(|| self.resets.to_string());
+        seen.service.force_open = self.forced.then(|| "by hand".to_owned());
+        seen.dependencies = vec![Dependency {
+            namespace: "shop".to_owned(),
+            name: "db".to_owned(),
+            stable: seconds(60),
+            state: self.dependency,
+            root: None,
+        }];
+        seen.memory = recall(&self.status);
+        seen
+    }
+
+    /// From now on all is well: looks a minute apart, for so many minutes.
+    pub(crate) fn well(&mut self, policy: &Policy, minutes: usize, mut check: impl FnMut(&Turn<'_>)) {
+        self.forced = false;
+        self.dependency = DependencyState::Healthy(at(self.seconds));
+        // Nobody is in the middle of a repair any more.
+        self.actors.iter_mut().for_each(|actor| actor.restarts = 0);
+        let step = Step {
+            wait: 60,
+            pods: vec![Shape::Well; PODS],
+            whole: Whole::There,
+            deed: Deed::Nothing,
+            answer: Answer::Done,
+        };
+        for actor in &mut self.actors {
+            actor.replaced(at(self.seconds));
+        }
+        for _ in 0..minutes {
+            self.step(policy, &step, &mut check);
+        }
+    }
+}
+
+/// What stands in the cluster after a decision was written.
+pub(crate) fn stored(decision: &Decision, old: &HealedServiceStatus, now: Timestamp) -> HealedServiceStatus {
+    travelled(&render(decision, old, Some(1), None, None, now))
+}
+
+/// Through JSON and back, as to an API server.
+fn travelled(status: &HealedServiceStatus) -> HealedServiceStatus {
+    serde_json::from_str(&serde_json::to_string(status).unwrap()).unwrap()
+}

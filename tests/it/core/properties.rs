@@ -1,0 +1,245 @@
+//! What must hold for one service: the fixpoint, the breaker, the spacing, the way through the status, and the end.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use kubeheal::{
+    healing::{
+        Decision, decide,
+        findings::node_lost,
+        memory::{CircuitState, Memory},
+        plan::Effect,
+        policy::{Mode, Policy},
+        reason::{Block, Reason},
+        settle,
+        snapshot::{Snapshot, Workload},
+        verify::Execution,
+    },
+    observe::memory::recall,
+};
+use proptest::prelude::*;
+
+use super::{
+    cases,
+    play::{Play, Turn, histories, stored},
+    policies::policies,
+};
+use crate::sketch::{at, policy, sick, workload};
+
+/// The defaults or anything else.
+fn any_policy() -> impl Strategy<Value = Policy> {
+    prop_oneof![Just(policy()), policies()]
+}
+
+fn again(policy: &Policy, turn: &Turn<'_>) -> Decision {
+    decide(policy, &Snapshot { memory: recall(turn.status), ..turn.seen.clone() }, turn.now)
+}
+
+/// What is left of a decision without what it plans and says about that.
+fn settled(decision: &Decision) -> Decision {
+    let none = Vec::new();
+    Decision {
+        plan: None,
+        proposal: None,
+        blocked_by: none,
+        conditions: Vec::new(),
+        next_check: None,
+        ..decision.clone()
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(150))]
+
+    #[test]
+    fn the_same_world_at_the_same_time_is_decided_the_same_and_plans_nothing_more(
+        policy in any_policy(), history in histories(80),
+    ) {
+        Play::new().all(&policy, &history, |turn| {
+            let second = again(&policy, turn);
+            assert!(second.plan.is_none(), "planned twice: {:?} {:?} then {:?}", turn.decision, turn.decision.plan, second);
+            let same = |one: &Decision| Memory { findings: Vec::new(), ..settled(one).memory };
+            assert_eq!(same(turn.decision), same(&second));
+            assert_eq!(turn.decision.verdict, second.verdict);
+            assert_eq!(turn.decision.findings, second.findings);
+            let status = stored(&second, turn.status, turn.now);
+            let third = decide(&policy, &Snapshot { memory: recall(&status), ..turn.seen.clone() }, turn.now);
+            assert_eq!(status, stored(&third, &status, turn.now), "nothing is written without a change");
+        });
+    }
+
+    #[test]
+    fn memory_survives_the_way_through_the_status(policy in any_policy(), history in histories(80)) {
+        Play::new().all(&policy, &history, |turn| {
+            let back = Memory { findings: Vec::new(), ..recall(turn.status) };
+            assert_eq!(back, Memory { findings: Vec::new(), ..turn.decision.memory.clone() });
+        });
+    }
+
+    #[test]
+    fn an_open_breaker_writes_nothing_and_a_half_open_one_makes_one_trial(
+        policy in any_policy(), history in histories(120),
+    ) {
+        let mut trial = None;
+        Play::new().all(&policy, &history, |turn| {
+            let (before, after) = (&turn.seen.memory, &turn.decision.memory);
+            assert!(after.circuit.state != CircuitState::Open || turn.decision.plan.is_none(), "open: {:?}", turn.decision.plan);
+            assert!(after.circuit.forced.is_none() || turn.decision.plan.is_none(), "held open by hand");
+            if turn.decision.plan.is_some() {
+                let half_open = after.circuit.state == CircuitState::HalfOpen;
+                let this = (after.circuit.openings, turn.now);
+                if let Some((openings, time)) = trial.filter(|_| half_open) {
+                    // Another one of the same opening is no second trial only if the first was never made.
+                    let made = before.actions.iter().any(|action| action.time == time);
+                    assert!(openings != this.0 || !made, "a second trial of opening {openings}");
+                }
+                trial = half_open.then_some(this);
+            }
+        });
+    }
+
+    #[test]
+    fn one_repair_is_in_flight_at_a_time(policy in any_policy(), history in histories(120)) {
+        Play::new().all(&policy, &history, |turn| {
+            let (before, after) = (&turn.seen.memory.in_flight, &turn.decision.memory.in_flight);
+            let awaited = before.is_some() && before == after;
+            assert!(!awaited || turn.decision.plan.is_none(), "two repairs at once");
+            assert!(turn.decision.plan.is_none() || after.is_some(), "an action without its intent");
+        });
+    }
+
+    #[test]
+    fn no_configuration_acts_on_one_target_twice_within_ten_seconds(
+        policy in any_policy(), history in histories(150),
+    ) {
+        let mut acted: BTreeMap<String, Timestamp> = BTreeMap::new();
+        Play::new().all(&policy, &history, |turn| {
+            let Some(plan) = &turn.decision.plan else { return };
+            let known = acted.insert(plan.action.target.clone(), turn.now);
+            let apart = known.map(|known| turn.now.duration_since(known));
+            assert!(apart.is_none_or(|apart| apart >= SignedDuration::from_secs(10)), "{plan:?} after {apart:?}");
+        });
+    }
+
+    #[test]
+    fn a_pod_is_restarted_only_for_a_finding_of_its_own_that_a_restart_can_help(
+        policy in any_policy(), history in histories(120),
+    ) {
+        Play::new().all(&policy, &history, |turn| {
+            let Some(plan) = &turn.decision.plan else { return };
+            let Effect::EvictPod { .. } = plan.effect else { return };
+            let pod = turn.seen.pods.iter().find(|pod| pod.uid == plan.action.target_uid).expect("it is there");
+            assert!(!pod.deleting, "it goes already");
+            let asked = turn.seen.service.heal_now != turn.seen.memory.handled_heal_now;
+            let why = turn.decision.findings.iter().find(|finding| finding.uid == pod.uid && finding.cause.reason() == plan.cause);
+            let why = why.expect("a finding of its own");
+            assert!(why.cause.restart_helps() && why.acute && (why.lasting || asked), "{why:?}");
+        });
+    }
+
+    #[test]
+    fn each_reason_to_hold_still_holds(
+        policy in any_policy(), history in histories(80), reason in 0..6_usize,
+    ) {
+        Play::new().all(&policy, &history, |turn| {
+            let (mut policy, mut seen) = (policy.clone(), turn.seen.clone());
+            match reason {
+                0 => policy.mode = Mode::Observe,
+                1 => policy.suspend = true,
+                2 => policy.cluster.paused.push("an incident".to_owned()),
+                3 => policy.held = Some(Block::new(Reason::PolicyInvalid, "contradictory")),
+                4 => seen.service.deleting = true,
+                _ => seen.service.force_open = Some("by hand".to_owned()),
+            }
+            let decision = decide(&policy, &seen, turn.now);
+            assert!(decision.plan.is_none(), "{:?}", decision.plan);
+        });
+    }
+
+    #[test]
+    fn a_dependency_that_is_down_holds_the_dependent(policy in any_policy(), history in histories(120)) {
+        Play::new().all(&policy, &history, |turn| {
+            assert!(turn.decision.dependencies.held.is_none() || turn.decision.plan.is_none());
+        });
+    }
+
+    #[test]
+    fn a_ceiling_is_never_passed(policy in policies(), history in histories(150), limit in 0..5_u32) {
+        let mut policy = policy;
+        policy.ceiling = Some(kubeheal::healing::policy::Ceiling { actions_per_hour: limit, set_by: "us".to_owned() });
+        let mut begun: Vec<Timestamp> = Vec::new();
+        let mut refused = 0;
+        Play::new().all(&policy, &history, |turn| {
+            // What was refused is taken back, and counts for nothing.
+            begun.truncate(begun.len() - refused);
+            refused = 0;
+            if turn.decision.plan.is_none() { return }
+            begun.push(turn.now);
+            let hour = begun.iter().filter(|time| turn.now.duration_since(**time) < SignedDuration::from_hours(1));
+            let counted = turn.decision.memory.recent.len();
+            assert!(counted <= limit as usize, "{counted} of {limit}, {} begun", hour.count());
+        });
+    }
+
+    #[test]
+    fn whatever_happened_lasting_health_ends_closed_and_forgiven(
+        policy in any_policy(), history in histories(120),
+    ) {
+        let mut policy = policy;
+        // A latch is a person's to open, and a stabilization longer than the test proves nothing.
+        policy.breaker.latch_after = 0;
+        let mut play = Play::new();
+        play.all(&policy, &history, |_| {});
+        play.well(&policy, 600, |turn| assert!(turn.decision.plan.is_none(), "it is well: {:?}", turn.decision.plan));
+        let memory = recall(&play.status);
+        assert_eq!(memory.circuit.state, CircuitState::Closed);
+        assert!(memory.actions.is_empty() && memory.in_flight.is_none() && memory.circuit.openings == 0, "{memory:?}");
+        assert_eq!(memory.unhealthy_until.is_none(), memory.unhealthy_since.is_none(), "no trouble goes on");
+    }
+
+    #[test]
+    fn after_lasting_health_an_earlier_policy_decides_nothing_any_more(
+        first in policies(), last in any_policy(), history in histories(80),
+    ) {
+        let mut last = last;
+        last.breaker.latch_after = 0;
+        let (mut changed, mut fresh) = (Play::new(), Play::new());
+        changed.all(&first, &history, |_| {});
+        fresh.all(&last, &history, |_| {});
+        for play in [&mut changed, &mut fresh] {
+            play.well(&last, 600, |_| {});
+        }
+        let of = |play: &Play| {
+            let memory = recall(&play.status);
+            (memory.circuit.state, memory.circuit.openings, memory.actions, memory.in_flight, memory.not_before)
+        };
+        assert_eq!(of(&changed), of(&fresh));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_never_acted_on(policy in any_policy(), history in histories(120)) {
+        Play::new().all(&policy, &history, |turn| {
+            let Some(plan) = &turn.decision.plan else { return };
+            assert!(!matches!(turn.seen.workload, Workload::Unknown(_)), "it could not be read: {plan:?}");
+            let gone = matches!(turn.seen.workload, Workload::Missing { .. });
+            assert!(!gone || turn.seen.memory.missing_since.is_some(), "one look is not enough: {plan:?}");
+            let lost = turn.seen.pods.iter().filter(|pod| node_lost(pod));
+            assert!(lost.into_iter().all(|pod| pod.uid != plan.action.target_uid), "its node is lost: {plan:?}");
+        });
+    }
+}
+
+#[test]
+fn a_refused_action_is_not_charged_and_a_failed_one_is() {
+    let policy = policy();
+    let (seen, now) = (sick(workload(kubeheal::healing::snapshot::WorkloadKind::Deployment, 1)), at(3000));
+    let decision = decide(&policy, &seen, now);
+    assert!(decision.plan.is_some(), "unready for so long is acted on: {:?}", decision.blocked_by);
+    let refused = settle(&policy, &seen, &decision.memory, &Execution::Refused("budget".into()), now);
+    assert!(refused.actions.is_empty() && refused.in_flight.is_none());
+    assert_eq!(refused.refused.as_deref(), Some("budget"));
+    let failed = settle(&policy, &seen, &decision.memory, &Execution::Failed("forbidden".into()), now);
+    assert_eq!(failed.actions.len(), 1);
+    let done = settle(&policy, &seen, &decision.memory, &Execution::Done, now);
+    assert_eq!(done, decision.memory);
+}
