@@ -42,15 +42,21 @@ async fn the_log_of_the_instance_before_the_last_start_is_kept() {
 }
 
 #[tokio::test]
-async fn a_watch_shows_what_comes() {
+async fn a_watch_shows_what_is_there_and_what_comes() {
     let Some(kubectl) = Kubectl::start("watch").await else { return };
-    let watching = kubectl.run("get pods --watch-only --request-timeout=4s -o name", "");
+    kubectl.ok("run first --image=docker.io/local/box:1").await;
+    let whole = kubectl.run("get pods -w --request-timeout=6s -o name", "");
+    let coming = kubectl.run("get pods --watch-only --request-timeout=6s -o name", "");
+    // One after the other, because nobody can tell when a watch has begun.
     let creating = async {
-        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
-        kubectl.ok("run seen --image=docker.io/local/box:1").await
+        for number in 0..8 {
+            kubectl.ok(&format!("run next-{number} --image=docker.io/local/box:1")).await;
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        }
     };
-    let (said, _) = tokio::join!(watching, creating);
-    assert!(said.out.contains("pod/seen"), "{said:#?}");
+    let (whole, coming, ()) = tokio::join!(whole, coming, creating);
+    assert!(whole.out.contains("pod/first") && whole.out.contains("pod/next-"), "{whole:#?}");
+    assert!(coming.out.contains("pod/next-") && !coming.out.contains("pod/first"), "{coming:#?}");
 }
 
 #[tokio::test]
