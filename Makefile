@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 venv := $(target_dir)/tools/venv
 requirements := tests/requirements.txt
+promtool := $(or $(KUBEHEAL_PROMTOOL),$(abspath $(target_dir)/tools/prometheus/promtool))
 
 # Somebody's own kubectl, or the pinned one.
 kubectl := $(or $(KUBEHEAL_KUBECTL),$(abspath $(venv)/bin/kubectl))
@@ -47,7 +48,7 @@ crds: cargo ## Write crds/, and the chart's copy, from the types in src/api
 
 .PHONY: test
 test: cargo ## Everything that must hold before a change is handed in
-	@$(MAKE) fmt-check $(tools) lint tests docs crds-check workflows
+	@$(MAKE) fmt-check $(tools) lint tests packaging docs crds-check workflows
 	$(call say,all is well)
 
 .PHONY: fmt-check
@@ -65,6 +66,17 @@ tests: $(tools)
 	$(call say,tests)
 	@KUBEHEAL_KUBECTL='$(kubectl)' cargo test -q --workspace
 
+.PHONY: packaging
+packaging: cargo $(venv)/.stamp $(promtool) ## The chart, the manifests, the alerts and what is for GitOps tools
+	$(call say,chart and manifests)
+	@cargo test -q --workspace --no-run    # builds the programs, with what the tests have built already
+	@CARGO_TARGET_DIR='$(abspath $(target_dir))' KUBEHEAL_KUBECTL='$(kubectl)' KUBEHEAL_PROMTOOL='$(promtool)' \
+	  $(venv)/bin/python -B -m pytest -q -p no:cacheprovider tests/packaging
+
+.PHONY: chart-readme
+chart-readme: $(venv)/.stamp ## Write the table of values into the chart's README
+	@$(venv)/bin/python -B tests/packaging/values_table.py
+
 .PHONY: docs
 docs:
 	$(call say,documentation)
@@ -81,7 +93,7 @@ workflows: $(venv)/.stamp
 	@$(venv)/bin/actionlint .github/workflows/*.yml
 	@$(venv)/bin/zizmor --quiet --offline --persona=pedantic .github
 
-# Tools for the tests, made again when it is missing or its version changed.
+# Tools for the tests, made again when one is missing or its version changed.
 $(venv)/.stamp: $(requirements) | python3
 	$(call say,tools for the tests)
 	@rm -rf $(venv)
@@ -91,6 +103,12 @@ $(venv)/.stamp: $(requirements) | python3
 	@$(venv)/bin/kubectl version --client
 	@touch $@
 
+# promtool out of Debian's package, without installing it; else a promtool that is there already.
+$(promtool):
+	$(call say,promtool for the tests)
+	@mkdir -p $(target_dir)/tools/prometheus
+	@tests/packaging/get-promtool $(target_dir)/tools/prometheus
+
 .PHONY: cargo
 cargo:
 	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust from https://rustup.rs'; exit 1; }
@@ -98,4 +116,4 @@ cargo:
 
 .PHONY: python3
 python3:
-	@command -v python3 >/dev/null || { echo 'python3 is missing, which brings kubectl for the tests: apt-get install python3 python3-venv'; exit 1; }
+	@command -v python3 >/dev/null || { echo 'python3 is missing, which brings kubectl and Helm for the tests: apt-get install python3 python3-venv'; exit 1; }

@@ -1,0 +1,66 @@
+"""What the tests run: programs of this build and of the toolbox, and clusters."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chart import ROOT
+from cluster import Cluster
+
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+
+def program(variable, *places):
+    """A program named by an environment variable, or else the first of these places that exists."""
+    for place in (os.environ.get(variable), *places):
+        found = place and shutil.which(place)
+        if found:
+            return found
+    pytest.exit(f"{places[0]} is missing: run `make packaging`, or name one with {variable}", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def kubectl():
+    return program("KUBEHEAL_KUBECTL", Path(sys.executable).with_name("kubectl"))
+
+
+@pytest.fixture(scope="session")
+def promtool():
+    return program("KUBEHEAL_PROMTOOL", TARGET / "tools/prometheus/promtool", "promtool")
+
+
+@pytest.fixture(scope="session")
+def healctl():
+    return program("KUBEHEAL_HEALCTL", TARGET / "debug/healctl")
+
+
+@pytest.fixture(scope="session")
+def kubeheal():
+    return program("KUBEHEAL_CONTROLLER", TARGET / "debug/kubeheal")
+
+
+@pytest.fixture(scope="session")
+def controller_help(kubeheal):
+    return subprocess.run([kubeheal, "--help"], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def cluster(healctl, kubectl, kubeheal, tmp_path):
+    """An empty cluster: no controller, and no CRDs either."""
+    with Cluster(healctl, kubectl, kubeheal, tmp_path) as running:
+        running.kubectl("delete", "crd", "--all")
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kustomize(kubectl):
+    def build(directory):
+        ran = subprocess.run([kubectl, "kustomize", directory], capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    return build
