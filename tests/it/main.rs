@@ -4,6 +4,7 @@
 mod core;
 mod crds;
 mod examples;
+mod gitops;
 mod guards;
 mod house;
 mod journeys;

@@ -16,11 +16,11 @@ use serde_json::Value;
 
 use crate::world::{World, deployment, service};
 
-pub(super) fn is(health: HealthState) -> impl Fn(&HealedServiceStatus) -> bool {
+pub(crate) fn is(health: HealthState) -> impl Fn(&HealedServiceStatus) -> bool {
     move |status| status.health == Some(health)
 }
 
-pub(super) fn blocked(reason: &'static str) -> impl Fn(&HealedServiceStatus) -> bool {
+pub(crate) fn blocked(reason: &'static str) -> impl Fn(&HealedServiceStatus) -> bool {
     move |status| status.blocked_by.iter().any(|block| block.reason == reason)
 }
 
@@ -35,7 +35,7 @@ pub(super) fn condition<'a>(status: &'a HealedServiceStatus, kind: &str) -> (&'a
 }
 
 /// A healthy Deployment of that many pods, and its service.
-pub(super) async fn well(world: &World, name: &str, replicas: u32, spec: Value) {
+pub(crate) async fn well(world: &World, name: &str, replicas: u32, spec: Value) {
     world.create(deployment(name, replicas)).await;
     world.create(service(name, spec)).await;
     world.until(name, "healthy", 60, is(HealthState::Healthy)).await;
