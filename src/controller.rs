@@ -35,6 +35,7 @@ use crate::{
         watch::{Shared, watch},
     },
     publish::{
+        audit,
         event::{notices, publish},
         status::{remember, render},
     },
@@ -226,6 +227,7 @@ impl Context {
         self.report(&look, &recorded).await;
         if let Some(plan) = look.decision.plan.clone() {
             let execution = self.act(&look, &plan).await;
+            audit::acted(&recorded, &look.decision, &plan, &execution);
             self.settle(&look, recorded, &execution).await?;
         }
         Ok(Some(self.next_look(&look)))
@@ -333,16 +335,7 @@ impl Context {
         if self.options.leader.as_ref().is_some_and(|leader| !leader.may_act()) {
             return Execution::Refused("the lease of this controller is about to run out".to_owned());
         }
-        let execution = self.executor.run(&look.service, plan).await;
-        tracing::info!(
-            step = plan.action.step.as_str(),
-            target_name = plan.action.target,
-            target_uid = plan.action.target_uid,
-            cause = plan.cause.as_str(),
-            execution = ?execution,
-            "acted"
-        );
-        execution
+        self.executor.run(&look.service, plan).await
     }
 
     async fn settle(&self, look: &Look, recorded: HealedService, execution: &Execution) -> Result<(), Error> {
@@ -366,11 +359,14 @@ impl Context {
         let (namespace, name) = (recorded.namespace().unwrap_or_default(), recorded.name_any());
         self.options.metrics.decided(&namespace, &name, verdict.health, memory.circuit.state, conditions, blocked_by);
         let blocks_changed = recorded.status.as_ref().is_some_and(|new| new.blocked_by != old.blocked_by);
+        let reasons_before: Vec<_> = old.blocked_by.iter().map(|block| block.reason.as_str()).collect();
         if blocks_changed {
             for block in blocked_by {
                 self.options.metrics.suppressed(block.reason);
-                tracing::info!(reason = block.reason.as_str(), message = block.message, "held back");
             }
+        }
+        if !blocked_by.is_empty() && !blocked_by.iter().map(|block| block.reason.as_str()).eq(reasons_before) {
+            audit::held_back(recorded, &look.decision);
         }
         if let (Some(since), Some(until), true) = (
             memory.unhealthy_since,

@@ -5,6 +5,7 @@
 use super::{
     Decision,
     budget::paused,
+    escalation::Severity,
     health::Health,
     lock,
     memory::CircuitState,
@@ -152,11 +153,10 @@ fn stalled(decision: &Decision, policy: &Policy) -> Condition {
     let cause = decision.blocked_by.iter().chain(standing).find(needs_person);
     match cause {
         Some(block) => condition(ConditionType::Stalled, Truth::True, block.reason, &block.message),
-        None if decision.escalated => {
-            let message = format!("unhealthy for too long, a person should look: {}", decision.verdict.message);
-            condition(ConditionType::Stalled, Truth::True, Reason::Escalated, message)
-        }
-        None => condition(ConditionType::Stalled, Truth::False, Reason::AsExpected, "no person is needed"),
+        None => match decision.escalation.as_ref().filter(|told| told.severity == Severity::Critical) {
+            Some(told) => condition(ConditionType::Stalled, Truth::True, told.reason, &told.message),
+            None => condition(ConditionType::Stalled, Truth::False, Reason::AsExpected, "no person is needed"),
+        },
     }
 }
 

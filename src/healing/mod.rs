@@ -13,6 +13,7 @@ pub mod condition;
 pub mod crash;
 pub mod dependency;
 pub mod ending;
+pub mod escalation;
 pub mod findings;
 pub mod health;
 pub mod ladder;
@@ -38,6 +39,7 @@ use self::{
     cause::Finding,
     condition::Condition,
     dependency::Dependencies,
+    escalation::Escalation,
     health::{Health, Verdict},
     ladder::Wish,
     look::Look,
@@ -76,8 +78,8 @@ pub struct Decision {
     pub ineffective: u32,
     /// The workload is as it should be and its definition is new: keep it as last known good.
     pub record_good: bool,
-    /// Unhealthy for longer than a machine should try alone.
-    pub escalated: bool,
+    /// Why a person is told, if one should be.
+    pub escalation: Option<Escalation>,
     /// Conditions for the status.
     pub conditions: Vec<Condition>,
     /// To be written to the status before the plan is executed.
@@ -138,7 +140,9 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     }
 
     let record_good = is_new_good(snapshot, &verdict);
-    let escalated = is_escalated(policy, &verdict, &memory, &mut wakeups, now);
+    let me = (snapshot.service.namespace.clone(), snapshot.service.name.clone());
+    let services = with_own_trouble(&snapshot.services, &me, &memory);
+    let escalation = escalation::escalate(policy, &services, &verdict, &memory, &mut wakeups, now);
     let restarts_in_window = memory
         .containers
         .iter()
@@ -154,7 +158,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
         restarts_in_window,
         ineffective: breaker::ineffective(&policy.breaker, &memory, now),
         record_good,
-        escalated,
+        escalation,
         conditions: Vec::new(),
         memory,
         next_check: wakeups.earliest(),
@@ -374,12 +378,6 @@ fn is_new_good(snapshot: &Snapshot, verdict: &Verdict) -> bool {
     let Workload::Present(state) = &snapshot.workload else { return false };
     let known = snapshot.last_known_good.as_ref().is_some_and(|good| good.definition == state.definition);
     verdict.health == Health::Healthy && state.rollout == snapshot::Rollout::Complete && !state.deleting && !known
-}
-
-fn is_escalated(policy: &Policy, verdict: &Verdict, memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> bool {
-    let (Some(since), None) = (memory.unhealthy_since, memory.unhealthy_until) else { return false };
-    wakeups.at(after(since, policy.escalate_after), now);
-    verdict.health != Health::Healthy && elapsed(since, now) >= policy.escalate_after
 }
 
 /// What would keep the workload from being healed, said while all is still well.

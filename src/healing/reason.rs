@@ -99,6 +99,8 @@ vocabulary! {
     Allowed
     NotNeeded
     Escalated
+    LadderExhausted
+    RestartRate
 }
 
 impl std::fmt::Display for Reason {

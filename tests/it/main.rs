@@ -3,6 +3,7 @@
 
 mod core;
 mod crds;
+mod escalation;
 mod examples;
 mod gitops;
 mod guards;

@@ -1,5 +1,6 @@
 //! Whole journeys on virtual time: something breaks, and what must come of it.
 
+mod audit;
 mod breaker;
 mod dependencies;
 mod limits;
