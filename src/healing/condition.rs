@@ -85,14 +85,15 @@ pub struct Condition {
 
 /// All conditions of a decision.
 pub fn conditions(decision: &Decision, policy: &Policy, rivals: &Rivals, warnings: &[String]) -> Vec<Condition> {
+    let standing = standing(policy, rivals);
     vec![
-        ready(decision),
+        ready(decision, standing.as_ref()),
         reconciling(decision),
         stalled(decision, policy),
         degraded(decision),
         circuit_open(decision),
         dependencies_ready(decision),
-        remediation_allowed(decision, policy, rivals, warnings),
+        remediation_allowed(decision, policy, standing.as_ref(), warnings),
     ]
 }
 
@@ -100,22 +101,28 @@ fn condition(kind: ConditionType, status: Truth, reason: Reason, message: impl I
     Condition { kind, status, reason, message: message.into() }
 }
 
-fn ready(decision: &Decision) -> Condition {
+/// What would hold a repair back: said before there is one to hold back.
+fn standing(policy: &Policy, rivals: &Rivals) -> Option<Block> {
+    policy.held.clone().or_else(|| lock::elder(rivals)).or_else(|| paused(&policy.cluster))
+}
+
+fn ready(decision: &Decision, standing: Option<&Block>) -> Condition {
     let verdict = &decision.verdict;
     let status = match verdict.health {
         Health::Healthy | Health::Idle => Truth::True,
         Health::Degraded | Health::Unhealthy | Health::Starting => Truth::False,
         Health::Unknown => Truth::Unknown,
     };
-    condition(ConditionType::Ready, status, verdict.reason, format!("{}{}", verdict.message, doing(decision)))
+    condition(ConditionType::Ready, status, verdict.reason, format!("{}{}", verdict.message, doing(decision, standing)))
 }
 
 /// What is being done about it: people watch this one line.
-fn doing(decision: &Decision) -> String {
+fn doing(decision: &Decision, standing: Option<&Block>) -> String {
     if let Some(in_flight) = &decision.memory.in_flight {
         return format!("; {} of {} must prove itself", in_flight.action.step.as_str(), in_flight.action.target);
     }
-    decision.blocked_by.first().map(|block| format!("; held: {}", block.reason)).unwrap_or_default()
+    let block = decision.blocked_by.first().or(standing);
+    block.map(|block| format!("; held: {}", block.reason)).unwrap_or_default()
 }
 
 fn reconciling(decision: &Decision) -> Condition {
@@ -212,12 +219,15 @@ fn dependencies_ready(decision: &Decision) -> Condition {
 }
 
 /// Also the place where a workload that cannot heal is warned about before it has to.
-fn remediation_allowed(decision: &Decision, policy: &Policy, rivals: &Rivals, warnings: &[String]) -> Condition {
+fn remediation_allowed(
+    decision: &Decision,
+    policy: &Policy,
+    standing: Option<&Block>,
+    warnings: &[String],
+) -> Condition {
     let kind = ConditionType::RemediationAllowed;
     let in_flight = |block: &&Block| block.reason != Reason::ActionInFlight && block.reason != Reason::BackOff;
-    // What holds a repair back is said before there is one to hold back.
-    let standing = policy.held.iter().cloned().chain(lock::elder(rivals)).chain(paused(&policy.cluster));
-    if let Some(block) = decision.blocked_by.iter().find(in_flight).cloned().or(standing.into_iter().next()) {
+    if let Some(block) = decision.blocked_by.iter().find(in_flight).or(standing) {
         return condition(kind, Truth::False, block.reason, &block.message);
     }
     if policy.mode == Mode::Observe {

@@ -54,15 +54,20 @@ impl World {
     }
 
     pub(crate) fn start_controller(&mut self) {
+        self.start_controller_with(self.client.clone(), None);
+    }
+
+    /// The controller on a client of its own, for one namespace or for all.
+    pub(crate) fn start_controller_with(&mut self, client: Client, namespace: Option<&str>) {
         let stop = CancellationToken::new();
         let options = Options {
-            namespace: None,
+            namespace: namespace.map(str::to_owned),
             concurrency: 4,
             observe_only: false,
             metrics: Metrics::new(self.clock.now()),
             leader: None,
         };
-        let controller = Controller::new(self.client.clone(), self.client.clone(), self.clock, options);
+        let controller = Controller::new(client.clone(), client, self.clock, options);
         self.running = Some((stop.clone(), tokio::spawn(controller.run(stop))));
     }
 
@@ -87,7 +92,7 @@ impl World {
     }
 
     pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
-        if kind == "ClusterHealingPolicy" {
+        if ["ClusterHealingPolicy", "CustomResourceDefinition"].contains(&kind) {
             return Api::all_with(self.client.clone(), &resource(kind));
         }
         Api::namespaced_with(self.client.clone(), "default", &resource(kind))
@@ -162,6 +167,7 @@ impl World {
 
 fn resource(kind: &str) -> ApiResource {
     let gvk = match kind {
+        "CustomResourceDefinition" => GroupVersionKind::gvk("apiextensions.k8s.io", "v1", kind),
         "HealedService" | "HealingPolicy" | "ClusterHealingPolicy" => {
             GroupVersionKind::gvk("kubeheal.dev", "v1alpha1", kind)
         }

@@ -1,5 +1,7 @@
 //! `healctl demo`: the five stories end as they should, and a story that does not is told.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use crate::run::{Ran, file, repository, run};
@@ -36,6 +38,22 @@ fn the_five_stories_end_as_they_should() {
     assert!(ghost["monitorActions"].as_u64().unwrap() > 200);
     assert!(ghost["outageSeconds"].as_u64().unwrap() < 120);
     assert_eq!(ghost["actions"], 1);
+}
+
+#[test]
+fn every_other_story_ends_as_it_should() {
+    let is_other = |path: &PathBuf| {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        path.extension().is_some_and(|extension| extension == "yaml") && !STORIES.contains(&name)
+    };
+    let folder = std::fs::read_dir(repository().join("cli/stories")).unwrap();
+    let mut others: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).filter(is_other).collect();
+    others.sort();
+    assert!(!others.is_empty());
+    let mut arguments = vec!["demo"];
+    arguments.extend(others.iter().map(|path| path.to_str().unwrap()));
+    let ran = run(&arguments);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
 }
 
 #[test]

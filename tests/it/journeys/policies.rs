@@ -1,5 +1,12 @@
 //! Policies at work: what changes in them reaches the services, and what they forbid is not done.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU16, Ordering},
+};
+
+use http::{Request, Response};
+use kube::{Client, client::Body, core::Status};
 use kubeheal::api::{
     self,
     status::{CircuitState, HealedServiceStatus, HealthState},
@@ -157,4 +164,74 @@ async fn without_the_kinds_of_policies_healing_goes_on_and_it_is_said() {
     let held = world.until("named", "healthy", 60, is(HealthState::Healthy)).await;
     assert_eq!(condition(&held, "RemediationAllowed"), ("False", "PolicyUnknown"));
     assert_eq!(condition(&held, "Stalled").0, "False", "it may come back");
+}
+
+/// A client whose requests for policies of the cluster are answered with this code, unless it is 200.
+fn through(inner: Client, code: Arc<AtomicU16>) -> Client {
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (inner, code) = (inner.clone(), code.load(Ordering::Relaxed));
+        async move {
+            if code == 200 || !request.uri().path().ends_with("/clusterhealingpolicies") {
+                return inner.send(request).await;
+            }
+            let status = Status::failure("not now, or not you", "Refused").with_code(code);
+            let body = Body::from(serde_json::to_vec(&status).unwrap());
+            Ok(Response::builder().status(code).body(body).unwrap())
+        }
+    });
+    Client::new(service, "default")
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_one_namespace_alone_policies_of_the_cluster_may_be_forbidden() {
+    let mut world = World::without_controller();
+    let client = through(world.client.clone(), Arc::new(AtomicU16::new(403)));
+    world.start_controller_with(client, Some("default"));
+    world
+        .create(policy("HealingPolicy", "default", json!({"template": {"remediation": {"ladder": ["RestartPod"]}}})))
+        .await;
+    well(&world, "api", 1, json!({})).await;
+    let status = world.status("api").await;
+    assert_eq!(overrides(&status), ["remediation.ladder: HealingPolicy/default"]);
+    let allowed = message(&status, "RemediationAllowed");
+    assert!(
+        allowed.contains("limits of the cluster may be missing: listing clusterhealingpolicies: not permitted"),
+        "{allowed}"
+    );
+    world.break_pods("api", "crash").await;
+    world.until("api", "healed", 3600, |s| !steps(s).is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_before_policies_have_been_read() {
+    let mut world = World::without_controller();
+    let code = Arc::new(AtomicU16::new(500));
+    let paused = json!({"cluster": {"paused": ["a drill"]}});
+    world.create(policy("ClusterHealingPolicy", "default", paused)).await;
+    world.create(deployment("api", 1)).await;
+    world.create(service("api", json!({}))).await;
+    world.break_workload("api", "crash").await;
+    world.start_controller_with(through(world.client.clone(), code.clone()), None);
+    world.pass(3600).await;
+    let status = world.status("api").await;
+    assert_eq!(status.health, Some(HealthState::Unknown), "{status:#?}");
+    assert!(message(&status, "Ready").contains("the watch of clusterhealingpolicies is interrupted"), "{status:#?}");
+    code.store(200, Ordering::Relaxed);
+    world.until("api", "held by what the policy says", 3600, blocked("ClusterPaused")).await;
+    // What was read once still holds when it may not be read any more.
+    code.store(403, Ordering::Relaxed);
+    world.pass(3600).await;
+    let status = world.status("api").await;
+    assert!(blocked("ClusterPaused")(&status) && steps(&status).is_empty(), "{status:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_of_policy_that_is_taken_away_takes_its_objects_along() {
+    let world = World::new();
+    world.create(policy("HealingPolicy", "default", json!({"template": {"mode": "Observe"}}))).await;
+    well(&world, "api", 1, json!({})).await;
+    assert_eq!(condition(&world.status("api").await, "RemediationAllowed").1, "Observing");
+    world.delete("CustomResourceDefinition", "healingpolicies.kubeheal.dev").await;
+    let alone = world.until("api", "on its own", 300, |s| condition(s, "RemediationAllowed").0 == "True").await;
+    assert_eq!(overrides(&alone), Vec::<String>::new());
 }
