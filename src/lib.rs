@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! watch event → observe::cache → queue of HealedService keys
+//! policies  →  observe::policy: a service's own fields over its policy's, inside the ceilings → healing::policy::Policy
 //! controller:  look      observe::snapshot(caches) + healing::decide(&policy, &snapshot, now)   pure, total
 //!              record    publish::status, with resourceVersion, before anything is done
 //!              act       execute::run(plan), each call with UID preconditions

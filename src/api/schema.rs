@@ -250,3 +250,31 @@ pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::rule_with_defaults;
+
+    #[test]
+    fn a_rule_brings_the_defaults_along_that_the_schema_does_not_have() {
+        let defaults = json!({"a": 1, "b": {"c": "x", "d": {"e": true}}, "list": ["p", "q"]});
+        let table = [
+            ("self.a <= 2", "(has(self.a) ? self.a : 1) <= 2"),
+            ("self.b.c == 'y'", "(has(self.b) && has(self.b.c) ? self.b.c : 'x') == 'y'"),
+            ("self.b.d.e", "(has(self.b) && has(self.b.d) && has(self.b.d.e) ? self.b.d.e : true)"),
+            (
+                "self.list.all(p, p in self.list)",
+                "(has(self.list) ? self.list : ['p', 'q']).all(p, p in (has(self.list) ? self.list : ['p', 'q']))",
+            ),
+            // What has no default is left as it is, and so is an object as a whole.
+            ("has(self.other) || self.b.other == 1", "has(self.other) || self.b.other == 1"),
+            ("has(self.b)", "has(self.b)"),
+            ("oldSelf.z == 1", "oldSelf.z == 1"),
+        ];
+        for (rule, expected) in table {
+            assert_eq!(rule_with_defaults(rule, &defaults), expected, "{rule}");
+        }
+    }
+}

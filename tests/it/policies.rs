@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kubeheal::{
     api::{self, lint},
     healing::{
+        amplification::actions_in_an_hour,
         policy::{Mode, Rung},
         reason::Reason,
     },
@@ -232,6 +233,29 @@ fn what_cannot_be_followed_holds_still_and_says_why() {
 }
 
 #[test]
+fn limits_that_multiply_are_counted_as_they_would_act() {
+    let table = [
+        ("five, then a pause, then a trial", json!({}), 6),
+        (
+            "a calm that forgets at once: 60 s and three quarters of 30 s, again and again",
+            json!({"remediation": {"stabilizationSeconds": 60, "resetAfterHealthySeconds": 60}}),
+            44,
+        ),
+        (
+            "a circuit that is hardly ever open: each pause is 7 s, each third one a minute longer",
+            json!({
+                "remediation": {"stabilizationSeconds": 0, "backoff": {"initialSeconds": 10, "factor": 1, "maxSeconds": 10}},
+                "circuitBreaker": {"recurrence": {"threshold": 3}, "openSeconds": 60, "maxOpenSeconds": 60},
+            }),
+            135,
+        ),
+    ];
+    for (what, spec, expected) in table {
+        assert_eq!(actions_in_an_hour(&in_force(spec, &[]).policy), expected, "{what}");
+    }
+}
+
+#[test]
 fn the_defaults_live_under_every_ceiling_that_the_schema_allows() {
     for actions in 2..=60 {
         let ceiling = clusters("default", json!({"ceilings": {"maxActionsPerHour": actions}}));
@@ -386,10 +410,15 @@ proptest! {
             }
         }
         let mut fresh = Caches::default();
-        for value in stands {
-            let _touched = fresh.apply(object(value));
+        for value in &stands {
+            let _touched = fresh.apply(object(value.clone()));
         }
         assert_eq!(everything(&lived), everything(&fresh));
+        // And it concerns the same others.
+        for mut value in stands.into_iter().filter(|value| value["kind"] == "HealedService") {
+            value["status"] = json!({"health": "Healthy"});
+            assert_eq!(lived.apply(object(value.clone())), fresh.apply(object(value)));
+        }
     }
 }
 

@@ -223,6 +223,9 @@ async fn nothing_is_done_before_policies_have_been_read() {
     world.pass(3600).await;
     let status = world.status("api").await;
     assert!(blocked("ClusterPaused")(&status) && steps(&status).is_empty(), "{status:#?}");
+    // Without the kind there is no policy.
+    code.store(404, Ordering::Relaxed);
+    world.until("api", "acted on", 3600, |s| !steps(s).is_empty()).await;
 }
 
 #[tokio::test(start_paused = true)]
