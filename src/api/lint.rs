@@ -203,7 +203,7 @@ fn beyond_settings(settings: &HealingSettings, at: &str) -> Vec<Problem> {
     for (index, rule) in settings.diagnosis.rules.iter().enumerate() {
         if let Err(error) = diagnosis::compile(&rule.pattern) {
             let path = format!("{at}diagnosis.rules[{index}].pattern");
-            found.push(Problem::new(&path, format!("is no regular expression: {error}")));
+            found.push(Problem::new(&path, not_compiled(&error)));
         }
     }
     // A machine without a time zone database knows no name, which says nothing about the file.
@@ -225,4 +225,13 @@ fn names_itself(service: &HealedService, settings: &HealingSettings) -> Vec<Prob
     let problem =
         |(index, _)| Problem::new(&format!("spec.dependsOn[{index}]"), "names this service itself: remove it");
     settings.depends_on.iter().enumerate().filter(|(_, dependency)| own(dependency)).map(problem).collect()
+}
+
+fn not_compiled(error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(_) => {
+            "costs too much: repeat less, for example .* instead of a class with a count".to_owned()
+        }
+        other => format!("is no regular expression: {other}"),
+    }
 }

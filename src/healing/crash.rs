@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{
     cause::{Cause, Finding},
     ending,
-    look::{Look, about, last_end, quoted},
+    look::{Look, about, explained, last_end},
     memory::ContainerMemory,
     readiness::running_since,
     restarts::{CRASH_LOOP_BACK_OFF, in_window},
@@ -77,13 +77,11 @@ fn known_cause(look: &Look<'_>, pod: &Pod, container: &Container) -> Option<Caus
 
 fn describe(container: &Container, end: &Termination, cause: Cause, restarts: u32, length: SignedDuration) -> String {
     let how = ending::said(end, cause);
-    let diagnosis =
-        end.diagnosis.as_ref().map(|found| format!(" [{}: {}]", found.name, found.advice)).unwrap_or_default();
     let times = match restarts {
         0 => String::new(),
         1 => ", 1 restart".to_owned(),
         more => format!(", {more} restarts"),
     };
     let span = if length.is_zero() { String::new() } else { format!(" in {}", spoken(length)) };
-    format!("{} {how}{times}{span}{}{diagnosis}", container.name, quoted(&end.message))
+    format!("{} {how}{times}{span}{}", container.name, explained(container, &end.message))
 }

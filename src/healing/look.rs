@@ -6,9 +6,12 @@ use super::{
     cause::{Cause, Finding},
     memory::Memory,
     policy::HealthPolicy,
-    snapshot::{Container, ContainerState, Pod, Termination},
+    snapshot::{Container, ContainerState, Diagnosis, Pod, Termination},
     time::{Wakeups, after, elapsed},
 };
+
+/// Longest line quoted, in characters.
+const MAX_LINE: usize = 300;
 
 /// What every rule about a pod looks at besides the pod.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +61,7 @@ pub fn about(
         container: container.name.clone(),
         probe: None,
         cause,
-        diagnosis: last_end(container).and_then(|end| end.diagnosis.as_ref()).map(|diagnosis| diagnosis.name.clone()),
+        diagnosis: container.diagnosis.as_ref().map(|diagnosis| diagnosis.name.clone()),
         since,
         lasting,
         acute: true,
@@ -76,8 +79,23 @@ pub fn last_end(container: &Container) -> Option<&Termination> {
     }
 }
 
-/// The last line of what a container said, for the end of a sentence.
-pub fn quoted(message: &str) -> String {
-    let line = message.trim().lines().last().unwrap_or_default();
-    if line.is_empty() { String::new() } else { format!(": {line}") }
+/// What the container said, for the end of a sentence: the line that names the root cause, with its name and what to do
+/// about it; else the last line.
+pub fn explained(container: &Container, message: &str) -> String {
+    let last = message.trim().lines().last().unwrap_or_default();
+    let diagnosis = container.diagnosis.as_ref();
+    let line = diagnosis.map(|found| found.line.as_str()).filter(|line| !line.is_empty()).unwrap_or(last);
+    let said = if line.is_empty() { String::new() } else { format!(": {}", bounded(line)) };
+    let named = match diagnosis {
+        Some(Diagnosis { name, advice, line: _ }) if advice.is_empty() => format!(" [{name}]"),
+        Some(Diagnosis { name, advice, line: _ }) => format!(" [{name}: {advice}]"),
+        None => String::new(),
+    };
+    format!("{said}{named}")
+}
+
+/// A line for a sentence; its end says most.
+fn bounded(line: &str) -> String {
+    let surplus = line.chars().count().saturating_sub(MAX_LINE);
+    if surplus == 0 { line.to_owned() } else { ['…'].into_iter().chain(line.chars().skip(surplus + 1)).collect() }
 }

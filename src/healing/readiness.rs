@@ -30,6 +30,8 @@ pub fn unready(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut 
     let message = format!("{} runs but is not ready since {since:.0}", container.name);
     let mut finding = about(pod, container, Cause::ReadinessFailed, since, lasting, message);
     finding.probe = Some(Probe::Readiness);
+    // How it ended before it ran says nothing about why it is not ready.
+    finding.diagnosis = None;
     Some(finding)
 }
 

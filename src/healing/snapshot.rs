@@ -299,6 +299,8 @@ pub struct Container {
     pub liveness: Option<Patience>,
     /// The probe that a `Killing` Event named, and when. Names a finding, never causes one.
     pub probe_event: Option<(Probe, Option<Timestamp>)>,
+    /// What a diagnosis rule made of how it ended, or of why it waits.
+    pub diagnosis: Option<Diagnosis>,
 }
 
 /// How long the kubelet lets a probe fail, from the start of the container, before it restarts it.
@@ -335,23 +337,24 @@ pub struct Termination {
     pub exit_code: i32,
     /// `reason`: `Error`, `OOMKilled`, `Completed` …
     pub reason: String,
-    /// `message`, bounded and cleaned of control characters.
+    /// `message`, bounded, plain, and without secrets.
     pub message: String,
     /// `startedAt`.
     pub started: Option<Timestamp>,
     /// `finishedAt`.
     pub finished: Option<Timestamp>,
-    /// What a diagnosis rule made of the message.
-    pub diagnosis: Option<Diagnosis>,
 }
 
-/// A named root cause, found by a rule in what a container said when it ended. Informs; never widens what is acted on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A named root cause, found by a rule in what a container said when it ended, or in why it waits. Informs; never widens
+/// what is acted on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnosis {
     /// Name of the rule, such as `DatabaseUnreachable`.
     pub name: String,
     /// What a person should do.
     pub advice: String,
+    /// The line that told, plain and without secrets; empty if it was a reason or an exit code.
+    pub line: String,
 }
 
 /// The definition that can bring a workload back.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     cause::{Cause, Finding},
-    look::{Look, about, last_end, quoted},
+    look::{Look, about, explained, last_end},
     restarts::CRASH_LOOP_BACK_OFF,
     snapshot::{Container, ContainerState, Phase, Pod, Role},
     time::{Wakeups, elapsed, spoken},
@@ -27,7 +27,7 @@ pub fn blocked(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut 
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => Cause::ConfigError,
         _ => return None,
     };
-    let text = if message.is_empty() { reason.clone() } else { format!("{reason}: {message}") };
+    let text = format!("{reason}{}", explained(container, message));
     Some(lasting(look, pod, container, cause, text, wakeups))
 }
 
@@ -43,7 +43,8 @@ pub fn init(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wak
         return None;
     }
     let end = last_end(container)?;
-    let message = format!("init container {} exited {}{}", container.name, end.exit_code, quoted(&end.message));
+    let said = explained(container, &end.message);
+    let message = format!("init container {} exited {}{said}", container.name, end.exit_code);
     Some(lasting(look, pod, container, Cause::InitFailed, message, wakeups))
 }
 

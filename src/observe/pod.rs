@@ -7,10 +7,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
 use super::record::{RawMeta, watched};
-use crate::healing::snapshot::{Container, ContainerState, Patience, Phase, Pod, Readiness, Role, Termination};
+use crate::{
+    diagnosis::tidy,
+    healing::snapshot::{Container, ContainerState, Patience, Phase, Pod, Readiness, Role, Termination},
+};
 
-/// Longest message kept of a container, in characters. Its end says why it stopped, so the end is kept.
-const MAX_MESSAGE: usize = 512;
+/// Longest message kept of a container, in characters: the longest there can be. What names the cause may stand before a
+/// long stack trace.
+const MAX_MESSAGE: usize = 4096;
 
 /// A pod in the cache.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -137,7 +141,7 @@ impl From<RawPod> for PodRecord {
             uid: raw.metadata.uid.clone(),
             deleting: raw.metadata.deletion_timestamp.is_some(),
             phase: phase(&raw.status.phase),
-            reason: raw.status.reason.clone(),
+            reason: raw.status.reason.as_deref().map(clean),
             ready: readiness(&raw.status.conditions),
             ready_changed: raw
                 .status
@@ -229,6 +233,7 @@ fn container(status: &RawContainerStatus, spec: Option<&RawContainer>, role: Rol
         startup: spec.and_then(|spec| spec.startup_probe.as_ref()).map(patience),
         liveness: spec.and_then(|spec| spec.liveness_probe.as_ref()).map(patience),
         probe_event: None,
+        diagnosis: None,
     }
 }
 
@@ -244,7 +249,7 @@ fn patience(probe: &RawProbe) -> Patience {
 fn state(raw: &RawState) -> ContainerState {
     match (&raw.waiting, &raw.running, &raw.terminated) {
         (Some(waiting), _, _) => {
-            ContainerState::Waiting { reason: waiting.reason.clone(), message: clean(&waiting.message) }
+            ContainerState::Waiting { reason: clean(&waiting.reason), message: clean(&waiting.message) }
         }
         (_, Some(running), _) => ContainerState::Running(running.started_at),
         (_, _, Some(ended)) => ContainerState::Terminated(termination(ended)),
@@ -255,17 +260,14 @@ fn state(raw: &RawState) -> ContainerState {
 fn termination(raw: &RawTerminated) -> Termination {
     Termination {
         exit_code: raw.exit_code,
-        reason: raw.reason.clone(),
+        reason: clean(&raw.reason),
         message: clean(&raw.message),
         started: raw.started_at,
         finished: raw.finished_at,
-        diagnosis: None,
     }
 }
 
-/// The end of a message, without control characters: it goes into status, logs and terminals.
+/// What was printed or said, fit to be shown: everything from outside comes through here, and nothing is cleaned later.
 fn clean(message: &str) -> String {
-    let keep_line_ends = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
-    let from = message.char_indices().rev().nth(MAX_MESSAGE - 1).map_or(0, |(index, _)| index);
-    message.get(from..).unwrap_or_default().chars().map(keep_line_ends).collect()
+    if message.is_empty() { String::new() } else { tidy(message, MAX_MESSAGE) }
 }

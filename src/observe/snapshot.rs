@@ -17,11 +17,13 @@ use super::{
 };
 use crate::{
     api::{HealedService, annotation, status::HealthState},
-    diagnosis::Rules,
+    diagnosis::{Rules, Said, line},
     healing::{
         dependency::{Dependency, DependencyState},
+        restarts::CRASH_LOOP_BACK_OFF,
         snapshot::{
-            Container, ContainerState, LastKnownGood, Lock, Neighbour, Pod, Rivals, Service, Snapshot, Workload,
+            Container, ContainerState, Diagnosis, LastKnownGood, Lock, Neighbour, Pod, Rivals, Service, Snapshot,
+            Termination, Workload,
         },
     },
     publish::cut,
@@ -29,6 +31,9 @@ use crate::{
 
 /// Longest annotation value that is compared, in characters.
 const MAX_ANNOTATION: usize = 1024;
+
+/// Waiting reasons that a container passes through at every start, or between two.
+const EVERY_START: [&str; 4] = ["", "ContainerCreating", "PodInitializing", CRASH_LOOP_BACK_OFF];
 
 /// What a live read said about a workload that the cache does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +88,8 @@ fn identity(key: &Key, service: &HealedService, effective: &Effective, sources: 
         warnings: effective.warnings.clone(),
         heal_now: annotation(annotation::HEAL_NOW),
         reset_breaker: annotation(annotation::RESET_BREAKER),
-        force_open: annotation(annotation::FORCE_OPEN),
+        // Shown, so it must be fit to be.
+        force_open: annotation(annotation::FORCE_OPEN).map(|reason| line(&reason, MAX_ANNOTATION)),
     }
 }
 
@@ -113,18 +119,27 @@ fn pod(caches: &Caches, namespace: &str, workload: &WorkloadRecord, record: &Pod
         caches.budgets(namespace).find(|(_, budget)| budget.refuses(record)).map(|(name, _)| name.to_owned());
     for container in &mut pod.containers {
         container.probe_event = caches.probe_event(&pod.uid, &container.name);
-        diagnose(container, rules);
+        container.diagnosis = diagnose(container, rules);
     }
     pod
 }
 
-fn diagnose(container: &mut Container, rules: &Rules) {
-    if let ContainerState::Terminated(end) = &mut container.state {
-        end.diagnosis = rules.diagnose(&end.message);
+/// Of a container that waits for more than its next start, why it waits; of any other, how it ended last.
+fn diagnose(container: &Container, rules: &Rules) -> Option<Diagnosis> {
+    match &container.state {
+        ContainerState::Waiting { reason, message } if !EVERY_START.contains(&reason.as_str()) => {
+            rules.diagnose(&Said { reason, message, ..Said::default() })
+        }
+        ContainerState::Terminated(end) => rules.diagnose(&last_words(end)),
+        ContainerState::Waiting { .. } | ContainerState::Running(_) | ContainerState::Unknown => {
+            rules.diagnose(&last_words(container.last.as_ref()?))
+        }
     }
-    if let Some(end) = &mut container.last {
-        end.diagnosis = rules.diagnose(&end.message);
-    }
+}
+
+fn last_words(end: &Termination) -> Said<'_> {
+    let exit_code = Some(end.exit_code).filter(|code| *code != 0);
+    Said { reason: &end.reason, message: &end.message, exit_code, log: "" }
 }
 
 fn kept(caches: &Caches, namespace: &str, revision: &str) -> Option<LastKnownGood> {

@@ -10,8 +10,12 @@ use super::{
 };
 use crate::{
     api::annotation,
+    diagnosis::line,
     healing::snapshot::{Rollout, WorkloadKind, WorkloadState},
 };
+
+/// Longest reason for missing pods, in characters.
+const MAX_FAILURE: usize = 512;
 
 /// What is kept of a workload of any kind.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,7 +154,7 @@ impl From<Raw<RawDeploymentStatus>> for Deployment {
             .conditions
             .iter()
             .find(|condition| condition.r#type == "ReplicaFailure" && condition.status == "True")
-            .map(|condition| condition.message.clone());
+            .map(|condition| line(&condition.message, MAX_FAILURE));
         Self { meta: raw.metadata.object_meta(), record }
     }
 }

@@ -3,6 +3,7 @@
 
 mod core;
 mod crds;
+mod diagnosis;
 mod escalation;
 mod examples;
 mod gitops;

@@ -52,6 +52,7 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
             startup: None,
             liveness: None,
             probe_event: None,
+            diagnosis: None,
         }],
         refused_by_budget: None,
     }

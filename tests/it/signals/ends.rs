@@ -139,7 +139,7 @@ fn every_end_is_named_for_what_is_behind_it() {
 fn an_end_is_told_in_words_that_are_true() {
     let table = [
         ("an error", "app exited 1, 1 restart"),
-        ("out of memory", "app ran out of memory, 1 restart"),
+        ("out of memory", "app ran out of memory, 1 restart [OutOfMemory: raise the memory limit or find the leak]"),
         ("terminated by somebody while it was well", "app exited 143 (SIGTERM), 1 restart"),
         ("killed after its grace", "app was killed by its liveness probe, 1 restart"),
         ("ended before it had started", "app exited 1 before it had started, 1 restart"),
