@@ -8,7 +8,7 @@ use super::{
     cause::{Cause, Finding},
     crash::crash,
     look::Look,
-    readiness::{WORTH_A_WORD, unready},
+    readiness::{first_sign, unready},
     replicas,
     snapshot::{Container, Phase, Pod, Readiness, Role, Workload, WorkloadKind, WorkloadState},
     start,
@@ -142,7 +142,7 @@ fn closed_gate(look: &Look<'_>, pod: &Pod, wakeups: &mut Wakeups) -> Option<Find
     let since = look.memory.container(&pod.uid, "").and_then(|entry| entry.not_ready_since)?;
     let counted = look.charged_from(since);
     let lasting = look.lasts(counted, look.policy.not_ready, wakeups);
-    if !look.lasts(counted, WORTH_A_WORD.min(look.policy.not_ready), wakeups) {
+    if !look.lasts(counted, first_sign(look.policy), wakeups) {
         return None;
     }
     let reason = match &pod.ready {

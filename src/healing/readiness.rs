@@ -11,7 +11,13 @@ use super::{
 };
 
 /// Unready for less than this is how every pod begins and ends.
-pub const WORTH_A_WORD: SignedDuration = SignedDuration::from_secs(15);
+const WORTH_A_WORD: SignedDuration = SignedDuration::from_secs(15);
+
+/// When a sign is given. Well before anything is done about it, however short the patience: a storm is counted from the first
+/// signs, and must be seen before the first service acts.
+pub fn first_sign(policy: &HealthPolicy) -> SignedDuration {
+    WORTH_A_WORD.min(SignedDuration::from_secs(policy.not_ready.as_secs() / 2))
+}
 
 /// Runs, had its time to start, and is not ready.
 pub fn unready(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wakeups) -> Option<Finding> {
@@ -24,7 +30,7 @@ pub fn unready(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut 
     let ready_due = after(running, grace(container, look.policy)).min(look.now);
     let counted = look.charged_from(since.max(ready_due));
     let lasting = look.lasts(counted, look.policy.not_ready, wakeups);
-    if !look.lasts(counted, WORTH_A_WORD.min(look.policy.not_ready), wakeups) {
+    if !look.lasts(counted, first_sign(look.policy), wakeups) {
         return None;
     }
     let message = format!("{} runs but is not ready since {since:.0}", container.name);

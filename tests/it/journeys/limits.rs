@@ -40,6 +40,23 @@ async fn a_storm_across_services_stops_all_healing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_storm_is_seen_before_anybody_acts_however_short_the_patience() {
+    let world = World::new();
+    let names = ["a", "b", "c", "d", "e"];
+    for name in names {
+        well(&world, name, 1, json!({"health": {"notReadySeconds": 6}})).await;
+    }
+    for name in &names[..3] {
+        world.break_pods(name, "not-ready").await;
+    }
+    world.pass(600).await;
+    for name in &names[..3] {
+        let status = world.status(name).await;
+        assert!(blocked("StormHold")(&status) && steps(&status).is_empty(), "{name}: {status:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_disruption_budget_that_refuses_is_a_reason_to_wait() {
     let world = World::new();
     world
