@@ -8,11 +8,20 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
+/// What every namespace has.
+const ROOT_CERTIFICATE: &str = "kube-root-ca.crt";
+
 /// What stands here for a recorded UID, resource version, generated name or token.
 #[derive(Clone, Debug, Default)]
 pub struct Bindings {
     words: BTreeMap<String, String>,
     versions: BTreeMap<u64, u64>,
+    /// The same for each object, by its recorded UID.
+    history: BTreeMap<String, BTreeMap<u64, u64>>,
+    /// Versions of lists, which move with every write in the cluster, by whomever.
+    lists: BTreeMap<u64, u64>,
+    /// `managedFields` as they were last seen here, by UID: who writes an object back sends their times along.
+    managed: BTreeMap<String, Value>,
 }
 
 impl Bindings {
@@ -41,22 +50,51 @@ impl Bindings {
         match recorded {
             Value::String(text) => Value::String(self.translate(text)),
             Value::Array(items) => items.iter().map(|item| self.translate_body(item)).collect(),
-            Value::Object(members) => members
-                .iter()
-                .map(|(key, value)| {
+            Value::Object(members) => {
+                let translated = members.iter().map(|(key, value)| {
                     let value = match value {
                         Value::String(text) if key == "resourceVersion" => Value::String(self.version(text)),
                         other => self.translate_body(other),
                     };
                     (key.clone(), value)
-                })
-                .collect(),
+                });
+                self.with_times_of_here(translated.collect())
+            }
             other => other.clone(),
         }
     }
 
+    /// The metadata of an object with the times at which its fields were written here.
+    fn with_times_of_here(&self, mut metadata: Value) -> Value {
+        let here = metadata["uid"].as_str().and_then(|uid| self.managed.get(uid)).and_then(Value::as_array);
+        let entries = metadata.get_mut("managedFields").and_then(Value::as_array_mut);
+        let (Some(here), Some(entries)) = (here, entries) else { return metadata };
+        for entry in entries {
+            if let Some(same) = here.iter().find(|known| writer(known) == writer(entry)) {
+                entry["time"] = same["time"].clone();
+            }
+        }
+        metadata
+    }
+
+    fn remember_times(&mut self, here: &Value) {
+        match here {
+            Value::Array(items) => items.iter().for_each(|item| self.remember_times(item)),
+            Value::Object(members) => {
+                if let (Some(Value::String(uid)), Some(entries)) = (members.get("uid"), members.get("managedFields")) {
+                    self.managed.insert(uid.clone(), entries.clone());
+                }
+                members.values().for_each(|member| self.remember_times(member));
+            }
+            _ => {}
+        }
+    }
+
     fn version(&self, recorded: &str) -> String {
-        let here = recorded.parse().ok().and_then(|version: u64| self.versions.get(&version));
+        let here = recorded
+            .parse()
+            .ok()
+            .and_then(|version: u64| self.versions.get(&version).or_else(|| self.lists.get(&version)));
         here.map_or_else(|| recorded.to_owned(), u64::to_string)
     }
 
@@ -67,17 +105,20 @@ impl Bindings {
         self.words.entry(recorded.to_owned()).or_insert_with(|| here.to_owned()) == here
     }
 
-    /// Equal versions stay equal, and later ones do not become earlier.
-    fn bind_version(&mut self, recorded: &str, here: &str) -> bool {
+    /// Equal versions stay equal, and later ones of an object do not become earlier. What controllers do to two objects may
+    /// happen in either order.
+    fn bind_version(&mut self, uid: &Value, recorded: &str, here: &str) -> bool {
         let (Ok(recorded), Ok(here)) = (recorded.parse::<u64>(), here.parse::<u64>()) else {
             return recorded == here;
         };
         if let Some(known) = self.versions.get(&recorded) {
             return *known == here;
         }
-        let before = self.versions.range(..recorded).next_back().is_none_or(|(_, known)| *known <= here);
-        let after = self.versions.range(recorded..).next().is_none_or(|(_, known)| here <= *known);
         self.versions.insert(recorded, here);
+        let own = self.history.entry(uid.as_str().unwrap_or_default().to_owned()).or_default();
+        let before = own.range(..recorded).next_back().is_none_or(|(_, known)| *known <= here);
+        let after = own.range(recorded..).next().is_none_or(|(_, known)| here <= *known);
+        own.insert(recorded, here);
         before && after
     }
 
@@ -85,16 +126,16 @@ impl Bindings {
         let (Ok(recorded), Ok(here)) = (recorded.parse::<u64>(), here.parse::<u64>()) else {
             return recorded == here;
         };
-        self.versions.entry(recorded).or_insert(here);
+        self.lists.entry(recorded).or_insert(here);
         self.versions.range(..=recorded).next_back().is_none_or(|(_, known)| *known <= here)
     }
 
     /// Every difference, each with its place. Binds what is new.
     pub fn differences(&mut self, recorded: &Value, here: &Value) -> Vec<String> {
         let mut found = Vec::new();
+        self.remember_times(here);
         let (recorded, here) = (without_controllers(recorded), without_controllers(here));
-        let (recorded, here) = (&recorded, &here);
-        self.walk("", recorded, here, &mut found);
+        self.walk("", &recorded, &here, &mut found);
         found
     }
 
@@ -115,15 +156,20 @@ impl Bindings {
                 for (key, value) in &one {
                     let Some(there) = other.get(key) else { continue };
                     let place = format!("{place}.{key}");
+                    if key == "managedFields" && written_over_time(there) {
+                        self.walk(&place, &by_writer(value), &by_writer(there), found);
+                        continue;
+                    }
                     let (Value::String(text), Value::String(ours)) = (value, there) else {
                         self.walk(&place, value, there, found);
                         continue;
                     };
                     let alike = match key.as_str() {
                         "uid" | "continue" | "pod-template-hash" => self.bind(text, ours),
-                        // A list's version moves with every write in the cluster, by whomever.
+                        // A controller makes it, before or after the next request.
+                        "resourceVersion" if one.get("name").is_some_and(|name| name == ROOT_CERTIFICATE) => true,
                         "resourceVersion" if !one.contains_key("name") => self.bind_list_version(text, ours),
-                        "resourceVersion" => self.bind_version(text, ours),
+                        "resourceVersion" => self.bind_version(one.get("uid").unwrap_or(&Value::Null), text, ours),
                         "name" if generated => self.bind(text, ours),
                         _ => self.text_alike(text, ours),
                     };
@@ -150,6 +196,24 @@ impl Bindings {
     fn text_alike(&self, recorded: &str, here: &str) -> bool {
         recorded == here || self.translate(recorded) == here || blurred(recorded) == blurred(here)
     }
+}
+
+/// Who wrote the fields of an entry of `managedFields`.
+fn writer(entry: &Value) -> [Option<&str>; 4] {
+    ["operation", "manager", "apiVersion", "subresource"].map(|key| entry[key].as_str())
+}
+
+/// Entries are ordered by time first; the recording client was so quick that all of an object's times are the same.
+fn written_over_time(entries: &Value) -> bool {
+    let mut times = entries.as_array().into_iter().flatten().map(|entry| &entry["time"]);
+    let first = times.next();
+    times.any(|time| Some(time) != first)
+}
+
+fn by_writer(entries: &Value) -> Value {
+    let mut entries = entries.as_array().cloned().unwrap_or_default();
+    entries.sort_by(|one, other| writer(one).cmp(&writer(other)));
+    entries.into()
 }
 
 /// Controllers inside the process do not record the fields they write; what clients wrote is compared.

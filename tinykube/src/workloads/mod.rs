@@ -195,9 +195,10 @@ pub(crate) type Turn = Result<Option<Timestamp>, Status>;
 
 fn expire_event(context: &mut Context, key: &Key) -> Turn {
     let Some(event) = context.view.get_key(key) else { return Ok(None) };
-    let last = ["/lastTimestamp", "/eventTime", "/metadata/creationTimestamp"];
-    let last = last.iter().find_map(|pointer| crate::object::text(&event, pointer).parse::<Timestamp>().ok());
-    let written = last.unwrap_or(context.now);
+    // What counts is when it was written, whatever time it speaks of.
+    let times = ["/lastTimestamp", "/metadata/creationTimestamp"];
+    let times = times.iter().filter_map(|pointer| crate::object::text(&event, pointer).parse::<Timestamp>().ok());
+    let written = times.max().unwrap_or(context.now);
     let expires = crate::kubelet::after(written, recorder::TIME_TO_LIVE);
     if expires > context.now {
         return Ok(Some(expires));

@@ -1,12 +1,19 @@
 //! Namespaces: each gets the root certificate; one that is being deleted is emptied, then let go.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::Turn;
 use super::context::Context;
 use super::view::Key;
 use crate::api::{DeleteOptions, Options, Status};
+use crate::kubelet::after;
 use crate::{kinds, object};
+
+/// From the request to the end; a real cluster takes some seconds as well, in which nothing new gets in.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// One turn for one namespace.
 pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
@@ -18,6 +25,11 @@ pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
     let contents = context.view.contents(&key.name);
     for content in &contents {
         empty(context, content)?;
+    }
+    let asked = object::text(&namespace, "/metadata/deletionTimestamp").parse::<Timestamp>();
+    let due = after(asked.unwrap_or(context.now), ENDING);
+    if due > context.now {
+        return Ok(Some(due));
     }
     if contents.iter().all(|content| context.store_lacks(content)) {
         let finalized = json!({"spec": {"finalizers": []}});
