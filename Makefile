@@ -14,6 +14,7 @@ promtool := $(or $(KUBEHEAL_PROMTOOL),$(abspath $(target_dir)/tools/prometheus/p
 # Somebody's own kubectl, or the pinned one.
 kubectl := $(or $(KUBEHEAL_KUBECTL),$(abspath $(venv)/bin/kubectl))
 tools := $(if $(KUBEHEAL_KUBECTL),,$(venv)/.stamp)
+e2e := $(target_dir)/debug/e2e
 
 say = @printf '\n== %s\n' '$(1)'
 
@@ -48,7 +49,7 @@ crds: cargo ## Write crds/, and the chart's copy, from the types in src/api
 
 .PHONY: test
 test: cargo ## Everything that must hold before a change is handed in
-	@$(MAKE) fmt-check $(tools) lint tests packaging docs crds-check workflows
+	@$(MAKE) fmt-check $(tools) lint tests e2e-tinykube packaging docs crds-check workflows
 	$(call say,all is well)
 
 .PHONY: fmt-check
@@ -76,6 +77,27 @@ packaging: cargo $(venv)/.stamp $(promtool) ## The chart, the manifests, the ale
 .PHONY: chart-readme
 chart-readme: $(venv)/.stamp ## Write the table of values into the chart's README
 	@$(venv)/bin/python -B tests/packaging/values_table.py
+
+# The suite that runs on real clusters, on tinykube over HTTP, so that the suite itself is tested.
+.PHONY: e2e-tinykube
+e2e-tinykube: binaries
+	$(call say,end to end on tinykube)
+	@$(e2e) conformance --playground > '$(target_dir)/conformance.txt' & conformance=$$!; \
+	  failed=0; $(e2e) journeys --playground || failed=1; \
+	  wait $$conformance || { cat '$(target_dir)/conformance.txt'; failed=1; }; \
+	  head -n 1 '$(target_dir)/conformance.txt'; exit $$failed
+
+.PHONY: e2e
+e2e: cargo binaries ## Break things and see them healed, on the cluster in KUBECONFIG
+	@$(e2e) journeys
+
+.PHONY: conformance
+conformance: cargo binaries ## Compare the API server in KUBECONFIG with the transcripts that tinykube is held against
+	@$(e2e) conformance
+
+.PHONY: binaries
+binaries:
+	@cargo build -q --workspace --all-targets    # shares what the tests have built
 
 .PHONY: docs
 docs:

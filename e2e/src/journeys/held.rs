@@ -1,0 +1,100 @@
+//! Reasons to do nothing: a dead dependency, a storm, somebody who only wants to see.
+
+use futures::future::try_join_all;
+use kubeheal::api::status::{CircuitState, HealedServiceStatus, HealthState};
+use serde_json::json;
+
+use crate::{
+    failure::{Result, expect},
+    hands::uid,
+    stage::{Stage, circuit, condition, finds, is, is_blocked, steps, verified},
+    workload::{Act, front},
+};
+
+pub(super) async fn dependency(stage: &Stage) -> Result<()> {
+    stage.hands.create(front("db")).await?;
+    // Only observed, so that it stays down until somebody repairs it.
+    stage.well("db", 1, None, json!({"mode": "Observe"})).await?;
+    stage.well("app", 1, Some("db"), json!({"dependsOn": [{"name": "db", "stableSeconds": 1}]})).await?;
+    let ready = |status: &HealedServiceStatus| condition(status, "DependenciesReady") == Some(("True", "AllReady"));
+    stage.until("app", "sure of its dependency", ready).await?;
+
+    stage.act_all("db", Act::NotReady).await?;
+    stage.broke();
+    let down =
+        |status: &HealedServiceStatus| condition(status, "DependenciesReady") == Some(("False", "DependencyDown"));
+    stage.until("app", "told that db is down", down).await?;
+    stage.saw();
+    // It really crashes, and long enough that without a dependency it would be restarted.
+    let held = |status: &HealedServiceStatus| is_blocked("DependencyDown")(status) && finds("CrashLoop")(status);
+    stage.until("app", "crashing and held", held).await?;
+
+    stage.act_all("db", Act::Well).await?;
+    let well = stage.until("app", "well again", |status| is(HealthState::Healthy)(status) && ready(status)).await?;
+    stage.healed();
+    expect(steps(&well).is_empty(), || format!("nothing was to be done: {:?}", well.history))?;
+    expect(circuit(CircuitState::Closed)(&well), || format!("it is not to blame: {:?}", well.circuit))
+}
+
+/// Three of five services fall ill at once; more of more where the controller looks after others too.
+pub(super) async fn storm(stage: &Stage) -> Result<()> {
+    let others = stage.others().await?;
+    let names: Vec<String> = (0..5 + others).map(|number| format!("app-{number}")).collect();
+    // Patient enough that all of them are seen before the first may act, although they do not fall ill in the same second.
+    let patient = json!({"health": {"notReadySeconds": 20}});
+    try_join_all(names.iter().map(|name| stage.well(name, 1, None, patient.clone()))).await?;
+    let pods = stage.hands.list("Pod", "").await?;
+    let ill = &names[..3 + others];
+    try_join_all(ill.iter().map(|name| stage.act_all(name, Act::NotReady))).await?;
+    stage.broke();
+    try_join_all(ill.iter().map(|name| stage.until(name, "held by the storm", is_blocked("StormHold")))).await?;
+    stage.saw();
+    try_join_all(ill.iter().map(|name| stage.act_all(name, Act::Well))).await?;
+    let well =
+        try_join_all(ill.iter().map(|name| stage.until(name, "healthy again", is(HealthState::Healthy)))).await?;
+    stage.healed();
+    for status in well {
+        expect(steps(&status).is_empty(), || format!("nothing was to be done: {:?}", status.history))?;
+    }
+    let left = stage.hands.list("Pod", "").await?;
+    expect(left.len() == pods.len() && pods.iter().all(|pod| left.iter().any(|one| uid(one) == uid(pod))), || {
+        "a pod was replaced in the storm".to_owned()
+    })
+}
+
+pub(super) async fn observe(stage: &Stage) -> Result<()> {
+    is_observed(stage).await?;
+    stage.act_all("app", Act::Well).await?;
+    let well = stage.until("app", "healthy again", is(HealthState::Healthy)).await?;
+    stage.healed();
+    expect(steps(&well).is_empty(), || format!("nothing was to be done: {:?}", well.history))
+}
+
+pub(super) async fn policy(stage: &Stage) -> Result<()> {
+    is_observed(stage).await?;
+    stage.hands.patch("HealedService", "app", json!({"spec": {"mode": "Heal"}})).await?;
+    stage.until("app", "acted on", |status| !steps(status).is_empty()).await?;
+    stage.did();
+    stage.until("app", "cured by the restart", verified("RestartPod")).await?;
+    stage.until("app", "healthy again", is(HealthState::Healthy)).await?;
+    stage.healed();
+    Ok(())
+}
+
+/// A sick pod of a service in mode Observe: it is said what would be done, and not done.
+async fn is_observed(stage: &Stage) -> Result<()> {
+    stage.well("app", 1, None, json!({"mode": "Observe"})).await?;
+    let before = stage.hands.pods("app").await?;
+    stage.act_all("app", Act::NotReady).await?;
+    stage.broke();
+    let reported = |status: &HealedServiceStatus| {
+        is(HealthState::Unhealthy)(status)
+            && finds("ReadinessFailed")(status)
+            && condition(status, "RemediationAllowed") == Some(("False", "Observing"))
+    };
+    let status = stage.until("app", "reported on", reported).await?;
+    stage.saw();
+    expect(steps(&status).is_empty(), || format!("nothing may be done: {:?}", status.history))?;
+    let after = stage.hands.pods("app").await?;
+    expect(before.first().map(uid) == after.first().map(uid), || "the pod was replaced".to_owned())
+}
