@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "kubeheal"
 RELEASE = "kubeheal"
 NAMESPACE = "kubeheal-system"
+# The same in C, ten times as fast, where the wheel has it.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Every switch thrown, for tests that want to see everything.
 EVERYTHING = {
@@ -64,7 +66,7 @@ def notes(values=None, *, release=RELEASE, namespace=NAMESPACE):
 
 def objects(*texts):
     """The objects of YAML texts."""
-    return [document for text in texts for document in yaml.safe_load_all(text) if document]
+    return [document for text in texts for document in yaml.load_all(text, LOADER) if document]
 
 
 def key(found):

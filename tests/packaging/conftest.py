@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chart import ROOT
+from chart import ROOT, objects
 from cluster import Cluster
 
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -56,11 +56,19 @@ def cluster(healctl, kubectl, kubeheal, tmp_path):
         yield running
 
 
-@pytest.fixture(scope="session")
-def kustomize(kubectl):
-    def build(directory):
+@pytest.fixture
+def kustomize(kubectl, tmp_path):
+    """Builds a folder below `deploy`. With a kustomization given, the folder is a person's own, beside those that are there."""
+    for name in ("charts", "crds", "deploy"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+
+    def build(folder, **files):
+        directory = tmp_path / "deploy" / folder
+        directory.mkdir(exist_ok=True)
+        for name, text in files.items():
+            (directory / f"{name}.yaml").write_text(text)
         ran = subprocess.run([kubectl, "kustomize", directory], capture_output=True, text=True)
         assert ran.returncode == 0, ran.stderr
-        return ran.stdout
+        return objects(ran.stdout)
 
     return build

@@ -8,7 +8,7 @@ import lupa.lua51
 import pytest
 import yaml
 
-from chart import ROOT, objects, one
+from chart import ROOT, one
 from conftest import TARGET
 
 GITOPS = ROOT / "deploy/gitops"
@@ -78,19 +78,13 @@ def test_what_is_not_known_is_progressing(found):
     assert health(found)["status"] == "Progressing"
 
 
-def test_the_component_puts_the_check_into_argo_cds_settings(kustomize, tmp_path):
-    own = GITOPS / ".test-argocd"
-    own.mkdir()
-    try:
-        (own / "argocd-cm.yaml").write_text(yaml.safe_dump({
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm", "namespace": "argocd"},
-            "data": {"url": "https://argocd.example.com"}}))
-        (own / "kustomization.yaml").write_text("resources: [argocd-cm.yaml]\ncomponents: [../argocd]\n")
-        settings = one(objects(kustomize(own)), "ConfigMap", "argocd-cm")["data"]
-    finally:
-        for file in own.iterdir():
-            file.unlink()
-        own.rmdir()
+def test_the_component_puts_the_check_into_argo_cds_settings(kustomize):
+    before = {
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm", "namespace": "argocd"},
+        "data": {"url": "https://argocd.example.com"},
+    }
+    own = "{resources: [settings.yaml], components: [../gitops/argocd]}"
+    settings = one(kustomize("own", settings=yaml.safe_dump(before), kustomization=own), "ConfigMap", "argocd-cm")["data"]
     assert settings == {
         "url": "https://argocd.example.com",
         "resource.customizations.health.kubeheal.dev_HealedService": LUA,

@@ -45,19 +45,11 @@ def without_labels(value):
 
 
 @pytest.fixture
-def overlay(kustomize, tmp_path_factory, request):
-    """Builds one of `deploy`'s folders with components, as a person's own kustomization does."""
-    def build(folder, components):
-        # kustomize takes relative paths only, and no links.
-        own = DEPLOY / f".test-{request.node.name.translate(str.maketrans('[]', '--'))}"
-        own.mkdir()
-        try:
-            lines = ["resources:", f"  - ../{folder}", "components:", *(f"  - ../components/{name}" for name in components)]
-            (own / "kustomization.yaml").write_text("\n".join(lines if components else lines[:2]) + "\n")
-            return objects(kustomize(own))
-        finally:
-            (own / "kustomization.yaml").unlink()
-            own.rmdir()
+def overlay(kustomize):
+    """The base with components, as a person's own kustomization has them."""
+    def build(components):
+        lines = ["resources: [../base]", "components:", *(f"  - ../components/{name}" for name in components)]
+        return kustomize("own", kustomization="\n".join(lines if components else lines[:1]))
 
     return build
 
@@ -65,7 +57,7 @@ def overlay(kustomize, tmp_path_factory, request):
 @pytest.mark.parametrize("name", SAME)
 def test_chart_and_kustomize_make_the_same_objects(overlay, name):
     components, values = SAME[name]
-    ours, charts = bare(overlay("base", components)), bare(render(values))
+    ours, charts = bare(overlay(components)), bare(render(values))
     assert ours.keys() == charts.keys()
     for key in ours:
         assert ours[key] == charts[key], f"{key} of deploy/ is not what the chart makes"
@@ -76,29 +68,22 @@ def test_every_component_is_compared():
 
 
 def test_the_namespaced_overlay_is_the_namespaced_chart(kustomize):
-    ours = bare(objects(kustomize(DEPLOY / "overlays/namespaced")))
+    ours = bare(kustomize("overlays/namespaced"))
     assert ours == bare(render({"watchNamespace": "default"}))
 
 
-def test_components_inside_the_namespaced_overlay_shrink_too(kustomize, tmp_path):
+def test_components_inside_the_namespaced_overlay_shrink_too(kustomize):
     text = (DEPLOY / "overlays/namespaced/kustomization.yaml").read_text()
     hint = "# components: [../../components/logs]"
     assert hint in text
-    own = DEPLOY / "overlays/.test-with-logs"
-    own.mkdir()
-    try:
-        (own / "kustomization.yaml").write_text(text.replace(hint, hint.removeprefix("# ")))
-        found = objects(kustomize(own))
-    finally:
-        (own / "kustomization.yaml").unlink()
-        own.rmdir()
+    found = kustomize("overlays/own", kustomization=text.replace(hint, hint.removeprefix("# ")))
     assert of_kind(found, "ClusterRole", "ClusterRoleBinding") == []
     assert bare(found) == bare(render({"watchNamespace": "default", "logs": {"enabled": True}}))
 
 
 @pytest.mark.parametrize("version", ["1.32", "1.37"])
 def test_every_object_is_valid_for_kubernetes(overlay, version):
-    for found in overlay("base", [name for name in COMPONENTS if name != "without-recreate"]):
+    for found in overlay([name for name in COMPONENTS if name != "without-recreate"]):
         validity.check(found, version)
 
 
@@ -109,15 +94,8 @@ def test_examples_are_valid_for_kubernetes():
 
 
 def test_another_namespace_moves_all_of_it(kustomize):
-    own = DEPLOY / ".test-another-namespace"
-    own.mkdir()
-    try:
-        lines = ["namespace: elsewhere", "resources: [../base]", "components: [../components/prometheus]"]
-        (own / "kustomization.yaml").write_text("\n".join(lines))
-        found = objects(kustomize(own))
-    finally:
-        (own / "kustomization.yaml").unlink()
-        own.rmdir()
+    lines = ["namespace: elsewhere", "resources: [../base]", "components: [../components/prometheus]"]
+    found = kustomize("own", kustomization="\n".join(lines))
     assert {each["metadata"].get("namespace", "elsewhere") for each in found} == {"elsewhere"}
     for binding in of_kind(found, "ClusterRoleBinding", "RoleBinding"):
         assert [subject["namespace"] for subject in binding["subjects"]] == ["elsewhere"], binding
