@@ -19,7 +19,7 @@ use crate::{
     healing::{
         Decision, decide,
         memory::Outcome,
-        plan::Step,
+        plan::{Plan, Step},
         policy::{Mode, Policy},
         settle,
         snapshot::{Snapshot, Workload},
@@ -170,15 +170,8 @@ fn progress(queue: &Queue) -> Result<(), String> {
 fn circuit_reports(shared: &Shared) -> Vec<CircuitReport> {
     let caches = shared.caches();
     let report = |((namespace, name), service): (&Key, &Arc<HealedService>)| {
-        let circuit = service.status.as_ref()?.circuit.as_ref()?;
-        Some(CircuitReport {
-            namespace: namespace.clone(),
-            name: name.clone(),
-            state: circuit.state,
-            openings: circuit.openings,
-            opened_at: circuit.opened_at.clone(),
-            retry_at: circuit.retry_at.clone(),
-        })
+        let circuit = service.status.as_ref()?.circuit.clone()?;
+        Some(CircuitReport::new(namespace.clone(), name.clone(), circuit))
     };
     caches.services().filter_map(report).collect()
 }
@@ -228,7 +221,7 @@ impl Context {
         if let Some(plan) = look.decision.plan.clone() {
             let execution = self.act(&look, &plan).await;
             audit::acted(&recorded, &look.decision, &plan, &execution);
-            self.settle(&look, recorded, &execution).await?;
+            self.settle(&look, recorded, &plan, &execution).await?;
         }
         Ok(Some(self.next_look(&look)))
     }
@@ -252,6 +245,7 @@ impl Context {
         if let Some((kind, _, why)) = self.shared.behind() {
             seen.workload = Workload::Unknown(format!("the watch of {} is interrupted: {why}", kind.as_str()));
         }
+        seen.live = self.executor.live(&service, &policy, &seen.memory).await;
         let decision = decide(&policy, &seen, now);
         Some(Look { service, effective, policy, snapshot: seen, decision, now })
     }
@@ -331,19 +325,25 @@ impl Context {
     }
 
     /// Carries out the plan, unless the lease is about to run out: then the attempt counts and is not made.
-    async fn act(&self, look: &Look, plan: &crate::healing::plan::Plan) -> Execution {
+    async fn act(&self, look: &Look, plan: &Plan) -> Execution {
         if self.options.leader.as_ref().is_some_and(|leader| !leader.may_act()) {
             return Execution::Refused("the lease of this controller is about to run out".to_owned());
         }
         self.executor.run(&look.service, plan).await
     }
 
-    async fn settle(&self, look: &Look, recorded: HealedService, execution: &Execution) -> Result<(), Error> {
-        if *execution == Execution::Done {
+    async fn settle(
+        &self,
+        look: &Look,
+        recorded: HealedService,
+        plan: &Plan,
+        execution: &Execution,
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        let memory = settle(&look.policy, &look.snapshot, &look.decision.memory, plan, execution, now);
+        if memory == look.decision.memory {
             return Ok(());
         }
-        let now = self.clock.now();
-        let memory = settle(&look.policy, &look.snapshot, &look.decision.memory, execution, now);
         let old = recorded.status.clone().unwrap_or_default();
         let mut status = old.clone();
         remember(&mut status, &memory, look.decision.ineffective);

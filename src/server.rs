@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::status::{CircuitState, CircuitStatus},
+    api::status::{CircuitState, CircuitStatus, OnOpenStatus},
     metrics::{Format, Metrics},
 };
 
@@ -60,13 +60,24 @@ pub struct CircuitReport {
     pub opened_at: Option<Time>,
     /// When it tries again; empty while it is closed, or if only a person may close it.
     pub retry_at: Option<Time>,
+    /// What was changed because it opened, until that is taken back.
+    pub on_open: Option<OnOpenStatus>,
 }
 
 impl CircuitReport {
     /// The report of the circuit in a status.
     pub fn new(namespace: String, name: String, circuit: CircuitStatus) -> Self {
-        let CircuitStatus { state, openings, opened_at, retry_at, .. } = circuit;
-        Self { namespace, name, state, openings, opened_at, retry_at }
+        let CircuitStatus {
+            state,
+            ineffective: _,
+            openings,
+            opened_at,
+            retry_at,
+            closed_at: _,
+            last_template: _,
+            on_open,
+        } = circuit;
+        Self { namespace, name, state, openings, opened_at, retry_at, on_open }
     }
 }
 

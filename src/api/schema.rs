@@ -199,6 +199,16 @@ pub(super) fn labels(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// Labels as somebody else wrote them: bounded, and nothing else.
+pub(super) fn any_labels(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "x-kubernetes-map-type": "atomic",
+        "additionalProperties": { "type": "string", "maxLength": 63 },
+    })
+}
+
 /// Standard conditions, with the bounds Kubernetes gives them.
 ///
 /// Written out because the schema that comes with the Rust type has no bounds.

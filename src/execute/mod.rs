@@ -5,10 +5,11 @@
 
 mod evict;
 mod keep;
+mod live;
 mod lock;
+mod on_open;
 mod workload;
 
-use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt,
     core::{ApiResource, DynamicObject, GroupVersionKind},
@@ -22,7 +23,7 @@ use crate::{
         snapshot::WorkloadKind,
         verify::Execution,
     },
-    observe::{cache::target_of, snapshot::Presence},
+    observe::cache::target_of,
 };
 
 pub use keep::{KeepError, keep};
@@ -39,24 +40,6 @@ impl Executor {
         Self { client }
     }
 
-    /// Whether the workload exists, asked live.
-    pub async fn presence(&self, service: &HealedService) -> Presence {
-        match self.workloads(service).get_metadata_opt(&service.spec.workload_ref.name).await {
-            Ok(None) => Presence::Missing,
-            Ok(Some(_)) => Presence::NotYetCached,
-            Err(error) => Presence::Unreadable(said(&error)),
-        }
-    }
-
-    /// Whether the namespace is being deleted, asked live. What cannot be read counts as being deleted: fail closed.
-    pub async fn is_namespace_deleting(&self, namespace: &str) -> bool {
-        let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        match namespaces.get_metadata_opt(namespace).await {
-            Ok(Some(found)) => found.metadata.deletion_timestamp.is_some(),
-            Ok(None) | Err(_) => true,
-        }
-    }
-
     /// Carries out one plan.
     pub async fn run(&self, service: &HealedService, plan: &Plan) -> Execution {
         let done = match &plan.effect {
@@ -68,6 +51,10 @@ impl Executor {
                 self.replace(service, &plan.action.target_uid, revision, *replicas).await
             }
             Effect::Rollback { revision } => self.roll_back(service, &plan.action.target_uid, revision).await,
+            Effect::Scale { from, to } => self.scale(service, &plan.action.target_uid, *from, *to).await,
+            Effect::Select { from, to } => {
+                self.select(service, &plan.action.target, &plan.action.target_uid, from, to).await
+            }
         };
         done.unwrap_or_else(|error| translate(&error))
     }

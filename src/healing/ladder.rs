@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     cause::Finding,
     memory::{Memory, Outcome},
-    plan::{Action, Effect, Plan, Step},
+    plan::{Action, Charge, Effect, Plan, Step},
     policy::{Policy, Rung},
     reason::{Block, Reason},
     recreate, rollback,
@@ -144,6 +144,7 @@ fn restart(policy: &Policy, pod: &Pod, cause: Reason) -> Plan {
         action: Action { step: Step::RestartPod, target: pod.name.clone(), target_uid: pod.uid.clone() },
         effect: Effect::EvictPod { delete_if_refused: policy.remediation.delete_when_unready && unready },
         cause,
+        charge: Charge::Attempt,
     }
 }
 

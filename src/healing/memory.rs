@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{cause::Finding, plan::Action, reason::Reason, time::clamp};
+use super::{cause::Finding, plan::Action, reaction::Reaction, reason::Reason, time::clamp};
 
 /// Containers remembered at most.
 pub const MAX_CONTAINERS: usize = 256;
@@ -63,6 +63,8 @@ pub struct Memory {
     pub stable: Option<String>,
     /// The breaker.
     pub circuit: Circuit,
+    /// What was changed because the breaker opened.
+    pub reaction: Option<Reaction>,
     /// For people: what was done, newest last.
     pub history: Vec<HistoryEntry>,
     /// Last value handled of `kubeheal.dev/heal-now`.
@@ -301,6 +303,9 @@ impl Memory {
         }
         for time in self.rollbacks.iter_mut().map(|rollback| &mut rollback.time) {
             *time = clamp(*time, now);
+        }
+        if let Some(reaction) = &mut self.reaction {
+            reaction.since = clamp(reaction.since, now);
         }
         if let Some(progress) = &mut self.progress {
             progress.since = clamp(progress.since, now);

@@ -9,6 +9,7 @@ pub mod amplification;
 pub mod breaker;
 pub mod budget;
 pub mod cause;
+pub mod choice;
 pub mod condition;
 pub mod crash;
 pub mod dependency;
@@ -16,12 +17,15 @@ pub mod ending;
 pub mod escalation;
 pub mod findings;
 pub mod health;
+pub mod hold;
 pub mod ladder;
 pub mod lock;
 pub mod look;
 pub mod memory;
+pub mod on_open;
 pub mod plan;
 pub mod policy;
+pub mod reaction;
 pub mod readiness;
 pub mod reason;
 pub mod recreate;
@@ -37,17 +41,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::{
     cause::Finding,
+    choice::{Choice, Known, choose},
     condition::Condition,
     dependency::Dependencies,
     escalation::Escalation,
     health::{Health, Verdict},
-    ladder::Wish,
     look::Look,
     memory::{HistoryEntry, InFlight, Memory, Outcome},
-    plan::{Plan, Step},
+    plan::{Charge, Plan, Step},
     policy::{Mode, Policy},
     reason::{Block, Reason},
-    snapshot::{Neighbour, Phase, Snapshot, Workload},
+    snapshot::{Phase, Snapshot, Workload},
     time::{Wakeups, after, elapsed},
     verify::{Excuse, Execution},
 };
@@ -95,7 +99,9 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     budget::forget(&mut memory, now);
     memory.end_pause(now);
 
-    let missing = follow_workload(&snapshot.workload, &mut memory, &mut wakeups, now);
+    reaction::follow(snapshot, &mut memory, now);
+    let down = reaction::down(snapshot, &memory).filter(|_| !policy.suspend);
+    let missing = follow_workload(&snapshot.workload, down, &mut memory, &mut wakeups, now);
     let dependencies = dependency::judge(&snapshot.dependencies, &mut wakeups, now);
     follow_dependencies(&dependencies, &mut memory, now);
     let calm = policy.remediation.stabilization;
@@ -103,9 +109,15 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     memory.observed_since.get_or_insert(now);
     let snapshot = &*replicas::follow(snapshot, &policy.health, &mut memory, &mut wakeups, now);
     let look = Look { memory: &memory, policy: &policy.health, calm, now };
-    let findings = findings::findings(&look, &snapshot.workload, &snapshot.pods, &mut wakeups);
+    let findings = match down {
+        Some(_) => Vec::new(),
+        None => findings::findings(&look, &snapshot.workload, &snapshot.pods, &mut wakeups),
+    };
     memory.findings.clone_from(&findings);
-    let verdict = health::sum(policy, &snapshot.workload, &snapshot.pods, &findings, missing, &mut wakeups, now);
+    let verdict = match down {
+        Some(replicas) => on_open::verdict(replicas),
+        None => health::sum(policy, &snapshot.workload, &snapshot.pods, &findings, missing, &mut wakeups, now),
+    };
 
     let excuse = excuse(&verdict, missing, &dependencies);
     let seed = &snapshot.service.uid;
@@ -114,34 +126,27 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     rollback::follow(policy, snapshot, &verdict, &mut memory, &mut wakeups, now);
     breaker::advance(policy, &snapshot.service, &snapshot.workload, verdict.health, &mut memory, &mut wakeups, now);
 
+    reaction::tidy(policy, snapshot, &mut memory);
+
     let asked = is_asked(snapshot, &memory);
-    let wish = if verdict.health == Health::Idle {
-        Wish::Nothing
-    } else {
-        ladder::wish(policy, snapshot, &findings, missing, asked, &memory, &mut wakeups, now)
-    };
-    let (proposal, mut blocked_by) = match wish {
-        Wish::Nothing => (None, Vec::new()),
-        Wish::NoStep(block) => (None, vec![block]),
-        Wish::Step(plan, blocks) => (Some(plan), blocks),
-    };
-    if proposal.is_some() {
-        let more = holds(policy, snapshot, &dependencies, asked, &mut memory, &mut wakeups, now);
-        blocked_by.splice(0..0, more);
-        if blocked_by.len() > 1 {
-            // Comes and goes with every crash; worth saying only when nothing else is in the way.
-            blocked_by.retain(|block| block.reason != Reason::NotYet);
-        }
+    let down = down.is_some();
+    let known = Known { snapshot, findings: &findings, verdict: &verdict, missing, down, asked };
+    let Choice { proposal, mut blocked_by, aside } = choose(policy, &known, &memory, &mut wakeups, now);
+    if let Some(plan) = &proposal {
+        let held = hold::reasons(policy, snapshot, plan, &dependencies, asked, &mut memory, &mut wakeups, now);
+        blocked_by.splice(0..0, held);
+        leave_out_the_passing(&mut blocked_by);
     }
     answer_request(snapshot, asked, &blocked_by, proposal.is_some(), &mut memory, now);
     let plan = proposal.clone().filter(|_| blocked_by.is_empty() && policy.mode == Mode::Heal);
     if let Some(plan) = &plan {
         begin(policy, snapshot, plan, verdict.pods.ready, &mut memory, &mut wakeups, now);
     }
+    blocked_by.extend(aside.filter(|_| plan.is_none()));
 
     let record_good = is_new_good(snapshot, &verdict);
     let me = (snapshot.service.namespace.clone(), snapshot.service.name.clone());
-    let services = with_own_trouble(&snapshot.services, &me, &memory);
+    let services = hold::with_own_trouble(&snapshot.services, &me, &memory);
     let escalation = escalation::escalate(policy, &services, &verdict, &memory, &mut wakeups, now);
     let restarts_in_window = memory
         .containers
@@ -168,18 +173,38 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
 }
 
 /// The memory after the API server answered. To be written when it differs from what the decision already wrote.
-pub fn settle(policy: &Policy, snapshot: &Snapshot, decided: &Memory, execution: &Execution, now: Timestamp) -> Memory {
+pub fn settle(
+    policy: &Policy,
+    snapshot: &Snapshot,
+    decided: &Memory,
+    plan: &Plan,
+    execution: &Execution,
+    now: Timestamp,
+) -> Memory {
     let mut memory = decided.clone();
+    reaction::settle(&policy.remediation, plan, &mut memory, execution, now);
+    if plan.charge == Charge::Nothing {
+        if matches!(execution, Execution::Refused(_) | Execution::Vanished) {
+            budget::take_back(&mut memory);
+        }
+        return memory;
+    }
     verify::settle(policy, &snapshot.workload, &snapshot.service.uid, &mut memory, execution, now);
     memory
 }
 
 /// Remembers what must be known once the workload is gone, and believes in its absence only the second time.
-fn follow_workload(workload: &Workload, memory: &mut Memory, wakeups: &mut Wakeups, now: Timestamp) -> bool {
+fn follow_workload(
+    workload: &Workload,
+    down: Option<u32>,
+    memory: &mut Memory,
+    wakeups: &mut Wakeups,
+    now: Timestamp,
+) -> bool {
     match workload {
         Workload::Present(state) => {
             memory.missing_since = None;
-            memory.last_replicas = Some(state.desired);
+            memory.last_replicas = down.or(Some(state.desired));
             memory.intentional_delete = state.intentional_delete;
             false
         }
@@ -232,70 +257,11 @@ fn excuse(verdict: &Verdict, missing: bool, dependencies: &Dependencies) -> Excu
     }
 }
 
-/// Every reason to hold a step back that does not depend on the step.
-fn holds(
-    policy: &Policy,
-    snapshot: &Snapshot,
-    dependencies: &Dependencies,
-    asked: bool,
-    memory: &mut Memory,
-    wakeups: &mut Wakeups,
-    now: Timestamp,
-) -> Vec<Block> {
-    let mut blocks: Vec<Block> = policy.held.iter().cloned().collect();
-    if snapshot.service.deleting {
-        blocks.push(Block::new(Reason::ServiceDeleting, "the HealedService or its namespace is being deleted"));
+/// What comes and goes with every crash is worth saying only when nothing else is in the way.
+fn leave_out_the_passing(blocked_by: &mut Vec<Block>) {
+    if blocked_by.len() > 1 {
+        blocked_by.retain(|block| block.reason != Reason::NotYet);
     }
-    if let Some((reason, message)) = &dependencies.held {
-        blocks.push(Block::new(*reason, message.clone()));
-    }
-    blocks.extend(lock::hold(&snapshot.rivals, wakeups, now));
-    if let Some(in_flight) = &memory.in_flight {
-        let message =
-            format!("{} of {} must prove itself first", in_flight.action.step.as_str(), in_flight.action.target);
-        blocks.push(Block::new(Reason::ActionInFlight, message));
-    }
-    if blocks.is_empty() && breaker::trips_on_recurrence(policy, memory, now) {
-        breaker::open(policy, &snapshot.workload, memory, now);
-        wakeups.at(memory.circuit.retry_at.unwrap_or(now), now);
-    }
-    blocks.extend(breaker::hold(&policy.breaker, &memory.circuit));
-    let me = (snapshot.service.namespace.clone(), snapshot.service.name.clone());
-    let services = with_own_trouble(&snapshot.services, &me, memory);
-    blocks.extend(budget::at_ceiling(policy.ceiling.as_ref(), memory, wakeups, now));
-    blocks.extend(budget::cluster_holds(&policy.cluster, &services, &me, wakeups, now));
-    blocks.extend(budget::outside_windows(&policy.remediation.windows, wakeups, now));
-    blocks.extend(back_off(policy, asked, memory, wakeups, now).or_else(|| spacing(memory, wakeups, now)));
-    blocks
-}
-
-/// All services, this one as it is known to be now and not as its last status said.
-fn with_own_trouble(services: &[Neighbour], me: &(String, String), memory: &Memory) -> Vec<Neighbour> {
-    let mut services = services.to_vec();
-    if let Some(own) = services.iter_mut().find(|service| service.key == *me) {
-        own.unhealthy_since = memory.unhealthy_since;
-        own.unhealthy_until = memory.unhealthy_until;
-    }
-    services
-}
-
-fn back_off(policy: &Policy, asked: bool, memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> Option<Block> {
-    // Bounded by the longest back-off, so that a deadline written by a clock that jumped cannot hold for ever.
-    let until = memory.not_before?.min(after(now, policy.remediation.backoff_max));
-    wakeups.at(until, now);
-    (now < until).then_some(())?;
-    match &memory.refused {
-        Some(why) => Some(Block::new(Reason::Refused, format!("the API server refused: {why}; again at {until:.0}"))),
-        None if asked => None,
-        None => Some(Block::new(Reason::BackOff, format!("waiting until {until:.0} after the last action"))),
-    }
-}
-
-/// Whatever the policy and whoever asks: two actions on one service are never closer than this.
-fn spacing(memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> Option<Block> {
-    let until = after(*memory.recent.last()?, SPACING);
-    wakeups.at(until, now);
-    (now < until).then(|| Block::new(Reason::BackOff, format!("waiting until {until:.0} after the last action")))
 }
 
 /// A request that was there before the service was first looked at is not ours to answer: it came with a backup, or was
@@ -345,6 +311,11 @@ fn begin(
     wakeups: &mut Wakeups,
     now: Timestamp,
 ) {
+    budget::begin(memory, now);
+    on_open::begin(&policy.remediation, plan, memory, now);
+    if plan.charge == Charge::Nothing {
+        return;
+    }
     let verify_by = after(now, policy.remediation.verify);
     memory.last_action_id = memory.last_action_id.saturating_add(1);
     memory.in_flight = Some(InFlight {
@@ -366,11 +337,15 @@ fn begin(
         message: None,
     });
     match plan.action.step {
-        Step::RestartPod | Step::RecreateWorkload => {}
+        Step::RestartPod
+        | Step::RecreateWorkload
+        | Step::ScaleToZero
+        | Step::RestoreReplicas
+        | Step::UseFallback
+        | Step::RestoreSelector => {}
         Step::Rollback => rollback::begin(snapshot, memory, now),
     }
     breaker::begin(memory, now);
-    budget::begin(memory, now);
     wakeups.at(verify_by, now);
 }
 

@@ -1,8 +1,8 @@
 //! Plans: one step as data, ready to be executed by somebody else.
 
-use super::{policy::Rung, reason::Reason};
+use super::{policy::Rung, reaction::Selector, reason::Reason};
 
-/// What can be done: the rungs of the ladder.
+/// What can be done: the rungs of the ladder, and what goes with the circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     /// Evict the sick pod so that its controller replaces it.
@@ -11,11 +11,27 @@ pub enum Step {
     RecreateWorkload,
     /// Bring back the pod template that was last seen healthy.
     Rollback,
+    /// Scale the workload to zero while its circuit is open.
+    ScaleToZero,
+    /// Scale it back.
+    RestoreReplicas,
+    /// Point a Service at a stand-in while the circuit is open.
+    UseFallback,
+    /// Point it back.
+    RestoreSelector,
 }
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::RestartPod, Self::RecreateWorkload, Self::Rollback];
+    pub const ALL: [Self; 7] = [
+        Self::RestartPod,
+        Self::RecreateWorkload,
+        Self::Rollback,
+        Self::ScaleToZero,
+        Self::RestoreReplicas,
+        Self::UseFallback,
+        Self::RestoreSelector,
+    ];
 
     /// The step's name in status, Events, metrics and on the command line.
     pub fn as_str(self) -> &'static str {
@@ -23,6 +39,10 @@ impl Step {
             Self::RestartPod => "RestartPod",
             Self::RecreateWorkload => "RecreateWorkload",
             Self::Rollback => "Rollback",
+            Self::ScaleToZero => "ScaleToZero",
+            Self::RestoreReplicas => "RestoreReplicas",
+            Self::UseFallback => "UseFallback",
+            Self::RestoreSelector => "RestoreSelector",
         }
     }
 
@@ -80,6 +100,20 @@ pub enum Effect {
         /// Name of the ControllerRevision.
         revision: String,
     },
+    /// Scale the workload, if it still has this UID and so many replicas.
+    Scale {
+        /// Replicas that it has.
+        from: u32,
+        /// Replicas that it gets.
+        to: u32,
+    },
+    /// Give the Service another selector, if it still has this UID and this one.
+    Select {
+        /// Selector that it has.
+        from: Selector,
+        /// Selector that it gets.
+        to: Selector,
+    },
 }
 
 impl Effect {
@@ -87,9 +121,22 @@ impl Effect {
     pub fn replaces(&self) -> bool {
         match self {
             Self::ReplaceWorkload { .. } => true,
-            Self::EvictPod { .. } | Self::CreateWorkload { .. } | Self::Rollback { .. } => false,
+            Self::EvictPod { .. }
+            | Self::CreateWorkload { .. }
+            | Self::Rollback { .. }
+            | Self::Scale { .. }
+            | Self::Select { .. } => false,
         }
     }
+}
+
+/// What a step costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charge {
+    /// It is an attempt: it must prove itself, and it counts.
+    Attempt,
+    /// It follows from attempts that were counted.
+    Nothing,
 }
 
 /// One step, ready to be executed.
@@ -101,4 +148,6 @@ pub struct Plan {
     pub effect: Effect,
     /// Why.
     pub cause: Reason,
+    /// What it costs.
+    pub charge: Charge,
 }

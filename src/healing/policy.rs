@@ -2,6 +2,8 @@
 //!
 //! Plain values only. Where they come from (the object, a policy object, ceilings) is not known here.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 
 use super::reason::Block;
@@ -180,6 +182,24 @@ pub struct BreakerPolicy {
     pub max_open: SignedDuration,
     /// After so many openings a person must close it; 0 is never.
     pub latch_after: u32,
+    /// What happens to the workload meanwhile.
+    pub on_open: OnOpen,
+}
+
+/// What happens while the breaker is open, besides nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnOpen {
+    /// Nothing.
+    Hold,
+    /// The workload is scaled to zero, and back.
+    ScaleToZero,
+    /// A Service shows a stand-in, and the workload again.
+    Fallback {
+        /// Name of the Service.
+        service: String,
+        /// Labels of the stand-in.
+        selector: BTreeMap<String, String>,
+    },
 }
 
 /// Limits shared by all services of the cluster.

@@ -83,6 +83,8 @@ vocabulary! {
     BreakerOpen
     BreakerLatched
     ForcedOpen
+    OnOpenHeld
+    SpecChanged
     NoStepLeft
     RestartCannotHelp
     // Dependencies.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{
     ladder::Wish,
     memory::Memory,
-    plan::{Action, Effect, Plan, Step},
+    plan::{Action, Charge, Effect, Plan, Step},
     policy::{Policy, Recreate, Rung},
     reason::{Block, Reason},
     snapshot::{LastKnownGood, Snapshot, Tool, WorkloadKind, WorkloadState},
@@ -61,7 +61,7 @@ pub fn missing(
     if let Some((tool, since)) = good.managed_by.zip(memory.missing_since) {
         blocks.extend(grace(policy, tool, since, wakeups, now));
     }
-    Wish::Step(Plan { action, effect, cause: Reason::WorkloadMissing }, blocks)
+    Wish::Step(Plan { action, effect, cause: Reason::WorkloadMissing, charge: Charge::Attempt }, blocks)
 }
 
 /// Deletes a living workload and creates it again, because restarts did not cure it; for a bare pod that is what a restart
@@ -98,6 +98,7 @@ pub fn replace(
         action: Action { step: rung.into(), target: name.clone(), target_uid: state.uid.clone() },
         effect: Effect::ReplaceWorkload { revision: good.revision.clone(), replicas },
         cause,
+        charge: Charge::Attempt,
     };
     let mut blocks = Vec::new();
     if state.intentional_delete {

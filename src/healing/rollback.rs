@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     health::{Health, Verdict},
     memory::{MAX_ROLLBACKS, Memory, Outcome, RollbackRecord},
-    plan::{Action, Effect, Plan, Step},
+    plan::{Action, Charge, Effect, Plan, Step},
     policy::Policy,
     reason::{Block, Reason},
     snapshot::{Rollout, Snapshot, Workload, WorkloadKind, WorkloadState},
@@ -74,6 +74,7 @@ pub fn plan(snapshot: &Snapshot, state: &WorkloadState, cause: Reason, memory: &
         action: Action { step: Step::Rollback, target: name.clone(), target_uid: state.uid.clone() },
         effect: Effect::Rollback { revision: stable.revision.clone() },
         cause,
+        charge: Charge::Attempt,
     })
 }
 

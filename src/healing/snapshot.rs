@@ -3,6 +3,8 @@
 //! Plain values, made by `observe` from watch caches and live reads. A thing that could not be read is `Unknown`, never a
 //! guess.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{cause::Probe, dependency::Dependency, memory::Memory};
@@ -24,6 +26,8 @@ pub struct Snapshot {
     pub last_stable: Option<LastKnownGood>,
     /// Who else acts on the workload.
     pub rivals: Rivals,
+    /// The field that an open circuit changed or is about to change, read live.
+    pub live: Live,
     /// All services of the cluster, this one included.
     pub services: Vec<Neighbour>,
     /// What earlier decisions left in the status.
@@ -49,6 +53,34 @@ pub struct Service {
     pub reset_breaker: Option<String>,
     /// Value of `kubeheal.dev/force-open`.
     pub force_open: Option<String>,
+}
+
+/// A field that an open circuit changes, as the API server has it now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Live {
+    /// Nobody asked: there is no need to know.
+    #[default]
+    NotAsked,
+    /// Replicas of the workload.
+    Replicas {
+        /// UID of the workload.
+        uid: String,
+        /// How many it asks for.
+        replicas: u32,
+    },
+    /// The Service before the workload.
+    Service {
+        /// Its UID.
+        uid: String,
+        /// Labels of the pods it shows.
+        selector: BTreeMap<String, String>,
+        /// The tool that deployed it.
+        tool: Option<Tool>,
+    },
+    /// There is no such object.
+    Missing,
+    /// The API server did not say.
+    Unreadable(String),
 }
 
 /// Who else acts on the same workload.
@@ -154,8 +186,12 @@ pub struct WorkloadState {
     pub controlled: bool,
     /// The tool that deployed it.
     pub tool: Option<Tool>,
+    /// Whoever sets its replicas all the time and would set them again.
+    pub scaled_by: Option<String>,
     /// Its claims are deleted with it.
     pub claims_go_with_it: bool,
+    /// Its claims are deleted with its replicas.
+    pub claims_go_when_scaled: bool,
     /// Why its controller cannot create pods, in its own words: an exceeded quota, or what else refuses them.
     pub replica_failure: Option<String>,
     /// None of its containers has a probe: only crashes can be seen.

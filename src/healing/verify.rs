@@ -114,7 +114,12 @@ fn conclude(policy: &Policy, workload: &Workload, seed: &str, memory: &mut Memor
         entry.outcome = outcome;
     }
     match in_flight.action.step {
-        Step::RestartPod | Step::RecreateWorkload => {}
+        Step::RestartPod
+        | Step::RecreateWorkload
+        | Step::ScaleToZero
+        | Step::RestoreReplicas
+        | Step::UseFallback
+        | Step::RestoreSelector => {}
         Step::Rollback => rollback::conclude(memory, outcome),
     }
     breaker::conclude(policy, workload, memory, outcome, now);
@@ -145,9 +150,11 @@ fn has_helped(
             let replaced = pods.iter().all(|pod| pod.uid != *target_uid);
             replaced && steady > in_flight.ready_before.min(state.desired.saturating_sub(1))
         }
-        Step::RecreateWorkload => steady >= state.desired,
+        Step::RecreateWorkload | Step::RestoreReplicas => state.desired > 0 && steady >= state.desired,
         // Pods of the old template may have been ready all the time.
         Step::Rollback => steady >= state.desired && state.rollout == Rollout::Complete,
+        // Never attempts.
+        Step::ScaleToZero | Step::UseFallback | Step::RestoreSelector => false,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
             Outcome, Progress, RollbackRecord,
         },
         plan::{Action, Step},
+        reaction::{Change, Phase, Reaction},
         reason::Reason,
     },
 };
@@ -43,6 +44,7 @@ pub fn recall(status: &HealedServiceStatus) -> Memory {
         rollbacks: status.rollbacks.iter().filter_map(rollback).collect(),
         stable: status.last_stable.clone(),
         circuit: status.circuit.as_ref().map(|known| circuit(known, handled.force_open)).unwrap_or_default(),
+        reaction: status.circuit.as_ref().and_then(|known| reaction(known.on_open.as_ref()?)),
         history: status.history.iter().filter_map(history).collect(),
         handled_heal_now: handled.heal_now,
         handled_reset: handled.reset_breaker,
@@ -128,6 +130,24 @@ fn history(known: &status::HistoryEntry) -> Option<HistoryEntry> {
         cause: known.cause.clone().unwrap_or_default(),
         outcome: Outcome::parse(&known.outcome)?,
         message: known.message.clone(),
+    })
+}
+
+/// Half of a change cannot be taken back: then it is as if somebody else had made it.
+fn reaction(known: &status::OnOpenStatus) -> Option<Reaction> {
+    let change = match known.action.as_str() {
+        "ScaleToZero" => Change::ToZero { replicas: u32::try_from(known.replicas?).ok()? },
+        "Fallback" => Change::Diverted { selector: known.selector.clone()?, stand_in: known.stand_in.clone()? },
+        _ => return None,
+    };
+    Some(Reaction {
+        change,
+        target: known.target.clone(),
+        uid: known.target_uid.clone(),
+        phase: Phase::parse(&known.phase)?,
+        since: known.since.0,
+        retry_at: time(known.retry_at.as_ref()),
+        refused: known.refused.clone(),
     })
 }
 

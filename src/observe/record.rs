@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
+
+use crate::{api::FIELD_MANAGER, healing::snapshot::Tool};
 
 /// Namespace and name; the namespace of a cluster-scoped object is empty.
 pub type Key = (String, String);
@@ -24,6 +26,53 @@ pub(super) struct RawMeta {
     pub(super) annotations: BTreeMap<String, String>,
     pub(super) owner_references: Vec<RawOwner>,
     pub(super) deletion_timestamp: Option<jiff::Timestamp>,
+    /// Whoever sets the replicas all the time.
+    #[serde(rename = "managedFields", deserialize_with = "scaler")]
+    pub(super) scaler: Option<String>,
+}
+
+/// An entry of `managedFields`, as far as it tells who set the replicas.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawManager {
+    manager: String,
+    subresource: String,
+    #[serde(rename = "fieldsV1")]
+    fields: RawFields,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawFields {
+    #[serde(rename = "f:spec")]
+    spec: RawSpecFields,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawSpecFields {
+    #[serde(rename = "f:replicas")]
+    replicas: Option<IgnoredAny>,
+}
+
+fn scaler<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let managers = Option::<Vec<RawManager>>::deserialize(deserializer)?.unwrap_or_default();
+    let mut of_replicas = managers.iter().filter(|one| one.fields.spec.replicas.is_some());
+    Ok(of_replicas.find_map(|one| scaler_named(&one.manager, &one.subresource)))
+}
+
+/// A tool that writes the replicas it has on record, or an autoscaler, which writes through the scale subresource. People
+/// do that too, with kubectl; who else does is taken for an autoscaler.
+fn scaler_named(manager: &str, subresource: &str) -> Option<String> {
+    match manager {
+        FIELD_MANAGER => None,
+        _ if manager.starts_with("kubectl") => None,
+        _ if manager.starts_with("argocd") => Some(Tool::ArgoCd.as_str().to_owned()),
+        "kustomize-controller" | "helm-controller" => Some(Tool::Flux.as_str().to_owned()),
+        "kube-controller-manager" if subresource == "scale" => Some("a HorizontalPodAutoscaler".to_owned()),
+        _ if subresource == "scale" => Some(manager.to_owned()),
+        _ => None,
+    }
 }
 
 /// An owner reference.

@@ -22,7 +22,7 @@ use crate::{
         dependency::{Dependency, DependencyState},
         restarts::CRASH_LOOP_BACK_OFF,
         snapshot::{
-            Container, ContainerState, Diagnosis, LastKnownGood, Lock, Neighbour, Pod, Rivals, Service, Snapshot,
+            Container, ContainerState, Diagnosis, LastKnownGood, Live, Lock, Neighbour, Pod, Rivals, Service, Snapshot,
             Termination, Workload,
         },
     },
@@ -72,6 +72,7 @@ pub fn snapshot(caches: &Caches, key: &Key, sources: &Sources) -> Option<Snapsho
             Some(LastKnownGood { recorded: Some(good.recorded_at.0), ..kept })
         }),
         last_stable: status.last_stable.as_ref().and_then(|revision| kept(caches, &key.0, revision)),
+        live: Live::NotAsked,
         rivals: Rivals { elder: caches.elder(key), lock: Lock::NotAsked },
         services: caches.services().map(|(key, service)| neighbour(key, service)).collect(),
         memory: recall(&status),

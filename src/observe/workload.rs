@@ -233,7 +233,9 @@ impl WorkloadRecord {
                 updated: 1,
                 controlled: false,
                 tool: definition::managed_by(&meta.labels, &meta.annotations),
+                scaled_by: None,
                 claims_go_with_it: false,
+                claims_go_when_scaled: false,
                 replica_failure: None,
                 no_probes,
                 definition: digest,
@@ -259,7 +261,9 @@ fn record(kind: WorkloadKind, meta: &RawMeta, spec: &Value) -> WorkloadRecord {
             updated: 0,
             controlled: meta.controller().is_some(),
             tool: definition::managed_by(&meta.labels, &meta.annotations),
+            scaled_by: scaled_by(meta),
             claims_go_with_it: claims_go(spec, "whenDeleted"),
+            claims_go_when_scaled: claims_go(spec, "whenScaled"),
             replica_failure: None,
             no_probes: no_probes(template),
             definition: definition::digest(&definition::essence(spec)),
@@ -275,6 +279,12 @@ fn is_on_delete(spec: &Value) -> bool {
 
 fn replicas(spec: &Value) -> i64 {
     spec.get("replicas").and_then(Value::as_i64).unwrap_or(1)
+}
+
+/// A tool that undoes changes sets them by what it has on record, whether it says so in the managed fields or not.
+fn scaled_by(meta: &RawMeta) -> Option<String> {
+    let tool = definition::managed_by(&meta.labels, &meta.annotations).filter(|tool| tool.undoes_changes());
+    tool.map(|tool| tool.as_str().to_owned()).or_else(|| meta.scaler.clone())
 }
 
 /// The claims of a StatefulSet may be meant to go with it, or with its last replicas.

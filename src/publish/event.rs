@@ -84,12 +84,13 @@ fn steps(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Notice> {
     let notice = |entry: &crate::api::status::HistoryEntry| {
         let target = entry.target.clone().unwrap_or_else(|| "the breaker".to_owned());
         let cause = entry.cause.as_deref().map(|cause| format!(" because of {cause}")).unwrap_or_default();
+        let message = entry.message.as_deref().map(|message| format!(" ({message})")).unwrap_or_default();
         let bad = [Outcome::Ineffective.as_str(), Outcome::Failed.as_str()].contains(&entry.outcome.as_str());
         Notice {
             warning: bad || entry.step == "CircuitOpened",
             reason: entry.step.clone(),
             action: entry.outcome.clone(),
-            note: format!("{} of {target}{cause}: {}", entry.step, entry.outcome),
+            note: format!("{} of {target}{cause}: {}{message}", entry.step, entry.outcome),
         }
     };
     new.history.iter().filter(told).map(notice).collect()

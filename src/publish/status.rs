@@ -9,7 +9,7 @@ use crate::{
     api::status::{
         self, ActionRecord, Block, CircuitStatus, ContainerMemory, DependencyStatus, EffectivePolicy, Finding, Handled,
         HealedServiceStatus, HealthState, HistoryEntry, InFlight, LastKnownGood, MAX_BLOCKS, MAX_FINDINGS, MAX_MESSAGE,
-        NextAction, PodCounts, ProbeKind, RollbackRecord,
+        NextAction, OnOpenStatus, PodCounts, ProbeKind, RollbackRecord,
     },
     healing::{
         Decision,
@@ -17,6 +17,7 @@ use crate::{
         health::Health,
         memory::{self, CircuitState, Memory},
         plan::Plan,
+        reaction::{Change, Reaction},
     },
 };
 
@@ -76,6 +77,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
         rollbacks,
         stable,
         circuit,
+        reaction,
         history,
         handled_heal_now,
         handled_reset,
@@ -99,7 +101,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
     status.recent_actions = recent.iter().copied().map(Time).collect();
     status.rollbacks = rollbacks.iter().map(rollback).collect();
     status.last_stable.clone_from(stable);
-    status.circuit = Some(breaker(circuit, ineffective));
+    status.circuit = Some(CircuitStatus { on_open: reaction.as_ref().map(on_open), ..breaker(circuit, ineffective) });
     status.history = history.iter().map(entry).collect();
     status.handled = handled(handled_heal_now.as_deref(), handled_reset.as_deref(), circuit.forced.as_deref());
     status.last_action_id = Some(*last_action_id).filter(|id| *id > 0);
@@ -245,6 +247,28 @@ fn breaker(circuit: &memory::Circuit, ineffective: u32) -> CircuitStatus {
         retry_at: circuit.retry_at.map(Time),
         closed_at: circuit.closed_at.map(Time),
         last_template: circuit.template.clone(),
+        on_open: None,
+    }
+}
+
+fn on_open(reaction: &Reaction) -> OnOpenStatus {
+    let Reaction { change, target, uid, phase, since, retry_at, refused } = reaction;
+    let (action, replicas, selectors) = match change {
+        Change::ToZero { replicas } => ("ScaleToZero", Some(number(*replicas)), None),
+        Change::Diverted { selector, stand_in } => ("Fallback", None, Some((selector.clone(), stand_in.clone()))),
+    };
+    let (selector, stand_in) = selectors.unzip();
+    OnOpenStatus {
+        action: action.to_owned(),
+        phase: phase.as_str().to_owned(),
+        target: target.clone(),
+        target_uid: uid.clone(),
+        since: Time(*since),
+        replicas,
+        selector,
+        stand_in,
+        retry_at: retry_at.map(Time),
+        refused: refused.as_deref().map(|text| cut(text, MAX_MESSAGE)),
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 use http::{Method, Request, Response, StatusCode};
 use kube::{Client, client::Body, core::Status};
 use kubeheal::{
+    api::status::{CircuitState, HealedServiceStatus},
     clock::Clock,
     controller::{Controller, Options},
     leader::{Elector, Settings},
@@ -190,4 +191,62 @@ async fn the_gate_refuses_what_no_role_permits() {
     let gate = healing_under(less).await;
     let refused = gate.refused.lock().unwrap();
     assert!(refused.iter().any(|asked| asked.resource == "pods/eviction"), "{refused:?}");
+}
+
+/// Two services whose circuits open, and what becomes of them, under the given roles.
+async fn opening_under(rules: Vec<Value>) -> (Gate, World) {
+    let world = World::without_controller();
+    let gate = Gate::default();
+    let client = gate.client(world.client.clone(), rules);
+    let (clock, stop) = (Clock::starting_at(START.parse().unwrap()), CancellationToken::new());
+    let metrics = Metrics::new(clock.now());
+    let options = Options { namespace: None, concurrency: 4, observe_only: false, metrics, leader: None };
+    tokio::spawn(Controller::new(client.clone(), client, clock, options).run(stop));
+    let front = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "front"},
+        "spec": {"selector": {"app": "front"}, "ports": [{"port": 80}]},
+    });
+    world.create(front).await;
+    let fallback = json!({"action": "Fallback", "fallback": {"serviceName": "front", "selector": {"app": "sorry"}}});
+    for (name, on_open) in [("front", fallback), ("back", json!({"action": "ScaleToZero"}))] {
+        world.create(deployment(name, 1)).await;
+        world.create(service(name, json!({"circuitBreaker": {"onOpen": on_open}}))).await;
+    }
+    world.pass(60).await;
+    for name in ["front", "back"] {
+        world.break_workload(name, "crash").await;
+    }
+    let open = |status: &HealedServiceStatus| {
+        status.circuit.as_ref().is_some_and(|circuit| circuit.state == CircuitState::Open)
+    };
+    for name in ["front", "back"] {
+        world.until(name, "open", 4 * 3600, open).await;
+    }
+    world.pass(30).await;
+    (gate, world)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_components_permit_what_an_open_circuit_does() {
+    let components = ["components/fallback/rbac.yaml", "components/scale-to-zero/rbac.yaml"];
+    let (gate, world) = opening_under(rules(&[&BASE[..], &components].concat())).await;
+    assert_eq!(*gate.refused.lock().unwrap(), BTreeSet::new());
+    assert!(gate.has_granted("patch", "services") && gate.has_granted("update", "deployments/scale"));
+    assert_eq!(world.get("Service", "front").await.unwrap()["spec"]["selector"]["app"], "sorry");
+    assert_eq!(world.get("Deployment", "back").await.unwrap()["spec"]["replicas"], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_components_an_open_circuit_holds_and_says_what_it_was_refused() {
+    let (gate, world) = opening_under(rules(&BASE)).await;
+    let refused = gate.refused.lock().unwrap().iter().map(|asked| asked.resource.clone()).collect::<BTreeSet<_>>();
+    assert_eq!(refused, BTreeSet::from(["services".to_owned(), "deployments/scale".to_owned()]));
+    for name in ["front", "back"] {
+        let status = world.status(name).await;
+        let held = status.blocked_by.iter().find(|block| block.reason == "OnOpenHeld");
+        assert!(held.is_some_and(|block| block.message.contains("forbidden")), "{name}: {:?}", status.blocked_by);
+        assert_eq!(status.circuit.unwrap().state, CircuitState::Open);
+    }
+    assert_eq!(world.get("Service", "front").await.unwrap()["spec"]["selector"]["app"], "front");
+    assert_eq!(world.get("Deployment", "back").await.unwrap()["spec"]["replicas"], 1);
 }

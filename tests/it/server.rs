@@ -99,7 +99,7 @@ async fn circuits_are_json() {
     let shown: serde_json::Value = serde_json::from_str(&body).unwrap();
     let expected = serde_json::json!([{
         "namespace": "shop", "name": "api", "state": "Open", "openings": 1,
-        "openedAt": "2026-11-23T00:00:00Z", "retryAt": null,
+        "openedAt": "2026-11-23T00:00:00Z", "retryAt": null, "onOpen": null,
     }]);
     assert_eq!(shown, expected);
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
-    Api, Client,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
+    Api, Client, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, PostParams, WatchParams},
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
 use kubeheal::{
@@ -17,7 +18,10 @@ use kubeheal::{
 };
 use serde_json::{Value, json};
 use tinykube::{Cluster, clock::Clock as ClusterClock};
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 /// When every test begins.
@@ -136,6 +140,22 @@ impl World {
         self.api(kind).get_opt(name).await.unwrap().map(|found| serde_json::to_value(found).unwrap())
     }
 
+    /// What the Events of that reason say.
+    pub(crate) async fn events(&self, reason: &str) -> Vec<String> {
+        let all = self.api("Event").list(&kube::api::ListParams::default()).await.unwrap().items;
+        let all = all.iter().map(|event| serde_json::to_value(event).unwrap());
+        all.filter(|event| event["reason"] == reason)
+            .map(|event| event["message"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Sets replicas through the scale subresource, as somebody else.
+    pub(crate) async fn scale_as(&self, manager: &str, kind: &str, name: &str, replicas: u32) {
+        let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        self.api(kind).patch_scale(name, &params, &patch).await.unwrap();
+    }
+
     pub(crate) async fn service(&self, name: &str) -> HealedService {
         let services: Api<HealedService> = Api::namespaced(self.client.clone(), "default");
         services.get(name).await.unwrap()
@@ -143,6 +163,14 @@ impl World {
 
     pub(crate) async fn status(&self, name: &str) -> HealedServiceStatus {
         self.service(name).await.status.unwrap_or_default()
+    }
+
+    /// Waits until the service is another than this.
+    async fn change(&self, service: &HealedService) {
+        let services: Api<HealedService> = Api::namespaced(self.client.clone(), "default");
+        let only = WatchParams::default().fields(&format!("metadata.name={}", service.name_any()));
+        let changes = services.watch(&only, &service.resource_version().unwrap()).await.unwrap();
+        changes.boxed().next().await;
     }
 
     /// Waits until the status is as wanted; fails with the last status after `limit` seconds.
@@ -153,12 +181,16 @@ impl World {
         limit: u64,
         wanted: impl Fn(&HealedServiceStatus) -> bool,
     ) -> HealedServiceStatus {
-        for _ in 0..=limit {
-            let status = self.status(name).await;
+        let deadline = Instant::now() + Duration::from_secs(limit);
+        while Instant::now() <= deadline {
+            let service = self.service(name).await;
+            let status = service.status.clone().unwrap_or_default();
             if wanted(&status) {
+                // What was announced is done a moment after.
+                self.pass(1).await;
                 return status;
             }
-            self.pass(1).await;
+            let _changed = timeout_at(deadline + Duration::from_millis(1), self.change(&service)).await;
         }
         let status = serde_json::to_string_pretty(&self.status(name).await).unwrap();
         panic!("after {limit} s {name} still is not {what}: {status}");

@@ -17,7 +17,7 @@ mod evidence;
 mod progress;
 
 pub use alert::{AlertStatus, SinkStatus};
-pub use circuit::{CircuitState, CircuitStatus};
+pub use circuit::{CircuitState, CircuitStatus, OnOpenStatus};
 pub use evidence::{
     ContainerMemory, DependencyStatus, EffectivePolicy, Ended, Finding, LastKnownGood, PodCounts, ProbeKind, Progress,
 };

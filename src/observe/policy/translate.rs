@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::{
     api,
     healing::policy::{
-        BreakerPolicy, ClusterPolicy, HealthPolicy, MinReady, Mode, PodConditionPolicy, Policy, Recreate,
+        BreakerPolicy, ClusterPolicy, HealthPolicy, MinReady, Mode, OnOpen, PodConditionPolicy, Policy, Recreate,
         RemediationPolicy, Rung, Window,
     },
 };
@@ -44,7 +44,6 @@ pub fn translate(settings: &api::HealingSettings, cluster: &ClusterPolicy) -> Po
 pub(super) fn not_in_force(settings: &api::HealingSettings) -> Vec<String> {
     let set = [
         (!settings.alerts.sinks.is_empty(), "alerts.sinks"),
-        (settings.circuit_breaker.on_open.action != api::OnOpenAction::Hold, "circuitBreaker.onOpen"),
         (settings.diagnosis.log_tail_lines > 0, "diagnosis.logTailLines"),
         (settings.remediation.restart_on_dependency_recovery, "remediation.restartOnDependencyRecovery"),
     ];
@@ -150,6 +149,18 @@ fn breaker_policy(breaker: &api::CircuitBreaker) -> BreakerPolicy {
         open: seconds(breaker.open_seconds),
         max_open: seconds(breaker.max_open_seconds),
         latch_after: count(breaker.latch_after),
+        on_open: on_open(&breaker.on_open),
+    }
+}
+
+/// A fallback without its stand-in, which the rules refuse, is none.
+fn on_open(on_open: &api::OnOpen) -> OnOpen {
+    match (on_open.action, &on_open.fallback) {
+        (api::OnOpenAction::Hold, _) | (api::OnOpenAction::Fallback, None) => OnOpen::Hold,
+        (api::OnOpenAction::ScaleToZero, _) => OnOpen::ScaleToZero,
+        (api::OnOpenAction::Fallback, Some(fallback)) => {
+            OnOpen::Fallback { service: fallback.service_name.clone(), selector: fallback.selector.clone() }
+        }
     }
 }
 

@@ -276,7 +276,7 @@ impl Play {
             Answer::Failed => Execution::Failed("forbidden".to_owned()),
         };
         if execution != Execution::Done {
-            let memory = settle(policy, &seen, &decision.memory, &execution, now);
+            let memory = settle(policy, &seen, &decision.memory, plan, &execution, now);
             remember(&mut self.status, &memory, decision.ineffective);
         } else if matches!(plan.effect, Effect::EvictPod { .. }) {
             let index = plan.action.target.rsplit('-').next().unwrap().parse::<usize>().unwrap();

@@ -235,11 +235,12 @@ fn a_refused_action_is_not_charged_and_a_failed_one_is() {
     let (seen, now) = (sick(workload(kubeheal::healing::snapshot::WorkloadKind::Deployment, 1)), at(3000));
     let decision = decide(&policy, &seen, now);
     assert!(decision.plan.is_some(), "unready for so long is acted on: {:?}", decision.blocked_by);
-    let refused = settle(&policy, &seen, &decision.memory, &Execution::Refused("budget".into()), now);
+    let plan = decision.plan.as_ref().unwrap();
+    let refused = settle(&policy, &seen, &decision.memory, plan, &Execution::Refused("budget".into()), now);
     assert!(refused.actions.is_empty() && refused.in_flight.is_none());
     assert_eq!(refused.refused.as_deref(), Some("budget"));
-    let failed = settle(&policy, &seen, &decision.memory, &Execution::Failed("forbidden".into()), now);
+    let failed = settle(&policy, &seen, &decision.memory, plan, &Execution::Failed("forbidden".into()), now);
     assert_eq!(failed.actions.len(), 1);
-    let done = settle(&policy, &seen, &decision.memory, &Execution::Done, now);
+    let done = settle(&policy, &seen, &decision.memory, plan, &Execution::Done, now);
     assert_eq!(done, decision.memory);
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod breaker;
 mod dependencies;
+mod fallback;
 mod limits;
 mod owners;
 mod policies;
@@ -11,9 +12,10 @@ mod recreate;
 mod replace;
 mod restart;
 mod rollback;
+mod scale_to_zero;
 
 use kubeheal::api::status::{HealedServiceStatus, HealthState};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::{World, deployment, service};
 
@@ -33,6 +35,19 @@ pub(super) fn steps(status: &HealedServiceStatus) -> Vec<&str> {
 pub(super) fn condition<'a>(status: &'a HealedServiceStatus, kind: &str) -> (&'a str, &'a str) {
     let found = status.conditions.iter().find(|condition| condition.type_ == kind).unwrap();
     (found.status.as_str(), found.reason.as_str())
+}
+
+/// A spec in which everything happens within minutes, as far as the rules of the API allow.
+pub(super) fn hasty(on_open: &Value) -> Value {
+    json!({
+        "health": {"crashLoopSeconds": 20, "notReadySeconds": 20, "restarts": {"threshold": 2, "windowSeconds": 600}},
+        "remediation": {
+            "verifySeconds": 60, "stabilizationSeconds": 20, "backoff": {"initialSeconds": 5, "maxSeconds": 10},
+        },
+        "circuitBreaker": {
+            "failureThreshold": 2, "windowSeconds": 600, "openSeconds": 120, "maxOpenSeconds": 240, "onOpen": on_open,
+        },
+    })
 }
 
 /// A healthy Deployment of that many pods, and its service.
