@@ -24,6 +24,7 @@ EVERYTHING = {
     "observeOnly": True,
     "rollback": {"enabled": True},
     "logs": {"enabled": True},
+    "scaleToZero": {"enabled": True},
     "fallback": {"enabled": True},
     "serviceAccount": {"annotations": {"example.com/role": "healer"}},
     "nodeSelector": {"kubernetes.io/os": "linux"},

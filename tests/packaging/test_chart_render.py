@@ -130,6 +130,7 @@ WORKLOADS = ["deployments", "statefulsets", "daemonsets"]
         ("patch", "apps", "deployments"), ("patch", "apps", "statefulsets")},
     "rollback": {("update", "apps", "deployments")},
     "logs": {("get", "", "pods/log")},
+    "scaleToZero": {(verb, "apps", f"{kind}/scale") for verb in ("get", "update") for kind in ("deployments", "statefulsets")},
     "fallback": {("get", "", "services"), ("patch", "", "services")},
 }.items())
 @pytest.mark.parametrize("namespace", ["", "shop"])

@@ -17,6 +17,7 @@ SAME = {
         "serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}}),
     "networkpolicy": (["networkpolicy"], {"networkPolicy": {"enabled": True}}),
     "logs": (["logs"], {"logs": {"enabled": True}}),
+    "scale-to-zero": (["scale-to-zero"], {"scaleToZero": {"enabled": True}}),
     "fallback": (["fallback"], {"fallback": {"enabled": True}}),
     "rollback": (["rollback"], {"rollback": {"enabled": True}}),
     "without-recreate": (["without-recreate"], {"recreate": {"enabled": False}}),
