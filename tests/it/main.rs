@@ -14,6 +14,7 @@ mod leader;
 mod metrics;
 mod permissions;
 mod policies;
+mod preflight;
 mod server;
 mod signals;
 mod sketch;
