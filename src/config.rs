@@ -8,8 +8,12 @@ use crate::telemetry::{DEFAULT_FILTER, LogFormat};
 
 /// Heals Kubernetes workloads with care and says why.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "kubeheal", version)]
+#[command(name = "kubeheal", version, args_conflicts_with_subcommands = true)]
 pub struct Config {
+    /// Something else than the controller
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Address of /metrics, /healthz, /readyz and /v1/circuits
     #[arg(long, default_value = "0.0.0.0:8080", value_name = "IP:PORT")]
     pub addr: SocketAddr,
@@ -45,6 +49,38 @@ pub struct Config {
     /// What is logged: level, and target=level
     #[arg(long, env = "KUBEHEAL_LOG", default_value = DEFAULT_FILTER, value_name = "FILTER")]
     pub log: String,
+}
+
+/// What else the program does.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Command {
+    /// Waits until a HealedService is healthy and stable, as dependsOn means it; for init containers
+    ///
+    /// Exit code 0 when it is, 1 if it is not in time, with a sentence that says why, and 2 for bad input.
+    Wait(Wait),
+}
+
+/// What to wait for.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Wait {
+    /// Name of the HealedService
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub name: String,
+
+    /// Its namespace [default: the namespace of the service account, or of the kubeconfig's context]
+    #[arg(long, short, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub namespace: Option<String>,
+
+    /// How long at the most, for example 90s or 5m [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub timeout: Option<std::time::Duration>,
+}
+
+/// `90`, `90s`, `5m`, `1h30m`.
+fn span(text: &str) -> Result<std::time::Duration, String> {
+    let seconds = text.parse().ok().map(std::time::Duration::from_secs);
+    let spoken = || text.parse::<jiff::SignedDuration>().ok().and_then(|span| span.try_into().ok());
+    seconds.or_else(spoken).ok_or_else(|| "write seconds, or a time such as 90s, 5m or 1h30m".to_owned())
 }
 
 impl Config {

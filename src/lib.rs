@@ -69,3 +69,4 @@ pub mod publish;
 pub mod queue;
 pub mod server;
 pub mod telemetry;
+pub mod wait;

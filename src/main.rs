@@ -9,13 +9,14 @@ use http::{HeaderValue, header::USER_AGENT};
 use kube::Client;
 use kubeheal::{
     clock::Clock,
-    config::Config,
+    config::{Command, Config, Wait},
     controller::{Controller, Options},
     leader::{Elector, Leadership, Settings, Standing},
     metrics::Metrics,
     preflight::{self, Trouble},
     server::{self, Probes},
     telemetry,
+    wait::until_stable,
 };
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -27,11 +28,35 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = Config::parse();
+    let mut config = Config::parse();
+    if let Some(Command::Wait(wait)) = config.command.take() {
+        return wait_for(wait).await;
+    }
     match run(config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("kubeheal: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Waits for a service, as an init container does.
+async fn wait_for(wait: Wait) -> ExitCode {
+    let Wait { name, namespace, timeout } = wait;
+    let clients = match clients().await {
+        Ok(clients) => clients,
+        Err(error) => {
+            eprintln!("kubeheal: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let namespace = namespace.unwrap_or(clients.namespace);
+    let say = |why: &str| eprintln!("kubeheal: waiting: {why}");
+    match until_stable(clients.actions, Clock::system(), &namespace, &name, timeout, say).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("kubeheal: not in time: {why}");
             ExitCode::FAILURE
         }
     }

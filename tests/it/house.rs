@@ -60,6 +60,7 @@ fn only_some_modules_talk_to_the_api_server() {
         "error",
         "api",
         "server",
+        "wait",
         "bin",
     ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

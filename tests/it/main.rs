@@ -18,4 +18,5 @@ mod preflight;
 mod server;
 mod signals;
 mod sketch;
+mod wait;
 mod world;

@@ -57,6 +57,10 @@ impl World {
         Self { client: cluster.client(), _cluster: cluster, clock: Clock::starting_at(start), running: None }
     }
 
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
     pub(crate) fn start_controller(&mut self) {
         self.start_controller_with(self.client.clone(), None);
     }
