@@ -146,7 +146,8 @@ def test_a_namespaced_release_heals_there_and_sees_nothing_else(cluster, helms):
         missed = [line for line in controller.log().splitlines() if "forbidden" in line]
         assert all("clusterhealingpolicies" in line for line in missed), "only what no Role can give"
     with cluster.controller(service_account=(NAMESPACE, RELEASE)) as controller:
-        eventually(lambda: "listing healedservices: not permitted" in controller.log(), "the whole cluster is refused")
+        refused = r"not permitted in all namespaces: .*list healedservices"
+        eventually(lambda: re.search(refused, controller.log()), "the whole cluster is refused")
 
 
 def test_an_uninstall_takes_the_crds_only_when_told_to(cluster, helms):
