@@ -27,11 +27,13 @@ async fn moments() -> BTreeMap<&'static str, Value> {
     let mut world = World::without_controller();
     world.create(service("api", json!({}))).await;
     moments.insert("unseen", seen(&world, "api").await);
-    world.create(deployment("api", 2)).await;
+    let mut slow = deployment("api", 2);
+    slow["metadata"]["annotations"] = json!({"tinykube.dev/script": "app: {listensAfter: 15s}"});
+    world.create(slow).await;
     world.start_controller();
     world.until("api", "starting", 5, is(HealthState::Starting)).await;
     moments.insert("starting", seen(&world, "api").await);
-    world.until("api", "healthy", 60, is(HealthState::Healthy)).await;
+    world.until("api", "healthy", 90, is(HealthState::Healthy)).await;
     moments.insert("healthy", seen(&world, "api").await);
 
     world.stop_controller().await;
