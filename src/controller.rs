@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use crate::{
     api::{FIELD_MANAGER, HealedService, status::HealedServiceStatus},
-    clock::Clock,
+    clock::{Clock, Watchman},
     error::Error,
     execute::{Executor, keep},
     healing::{
@@ -21,6 +21,7 @@ use crate::{
         memory::Outcome,
         plan::{Plan, Step},
         policy::{Mode, Policy},
+        reason::{Block, Reason},
         settle,
         snapshot::{Snapshot, Workload},
         time::after,
@@ -81,6 +82,7 @@ struct Context {
     reads: Client,
     executor: Executor,
     clock: Clock,
+    watchman: Watchman,
     options: Options,
     shared: Arc<Shared>,
     queue: Arc<Queue>,
@@ -109,6 +111,7 @@ impl Controller {
             reads,
             executor: Executor::new(actions),
             clock,
+            watchman: Watchman::default(),
             options,
             shared,
             queue,
@@ -241,6 +244,10 @@ impl Context {
         let mut policy = effective.policy.clone();
         if self.options.observe_only {
             policy.mode = Mode::Observe;
+        }
+        if self.distrusts_clock(&policy, now).is_some() {
+            let message = "the clock jumped: nothing is done until what is wrong has lasted by its new time";
+            policy.held.get_or_insert_with(|| Block::new(Reason::ClockJumped, message));
         }
         if let Some((kind, _, why)) = self.shared.behind() {
             seen.workload = Workload::Unknown(format!("the watch of {} is interrupted: {why}", kind.as_str()));
@@ -393,6 +400,13 @@ impl Context {
         }
     }
 
+    /// How long the clock is not to be trusted yet: it has jumped, and nothing may seem to last for that alone.
+    fn distrusts_clock(&self, policy: &Policy, now: Timestamp) -> Option<Duration> {
+        let ago = self.watchman.jumped(now)?;
+        let lasting = policy.health.not_ready.max(policy.health.crash_loop);
+        Duration::try_from(lasting).unwrap_or_default().checked_sub(ago).filter(|left| !left.is_zero())
+    }
+
     fn next_look(&self, look: &Look) -> Duration {
         if matches!(look.snapshot.workload, Workload::Unknown(_)) {
             return UNREADABLE_RETRY;
@@ -402,7 +416,7 @@ impl Context {
             .next_check
             .map(|check| check.duration_since(self.clock.now()).max(jiff::SignedDuration::ZERO));
         let due = due.and_then(|due| Duration::try_from(due).ok()).unwrap_or(RESYNC);
-        due.min(RESYNC)
+        due.min(self.distrusts_clock(&look.policy, self.clock.now()).unwrap_or(RESYNC)).min(RESYNC)
     }
 
     fn requeue(&self, key: Key, outcome: Result<Option<Duration>, Error>, took: Duration) {

@@ -73,7 +73,7 @@ async fn run(config: Config) -> Result<(), Box<dyn Error>> {
 
     let stop = CancellationToken::new();
     tokio::spawn(cancel_on_signal(stop.clone()));
-    let election = Election::start(&config, actions.clone(), clock, &namespace, &metrics);
+    let election = Election::start(&config, actions.clone(), clock.clone(), &namespace, &metrics);
     let options = Options {
         namespace: config.namespace.clone(),
         concurrency: usize::from(config.concurrency),

@@ -90,8 +90,7 @@ fn allow_trial(
     let current = template(workload);
     let changed = current.is_some() && memory.circuit.template.is_some() && current != memory.circuit.template;
     let latched = policy.latch_after > 0 && memory.circuit.openings >= policy.latch_after;
-    // Bounded by the longest open time, so that a retry far in the future (a clock that jumped) cannot hold for ever.
-    let retry_at = memory.circuit.retry_at.unwrap_or(now).min(after(now, policy.max_open));
+    let retry_at = memory.circuit.retry_at.unwrap_or(now);
     if !latched {
         wakeups.at(retry_at, now);
     }

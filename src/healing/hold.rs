@@ -66,7 +66,7 @@ fn as_attempt(
     }
     let mut blocks: Vec<Block> = breaker::hold(&policy.breaker, &memory.circuit).into_iter().collect();
     blocks.extend(budget::at_ceiling(policy.ceiling.as_ref(), memory, wakeups, now));
-    blocks.extend(back_off(policy, asked, memory, wakeups, now).or_else(|| spacing(memory, wakeups, now)));
+    blocks.extend(back_off(asked, memory, wakeups, now).or_else(|| spacing(memory, wakeups, now)));
     blocks
 }
 
@@ -88,9 +88,8 @@ pub(super) fn with_own_trouble(services: &[Neighbour], me: &(String, String), me
     services
 }
 
-fn back_off(policy: &Policy, asked: bool, memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> Option<Block> {
-    // Bounded by the longest back-off, so that a deadline written by a clock that jumped cannot hold for ever.
-    let until = memory.not_before?.min(after(now, policy.remediation.backoff_max));
+fn back_off(asked: bool, memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> Option<Block> {
+    let until = memory.not_before?;
     wakeups.at(until, now);
     (now < until).then_some(())?;
     match &memory.refused {

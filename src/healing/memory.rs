@@ -5,7 +5,15 @@
 
 use jiff::Timestamp;
 
-use super::{cause::Finding, plan::Action, reaction::Reaction, reason::Reason, time::clamp};
+use super::{
+    SPACING,
+    cause::Finding,
+    plan::Action,
+    policy::Policy,
+    reaction::Reaction,
+    reason::Reason,
+    time::{after, clamp},
+};
 
 /// Containers remembered at most.
 pub const MAX_CONTAINERS: usize = 256;
@@ -92,6 +100,8 @@ pub struct ContainerMemory {
     pub not_ready_since: Option<Timestamp>,
     /// The pod is pending since then; only of the pod as a whole.
     pub pending_since: Option<Timestamp>,
+    /// While a repair must prove itself: the pod is ready since then, by our clock; only of the pod as a whole.
+    pub ready_since: Option<Timestamp>,
     /// It runs and has not passed its startup probe.
     pub starting: bool,
     /// How it was when it ended last, if that was seen.
@@ -274,8 +284,7 @@ impl CircuitState {
 }
 
 impl Memory {
-    /// Pulls every instant that claims to lie in the future back to `now`, except deadlines that we set ourselves; those
-    /// are bounded where they are used.
+    /// Pulls every instant that claims to lie in the future back to `now`, except deadlines that we set ourselves.
     #[must_use]
     pub fn clamped(mut self, now: Timestamp) -> Self {
         for instant in [
@@ -294,6 +303,7 @@ impl Memory {
             container.crash_loop_since = container.crash_loop_since.map(|time| clamp(time, now));
             container.not_ready_since = container.not_ready_since.map(|time| clamp(time, now));
             container.pending_since = container.pending_since.map(|time| clamp(time, now));
+            container.ready_since = container.ready_since.map(|time| clamp(time, now));
             for time in &mut container.restarts {
                 *time = clamp(*time, now);
             }
@@ -307,11 +317,43 @@ impl Memory {
         if let Some(reaction) = &mut self.reaction {
             reaction.since = clamp(reaction.since, now);
         }
+        // Both, because the one is found by the other.
+        for time in self.history.iter_mut().map(|entry| &mut entry.time) {
+            *time = clamp(*time, now);
+        }
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.started = clamp(in_flight.started, now);
+        }
         if let Some(progress) = &mut self.progress {
             progress.since = clamp(progress.since, now);
         }
         for time in &mut self.recent {
             *time = clamp(*time, now);
+        }
+        self.bounded()
+    }
+
+    /// Pulls deadlines that lie further ahead than any that this policy sets back to there: a clock that jumped must not hold
+    /// for ever.
+    #[must_use]
+    pub fn with_near_deadlines(mut self, policy: &Policy, now: Timestamp) -> Self {
+        let pause = policy.remediation.backoff_max.max(policy.remediation.backoff_initial).max(SPACING);
+        self.not_before = self.not_before.map(|until| until.min(after(now, pause)));
+        self.circuit.retry_at = self.circuit.retry_at.map(|until| until.min(after(now, policy.breaker.max_open)));
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.verify_by = in_flight.verify_by.min(after(now, policy.remediation.verify));
+        }
+        self
+    }
+
+    /// Drops the oldest of what is more than we ever write.
+    fn bounded(mut self) -> Self {
+        newest(&mut self.actions, MAX_ACTIONS);
+        newest(&mut self.recent, MAX_RECENT);
+        newest(&mut self.rollbacks, MAX_ROLLBACKS);
+        newest(&mut self.history, MAX_HISTORY);
+        for container in &mut self.containers {
+            newest(&mut container.restarts, MAX_RESTARTS);
         }
         self
     }
@@ -338,7 +380,10 @@ impl Memory {
     /// Adds a line to the history and drops the oldest beyond the bound.
     pub fn record(&mut self, entry: HistoryEntry) {
         self.history.push(entry);
-        let surplus = self.history.len().saturating_sub(MAX_HISTORY);
-        self.history.drain(..surplus);
+        newest(&mut self.history, MAX_HISTORY);
     }
+}
+
+fn newest<T>(entries: &mut Vec<T>, most: usize) {
+    entries.drain(..entries.len().saturating_sub(most));
 }

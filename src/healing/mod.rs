@@ -95,7 +95,7 @@ pub struct Decision {
 /// Decides. Total and deterministic.
 pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision {
     let mut wakeups = Wakeups::default();
-    let mut memory = snapshot.memory.clone().clamped(now);
+    let mut memory = snapshot.memory.clone().clamped(now).with_near_deadlines(policy, now);
     budget::forget(&mut memory, now);
     memory.end_pause(now);
 
@@ -122,6 +122,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     let excuse = excuse(&verdict, missing, &dependencies);
     let seed = &snapshot.service.uid;
     verify::judge(policy, &snapshot.workload, &snapshot.pods, excuse, seed, &mut memory, &mut wakeups, now);
+    restarts::end_proof(&mut memory);
     follow_health(&verdict, &mut memory, now);
     rollback::follow(policy, snapshot, &verdict, &mut memory, &mut wakeups, now);
     breaker::advance(policy, &snapshot.service, &snapshot.workload, verdict.health, &mut memory, &mut wakeups, now);
@@ -346,6 +347,9 @@ fn begin(
         Step::Rollback => rollback::begin(snapshot, memory, now),
     }
     breaker::begin(memory, now);
+    // From now on readiness must be remembered: the repair has to prove itself.
+    memory.containers =
+        restarts::remember(memory, &snapshot.pods, &policy.health, policy.remediation.stabilization, now);
     wakeups.at(verify_by, now);
 }
 

@@ -22,12 +22,12 @@ pub fn first_sign(policy: &HealthPolicy) -> SignedDuration {
 /// Runs, had its time to start, and is not ready.
 pub fn unready(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wakeups) -> Option<Finding> {
     let since = look.memory.container(&pod.uid, &container.name)?.not_ready_since?;
-    let running = running_since(container, look.now)?;
+    running_since(container, look.now)?;
     if is_starting(container, look.policy, wakeups, look.now) {
         return None;
     }
     // Unready time counts from the end of the grace, else a slow start would use up the patience for what follows.
-    let ready_due = after(running, grace(container, look.policy)).min(look.now);
+    let ready_due = after(began(container, look.now).unwrap_or(since), grace(container, look.policy)).min(look.now);
     let counted = look.charged_from(since.max(ready_due));
     let lasting = look.lasts(counted, look.policy.not_ready, wakeups);
     if !look.lasts(counted, first_sign(look.policy), wakeups) {
@@ -46,6 +46,14 @@ pub fn grace(container: &Container, policy: &HealthPolicy) -> SignedDuration {
     let startup = container.startup.filter(|_| !container.started);
     let budget = startup.map(|patience| patience.most).unwrap_or_default();
     policy.startup_grace.max(budget)
+}
+
+/// When the container began to run, if its node's clock is not ahead of ours.
+fn began(container: &Container, now: Timestamp) -> Option<Timestamp> {
+    match container.state {
+        ContainerState::Running(began) => began.filter(|&began| began <= now),
+        ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => None,
+    }
 }
 
 /// Since when the container runs, if it does.

@@ -56,6 +56,7 @@ vocabulary! {
     PolicyNotFound
     PolicyInvalid
     PolicyUnknown
+    ClockJumped
     ServiceDeleting
     WorkloadDeleting
     WorkloadNotFound

@@ -31,10 +31,19 @@ pub fn remember(
             let entry = look(prior, memory.observed_since.is_some(), pod, container, policy, calm, now);
             remembered.extend(worth_keeping(entry));
         }
-        remembered.extend(worth_keeping(look_at_pod(memory.container(&pod.uid, ""), pod, now)));
+        remembered.extend(worth_keeping(look_at_pod(memory, pod, now)));
     }
     remembered.extend(gone(memory, pods, policy, now));
     bounded(remembered)
+}
+
+/// Readiness is remembered for a repair that must prove itself, and no longer.
+pub fn end_proof(memory: &mut Memory) {
+    if memory.in_flight.is_some() {
+        return;
+    }
+    let of_proof = memory.containers.drain(..).map(|entry| ContainerMemory { ready_since: None, ..entry });
+    memory.containers = of_proof.filter_map(worth_keeping).collect();
 }
 
 /// Restarts of one container inside the window that ends now.
@@ -189,7 +198,9 @@ fn follow_readiness(entry: &mut ContainerMemory, pod: &Pod, container: &Containe
 }
 
 /// The pod as a whole can be unready although each container is ready (readiness gates), or not get to run at all.
-fn look_at_pod(prior: Option<&ContainerMemory>, pod: &Pod, now: Timestamp) -> ContainerMemory {
+fn look_at_pod(memory: &Memory, pod: &Pod, now: Timestamp) -> ContainerMemory {
+    let prior = memory.container(&pod.uid, "");
+    let proves = memory.in_flight.is_some() && matches!(pod.ready, Readiness::Ready(_));
     let unready = matches!(&pod.ready, Readiness::NotReady(Some(_)))
         && pod.phase == Phase::Running
         && pod.containers.iter().all(|container| container.ready || container.role == Role::Init);
@@ -197,6 +208,7 @@ fn look_at_pod(prior: Option<&ContainerMemory>, pod: &Pod, now: Timestamp) -> Co
     ContainerMemory {
         uid: pod.uid.clone(),
         not_ready_since: unready.then(|| prior.and_then(|prior| prior.not_ready_since).unwrap_or(now)),
+        ready_since: proves.then(|| prior.and_then(|prior| prior.ready_since).unwrap_or(now)),
         pending_since: pending.then(|| prior.and_then(|prior| prior.pending_since).unwrap_or(now)),
         ..ContainerMemory::default()
     }
@@ -228,6 +240,7 @@ fn worth_keeping(entry: ContainerMemory) -> Option<ContainerMemory> {
         && entry.crash_loop_since.is_none()
         && entry.not_ready_since.is_none()
         && entry.pending_since.is_none()
+        && entry.ready_since.is_none()
         && entry.ended.is_none()
         && !entry.starting;
     (!nothing).then_some(entry)

@@ -39,8 +39,7 @@ pub fn judge(
     now: Timestamp,
 ) {
     let Some(in_flight) = memory.in_flight.clone() else { return };
-    // A deadline of ours that lies too far ahead comes from a clock that jumped.
-    let verify_by = in_flight.verify_by.min(after(clamp(in_flight.started, now), policy.remediation.verify));
+    let verify_by = in_flight.verify_by;
     wakeups.at(verify_by, now);
     let outcome = match excuse {
         Excuse::GoneAgain if in_flight.action.step == Step::RecreateWorkload && is_due(&in_flight, now) => {
@@ -163,7 +162,9 @@ fn steady(pods: &[Pod], memory: &Memory, calm: SignedDuration, wakeups: &mut Wak
     let mut count = 0;
     for pod in pods.iter().filter(|pod| !pod.deleting) {
         let Readiness::Ready(since) = pod.ready else { continue };
-        let due = after(clamp(since.unwrap_or(now), now), calm);
+        // By our own clock, where we remember it: the node's may be wrong.
+        let seen = memory.container(&pod.uid, "").and_then(|entry| entry.ready_since);
+        let due = after(seen.unwrap_or_else(|| clamp(since.unwrap_or(now), now)), calm);
         wakeups.at(due, now);
         let restarted = memory.containers.iter().any(|entry| entry.uid == pod.uid && in_window(entry, calm, now) > 0);
         if now >= due && !restarted {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
-    api::status::{self, HealedServiceStatus},
+    api::status::{self, HealedServiceStatus, MAX_MESSAGE},
     healing::{
         cause::{Cause, Finding},
         memory::{
@@ -18,7 +18,17 @@ use crate::{
         reaction::{Change, Phase, Reaction},
         reason::Reason,
     },
+    publish::cut,
 };
+
+/// Longest name of an object, in characters.
+const MAX_NAME: usize = 253;
+/// Longest UID and digest.
+const MAX_UID: usize = 128;
+/// Longest name of a container.
+const MAX_CONTAINER: usize = 63;
+/// Longest step, cause or reason.
+const MAX_WORD: usize = 64;
 
 /// What earlier decisions remember.
 pub fn recall(status: &HealedServiceStatus) -> Memory {
@@ -35,14 +45,14 @@ pub fn recall(status: &HealedServiceStatus) -> Memory {
         refused: status.refused.clone(),
         held: status.dependencies.iter().any(|dependency| !dependency.ready),
         released_at: time(status.released_at.as_ref()),
-        containers: status.containers.iter().map(container).collect(),
+        containers: status.containers.iter().filter_map(container).collect(),
         progress: status.progress.as_ref().map(progress),
         findings: status.findings.iter().filter_map(finding).collect(),
         in_flight: status.in_flight.as_ref().and_then(in_flight),
         recent: status.recent_actions.iter().map(|Time(instant)| *instant).collect(),
         actions: status.actions.iter().filter_map(action).collect(),
         rollbacks: status.rollbacks.iter().filter_map(rollback).collect(),
-        stable: status.last_stable.clone(),
+        stable: status.last_stable.as_deref().and_then(|name| short(name, MAX_NAME)),
         circuit: status.circuit.as_ref().map(|known| circuit(known, handled.force_open)).unwrap_or_default(),
         reaction: status.circuit.as_ref().and_then(|known| reaction(known.on_open.as_ref()?)),
         history: status.history.iter().filter_map(history).collect(),
@@ -56,18 +66,31 @@ fn time(time: Option<&Time>) -> Option<Timestamp> {
     time.map(|Time(instant)| *instant)
 }
 
-fn container(known: &status::ContainerMemory) -> ContainerMemory {
-    ContainerMemory {
-        uid: known.uid.clone(),
-        container: known.container.clone(),
+/// A text no longer than the API takes: what it would not take back must not be remembered, or nothing could be written.
+fn short(text: &str, most: usize) -> Option<String> {
+    (text.chars().count() <= most).then(|| text.to_owned())
+}
+
+/// One of the words that we write: `CamelCase`.
+fn word(text: &str) -> Option<String> {
+    let is_word = text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric());
+    short(text, MAX_WORD).filter(|_| is_word)
+}
+
+fn container(known: &status::ContainerMemory) -> Option<ContainerMemory> {
+    Some(ContainerMemory {
+        uid: short(&known.uid, MAX_UID)?,
+        container: short(&known.container, MAX_CONTAINER)?,
         restart_count: u32::try_from(known.restart_count).unwrap_or(0),
         restarts: known.restarts.iter().map(|Time(instant)| *instant).collect(),
         crash_loop_since: time(known.crash_loop_since.as_ref()),
         not_ready_since: time(known.not_ready_since.as_ref()),
         pending_since: time(known.pending_since.as_ref()),
+        ready_since: time(known.ready_since.as_ref()),
         starting: known.starting,
         ended: known.ended.as_ref().and_then(ended),
-    }
+    })
 }
 
 fn ended(known: &status::Ended) -> Option<Ended> {
@@ -96,11 +119,11 @@ fn finding(known: &status::Finding) -> Option<Finding> {
 
 fn in_flight(known: &status::InFlight) -> Option<InFlight> {
     Some(InFlight {
-        id: known.id,
+        id: known.id.max(0),
         action: Action {
             step: Step::parse(&known.step)?,
-            target: known.target.clone(),
-            target_uid: known.target_uid.clone().unwrap_or_default(),
+            target: short(&known.target, MAX_NAME)?,
+            target_uid: short(known.target_uid.as_deref().unwrap_or_default(), MAX_UID)?,
         },
         cause: Reason::parse(&known.cause)?,
         started: known.started_at.0,
@@ -116,8 +139,8 @@ fn action(known: &status::ActionRecord) -> Option<ActionRecord> {
 fn rollback(known: &status::RollbackRecord) -> Option<RollbackRecord> {
     Some(RollbackRecord {
         time: known.time.0,
-        from: known.from.clone(),
-        to: known.to.clone(),
+        from: short(&known.from, MAX_UID)?,
+        to: short(&known.to, MAX_UID)?,
         outcome: Outcome::parse(&known.outcome)?,
     })
 }
@@ -125,11 +148,11 @@ fn rollback(known: &status::RollbackRecord) -> Option<RollbackRecord> {
 fn history(known: &status::HistoryEntry) -> Option<HistoryEntry> {
     Some(HistoryEntry {
         time: known.time.0,
-        step: known.step.clone(),
-        target: known.target.clone().unwrap_or_default(),
-        cause: known.cause.clone().unwrap_or_default(),
+        step: word(&known.step)?,
+        target: short(known.target.as_deref().unwrap_or_default(), MAX_NAME)?,
+        cause: known.cause.as_deref().and_then(word).unwrap_or_default(),
         outcome: Outcome::parse(&known.outcome)?,
-        message: known.message.clone(),
+        message: known.message.as_deref().map(|message| cut(message, MAX_MESSAGE)),
     })
 }
 
@@ -162,7 +185,7 @@ fn circuit(known: &status::CircuitStatus, forced: Option<String>) -> Circuit {
         opened_at: time(known.opened_at.as_ref()),
         retry_at: time(known.retry_at.as_ref()),
         closed_at: time(known.closed_at.as_ref()),
-        template: known.last_template.clone(),
+        template: known.last_template.as_deref().and_then(|template| short(template, MAX_UID)),
         forced,
     }
 }

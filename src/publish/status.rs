@@ -194,6 +194,7 @@ fn container(known: &memory::ContainerMemory) -> ContainerMemory {
         crash_loop_since: known.crash_loop_since.map(Time),
         not_ready_since: known.not_ready_since.map(Time),
         pending_since: known.pending_since.map(Time),
+        ready_since: known.ready_since.map(Time),
         starting: known.starting,
         ended: known
             .ended

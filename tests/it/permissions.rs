@@ -126,7 +126,7 @@ async fn healing_under(rules: Vec<Value>) -> Gate {
     let client = gate.client(world.client.clone(), rules);
     let (clock, stop) = (Clock::starting_at(START.parse().unwrap()), CancellationToken::new());
 
-    let (elector, leadership) = Elector::new(client.clone(), clock, Settings::new("default", "test"));
+    let (elector, leadership) = Elector::new(client.clone(), clock.clone(), Settings::new("default", "test"));
     tokio::spawn(elector.run(stop.clone()));
     let (trouble, _) = tokio::sync::watch::channel(None);
     preflight::passed(client.clone(), None, &trouble, &stop).await;

@@ -58,7 +58,7 @@ impl World {
     }
 
     pub(crate) fn clock(&self) -> Clock {
-        self.clock
+        self.clock.clone()
     }
 
     pub(crate) fn start_controller(&mut self) {
@@ -75,7 +75,7 @@ impl World {
             metrics: Metrics::new(self.clock.now()),
             leader: None,
         };
-        let controller = Controller::new(client.clone(), client, self.clock, options);
+        let controller = Controller::new(client.clone(), client, self.clock.clone(), options);
         self.running = Some((stop.clone(), tokio::spawn(controller.run(stop))));
     }
 
@@ -93,6 +93,11 @@ impl World {
             task.abort();
             let _killed = task.await;
         }
+    }
+
+    /// Somebody sets the controller's clock.
+    pub(crate) fn set_clock(&self, by: i64) {
+        self.clock.set(jiff::SignedDuration::from_secs(by));
     }
 
     pub(crate) async fn pass(&self, seconds: u64) {

@@ -158,6 +158,10 @@ pub struct ContainerMemory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_since: Option<Time>,
 
+    /// While an action must prove that it helped: since when the pod has been seen ready. Only of the pod as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_since: Option<Time>,
+
     /// It runs and has not passed its startup probe.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub starting: bool,

@@ -1,5 +1,8 @@
 //! Properties of the decision: what must hold whatever happens and whatever is asked for.
 
+mod budgets;
+mod clocks;
+mod hostile;
 mod play;
 mod policies;
 mod properties;

@@ -287,6 +287,11 @@ impl Play {
         self.status = travelled(&self.status);
     }
 
+    /// The clock jumps.
+    pub(crate) fn jump(&mut self, seconds: i64) {
+        self.seconds += seconds;
+    }
+
     fn take(&mut self, deed: Deed) {
         match deed {
             Deed::Nothing => {}
@@ -336,25 +341,35 @@ impl Play {
         seen
     }
 
-    /// From now on all is well: looks a minute apart, for so many minutes.
-    pub(crate) fn well(&mut self, policy: &Policy, minutes: usize, mut check: impl FnMut(&Turn<'_>)) {
-        self.forced = false;
-        self.dependency = DependencyState::Healthy(at(self.seconds));
-        // Nobody is in the middle of a repair any more.
-        self.actors.iter_mut().for_each(|actor| actor.restarts = 0);
-        let step = Step {
-            wait: 60,
-            pods: vec![Shape::Well; PODS],
-            whole: Whole::There,
-            deed: Deed::Nothing,
-            answer: Answer::Done,
-        };
+    /// From now on all is well: looks five minutes apart, for ten hours.
+    pub(crate) fn well(&mut self, policy: &Policy, mut check: impl FnMut(&Turn<'_>)) {
+        self.quiet();
         for actor in &mut self.actors {
             actor.replaced(at(self.seconds));
         }
-        for _ in 0..minutes {
-            self.step(policy, &step, &mut check);
+        for _ in 0..120 {
+            self.step(policy, &Step::of(Shape::Well, 300), &mut check);
         }
+    }
+
+    /// From now on nothing is ready, whatever is done: looks a minute apart, for so many hours.
+    pub(crate) fn sick(&mut self, policy: &Policy, hours: usize, mut check: impl FnMut(&Turn<'_>)) {
+        self.quiet();
+        for _ in 0..hours * 60 {
+            self.step(policy, &Step::of(Shape::Unready, 60), &mut check);
+        }
+    }
+
+    /// Nobody forbids anything.
+    fn quiet(&mut self) {
+        self.forced = false;
+        self.dependency = DependencyState::Healthy(at(self.seconds - 3600));
+    }
+}
+
+impl Step {
+    fn of(shape: Shape, wait: u16) -> Self {
+        Self { wait, pods: vec![shape; PODS], whole: Whole::There, deed: Deed::Nothing, answer: Answer::Done }
     }
 }
 

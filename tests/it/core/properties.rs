@@ -190,7 +190,7 @@ proptest! {
         policy.breaker.latch_after = 0;
         let mut play = Play::new();
         play.all(&policy, &history, |_| {});
-        play.well(&policy, 600, |turn| assert!(turn.decision.plan.is_none(), "it is well: {:?}", turn.decision.plan));
+        play.well(&policy, |turn| assert!(turn.decision.plan.is_none(), "it is well: {:?}", turn.decision.plan));
         let memory = recall(&play.status);
         assert_eq!(memory.circuit.state, CircuitState::Closed);
         assert!(memory.actions.is_empty() && memory.in_flight.is_none() && memory.circuit.openings == 0, "{memory:?}");
@@ -207,7 +207,7 @@ proptest! {
         changed.all(&first, &history, |_| {});
         fresh.all(&last, &history, |_| {});
         for play in [&mut changed, &mut fresh] {
-            play.well(&last, 600, |_| {});
+            play.well(&last, |_| {});
         }
         let of = |play: &Play| {
             let memory = recall(&play.status);

@@ -1,5 +1,7 @@
 //! Limits: budgets, storms, modes.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::{blocked, condition, steps, well};
@@ -74,4 +76,43 @@ async fn a_disruption_budget_that_refuses_is_a_reason_to_wait() {
     assert_eq!(left.len(), 2);
     world.delete("PodDisruptionBudget", "api").await;
     world.until("api", "acted on", 120, |s| !steps(s).is_empty()).await;
+}
+
+/// All at once sick, and no storm that would stop it: only the limits of the cluster do.
+#[tokio::test(start_paused = true)]
+async fn many_services_at_once_stay_within_the_limits_of_the_cluster() {
+    for (in_flight, a_minute) in [(2, 10), (50, 2)] {
+        let world = World::new();
+        let limits = json!({"maxInFlight": in_flight, "maxActionsPerMinute": a_minute, "storm": {"minimum": 1000}});
+        let policy = json!({
+            "apiVersion": "kubeheal.dev/v1alpha1", "kind": "ClusterHealingPolicy",
+            "metadata": {"name": "default"}, "spec": {"cluster": limits},
+        });
+        world.create(policy).await;
+        let names: Vec<String> = (0..8).map(|number| format!("api-{number}")).collect();
+        for name in &names {
+            well(&world, name, 1, json!({})).await;
+        }
+        for name in &names {
+            world.break_pods(name, "not-ready").await;
+        }
+        let mut most = 0;
+        let mut begun: BTreeSet<(String, jiff::Timestamp)> = BTreeSet::new();
+        for _ in 0..300 {
+            world.pass(5).await;
+            let statuses = futures::future::join_all(names.iter().map(|name| world.status(name))).await;
+            most = most.max(statuses.iter().filter(|status| status.in_flight.is_some()).count());
+            for (name, status) in names.iter().zip(&statuses) {
+                let actions = status.history.iter().filter(|entry| entry.step == "RestartPod");
+                begun.extend(actions.map(|entry| (name.clone(), entry.time.0)));
+            }
+        }
+        assert!(begun.len() >= 4, "it heals: {begun:?}");
+        assert!(most <= in_flight, "{most} in flight, {in_flight} allowed");
+        let times: Vec<_> = begun.iter().map(|(_, time)| *time).collect();
+        for from in &times {
+            let minute = times.iter().filter(|time| (0..60).contains(&time.duration_since(*from).as_secs())).count();
+            assert!(minute <= a_minute, "{minute} actions within a minute from {from}, {a_minute} allowed");
+        }
+    }
 }

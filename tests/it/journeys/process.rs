@@ -21,6 +21,22 @@ async fn a_controller_that_dies_at_any_moment_neither_acts_twice_nor_forgets() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_causes_no_action_and_costs_no_more_than_patience() {
+    for by in [7200, -7200] {
+        let world = World::new();
+        well(&world, "api", 1, json!({})).await;
+        world.break_pods("api", "not-ready").await;
+        world.pass(60).await;
+        world.set_clock(by);
+        world.pass(290).await;
+        let status = world.status("api").await;
+        assert!(steps(&status).is_empty(), "unready for less than 300 s, set by {by}: {:?}", status.history);
+        world.until("api", "acted on", 700, |status| steps(status) == ["RestartPod"]).await;
+        world.until("api", "healed", 1200, |s| s.history.iter().any(|e| e.outcome == "Verified")).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_controller_told_to_stop_ends_and_begins_nothing_more() {
     let mut world = World::new();
     well(&world, "api", 1, json!({})).await;

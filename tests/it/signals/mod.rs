@@ -1,7 +1,7 @@
 //! What is seen in objects and what is made of it: one table for each kind of signal.
 
 mod ends;
-mod scene;
+pub(crate) mod scene;
 mod starts;
 mod windows;
 mod workloads;
