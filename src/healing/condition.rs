@@ -3,7 +3,7 @@
 //! Only type, status, reason and message. When a condition flipped is stamped where it is written.
 
 use super::{
-    Decision,
+    Decision, SETTLING,
     budget::paused,
     escalation::Severity,
     health::Health,
@@ -12,6 +12,7 @@ use super::{
     policy::{Mode, Policy},
     reason::{Block, Reason},
     snapshot::Rivals,
+    time::spoken,
 };
 
 /// The condition types, in the order in which they are written.
@@ -178,6 +179,9 @@ fn degraded(decision: &Decision) -> Condition {
         condition(ConditionType::Degraded, Truth::True, verdict.reason, &verdict.message)
     } else if let Some(repair) = repair {
         condition(ConditionType::Degraded, Truth::True, repair.cause, &verdict.message)
+    } else if let Some(finding) = decision.findings.first().filter(|_| decision.settling) {
+        let message = format!("{}, but not yet for {}: {}", verdict.message, spoken(SETTLING), finding.message);
+        condition(ConditionType::Degraded, Truth::True, finding.cause.reason(), message)
     } else {
         condition(ConditionType::Degraded, Truth::False, Reason::AsExpected, "not degraded")
     }

@@ -24,9 +24,9 @@ pub fn crash(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wa
     if restarts == 0 && entry.crash_loop_since.is_none() && !down {
         return None;
     }
-    let lasting = (charged(look, &entry) >= look.policy.restart_threshold as usize
-        || has_looped(look, &entry, container, wakeups))
-        && !has_recovered(look, container, wakeups);
+    let too_many = charged(look, &entry) >= look.policy.restart_threshold as usize;
+    let lasting =
+        (too_many || has_looped(look, &entry, container, wakeups)) && !has_recovered(look, container, wakeups);
     let end = last_end(container).cloned().unwrap_or_default();
     if look.policy.ignore_exit_codes.contains(&end.exit_code) && !lasting {
         return None;
@@ -34,7 +34,10 @@ pub fn crash(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wa
     let (cause, probe) = ending::cause(container, &end, entry.ended, known_cause(look, pod, container));
     let since = entry.restarts.first().copied().or(entry.crash_loop_since).unwrap_or(look.now);
     let latest = entry.restarts.last().copied().unwrap_or(since);
-    let message = describe(container, &end, cause, restarts, elapsed(since, latest));
+    let mut message = describe(container, &end, cause, restarts, elapsed(since, latest));
+    if !lasting && !too_many {
+        message.push_str(&tolerated(look));
+    }
     let mut finding = about(pod, container, cause, since, lasting, message);
     finding.probe = probe;
     finding.acute = down || !container.ready;
@@ -73,6 +76,11 @@ fn has_recovered(look: &Look<'_>, container: &Container, wakeups: &mut Wakeups) 
 fn known_cause(look: &Look<'_>, pod: &Pod, container: &Container) -> Option<Cause> {
     let same = |known: &&Finding| known.uid == pod.uid && known.container == container.name;
     look.memory.findings.iter().find(same).map(|known| known.cause)
+}
+
+/// Why nothing is done about it yet.
+fn tolerated(look: &Look<'_>) -> String {
+    format!("; {} restarts in {} are too many", look.policy.restart_threshold, spoken(look.policy.restart_window))
 }
 
 fn describe(container: &Container, end: &Termination, cause: Cause, restarts: u32, length: SignedDuration) -> String {

@@ -60,6 +60,8 @@ use self::{
 pub const MISSING_CONFIRMATION: SignedDuration = SignedDuration::from_secs(10);
 /// The shortest time between two actions on one service; the kubelet is not quicker either.
 pub const SPACING: SignedDuration = SignedDuration::from_secs(10);
+/// A crash loop looks well between two crashes: what was degraded by one stays so until it has been well for this long.
+pub const SETTLING: SignedDuration = SignedDuration::from_secs(60);
 
 /// What was seen, what is to be done, and why not more.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +86,8 @@ pub struct Decision {
     pub record_good: bool,
     /// Why a person is told, if one should be.
     pub escalation: Option<Escalation>,
+    /// Well, but too short a time after a crash to call it recovered.
+    pub settling: bool,
     /// Conditions for the status.
     pub conditions: Vec<Condition>,
     /// To be written to the status before the plan is executed.
@@ -149,6 +153,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     let me = (snapshot.service.namespace.clone(), snapshot.service.name.clone());
     let services = hold::with_own_trouble(&snapshot.services, &me, &memory);
     let escalation = escalation::escalate(policy, &services, &verdict, &memory, &mut wakeups, now);
+    let settling = is_settling(&verdict, &findings, &memory, &mut wakeups, now);
     let restarts_in_window = memory
         .containers
         .iter()
@@ -165,12 +170,26 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
         ineffective: breaker::ineffective(&policy.breaker, &memory, now),
         record_good,
         escalation,
+        settling,
         conditions: Vec::new(),
         memory,
         next_check: wakeups.earliest(),
     };
     decision.conditions = condition::conditions(&decision, policy, &snapshot.rivals, &warnings(snapshot));
     decision
+}
+
+fn is_settling(
+    verdict: &Verdict,
+    findings: &[Finding],
+    memory: &Memory,
+    wakeups: &mut Wakeups,
+    now: Timestamp,
+) -> bool {
+    let trouble = verdict.health == Health::Healthy && !findings.is_empty();
+    let Some(since) = memory.healthy_since.filter(|_| trouble) else { return false };
+    wakeups.at(after(since, SETTLING), now);
+    elapsed(since, now) < SETTLING
 }
 
 /// The memory after the API server answered. To be written when it differs from what the decision already wrote.

@@ -1,5 +1,7 @@
 //! Readiness: containers that run, had their time to start, and are not ready.
 
+use std::fmt::Write as _;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -7,7 +9,7 @@ use super::{
     look::{Look, about},
     policy::HealthPolicy,
     snapshot::{Container, ContainerState, Pod},
-    time::{Wakeups, after},
+    time::{Wakeups, after, spoken},
 };
 
 /// Unready for less than this is how every pod begins and ends.
@@ -33,7 +35,11 @@ pub fn unready(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut 
     if !look.lasts(counted, first_sign(look.policy), wakeups) {
         return None;
     }
-    let message = format!("{} runs but is not ready since {since:.0}", container.name);
+    let mut message = format!("{} runs but is not ready since {since:.0}", container.name);
+    if !lasting {
+        // Why nothing is done about it yet.
+        let _ = write!(message, "; more than {} is too long", spoken(look.policy.not_ready));
+    }
     let mut finding = about(pod, container, Cause::ReadinessFailed, since, lasting, message);
     finding.probe = Some(Probe::Readiness);
     // How it ended before it ran says nothing about why it is not ready.

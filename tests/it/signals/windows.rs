@@ -1,5 +1,10 @@
 //! Restarts in a window: differences, never lifetime counts.
 
+use kubeheal::healing::{
+    Decision,
+    condition::{ConditionType, Truth},
+    health::Health,
+};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, deployment, end, pod, ready, runs, said, waits, with};
@@ -172,4 +177,31 @@ fn a_counter_that_falls_is_no_restart() {
     scene.has(restarted("app-1-x", 3, 0, 5));
     scene.look(2);
     assert_eq!(scene.status().restarts_in_window, Some(1));
+}
+
+#[test]
+fn what_crashes_is_not_called_recovered_for_the_minute_that_it_looks_well() {
+    let degraded = |decision: &Decision| {
+        let all = decision.conditions.iter();
+        all.filter(|one| one.kind == ConditionType::Degraded).map(|one| (one.status, one.message.clone())).next_back()
+    };
+    let mut scene = scene(json!({}));
+    scene.has(fresh("app-1-x"));
+    scene.look(1);
+    for count in 1..=3 {
+        let now = i64::from(count) * 2 * MINUTE;
+        scene.has(restarted("app-1-x", count, now, 30));
+        scene.look(now);
+        let last = json!({"lastState": end(1, "Error", now - 30, now)});
+        let again = with(runs("app", now, true, count), &last);
+        scene.has(pod("app-1-x", &json!({"status": {"conditions": ready(now + 5), "containerStatuses": [again]}})));
+        let decision = scene.pass(now + 5, now + 5 + MINUTE - 1);
+        assert_eq!(decision.verdict.health, Health::Healthy);
+        let (status, message) = degraded(&decision).unwrap();
+        assert_eq!(status, Truth::True, "crash {count}");
+        assert!(message.starts_with("1 of 1 pods ready, but not yet for 1m: app exited 1"), "{message}");
+        assert!(message.ends_with("5 restarts in 30m are too many"), "{message}");
+    }
+    let decision = scene.pass(6 * MINUTE + 65, 6 * MINUTE + 66);
+    assert_eq!(degraded(&decision), Some((Truth::False, "not degraded".to_owned())));
 }
