@@ -68,6 +68,7 @@ pub struct HealedServiceSpec {
 #[serde(rename_all = "camelCase")]
 pub struct PolicyRef {
     /// `HealingPolicy` (of this namespace) or `ClusterHealingPolicy`.
+    #[serde(default)]
     pub kind: PolicyKind,
 
     /// Name of the policy.
@@ -76,9 +77,10 @@ pub struct PolicyRef {
 }
 
 /// The two kinds of policy.
-#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PolicyKind {
     /// A policy of the service's namespace.
+    #[default]
     HealingPolicy,
     /// A policy of the cluster.
     ClusterHealingPolicy,

@@ -161,7 +161,8 @@ fn ceilings_hold_whatever_anybody_writes_and_the_tighter_wins() {
         in_force(spec, &[loose.clone(), tight.clone(), shops("mine", json!({}))])
     };
 
-    for reference in [None, Some(json!({"kind": "HealingPolicy", "name": "mine"}))] {
+    let mine = json!({"kind": "HealingPolicy", "name": "mine"});
+    for reference in [None, Some(mine), Some(json!({"name": "mine"}))] {
         let effective = under(reference);
         assert_eq!(effective.policy.remediation.ladder, [Rung::RestartPod, Rung::RecreateWorkload]);
         assert_eq!(effective.settings.circuit_breaker.on_open.action, api::OnOpenAction::ScaleToZero);
