@@ -9,13 +9,11 @@ use kube::{Api, Client};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    api::{
-        HealedService,
-        status::{HealthState, condition},
-    },
+    api::{HealedService, status::condition},
     clock::Clock,
     explain::explain,
     healing::time::{after, spoken},
+    observe::dependency::well_since,
 };
 
 /// Healthy for this long is stable: the default of `dependsOn[].stableSeconds`.
@@ -61,15 +59,15 @@ fn not_stable(service: &HealedService, namespace: &str, name: &str, now: Timesta
     let Some(status) = &service.status else {
         return Some(format!("{namespace}/{name} has not been looked at: does the controller run?"));
     };
-    match (status.health, &status.healthy_since) {
-        (Some(HealthState::Healthy), Some(since)) => {
+    match well_since(status) {
+        Some(since) => {
             // A time from the future is another clock's: from now on, then.
-            let due = after(since.0.min(now), STABLE);
+            let due = after(since.min(now), STABLE);
             (now < due).then(|| format!("{namespace}/{name} is healthy, but not yet for {}", spoken(STABLE)))
         }
-        (health, _) => {
+        None => {
             let ready = status.conditions.iter().find(|known| known.type_ == condition::READY);
-            let health = health.unwrap_or_default();
+            let health = status.health.unwrap_or_default();
             let message = ready.map(|ready| format!(": {}", ready.message)).unwrap_or_default();
             Some(format!("{namespace}/{name} is {health:?}{message}"))
         }

@@ -51,7 +51,9 @@ pub struct Remediation {
     #[schemars(range(min = 0, max = 86_400))]
     pub git_ops_grace_seconds: i32,
 
-    /// Restart this service, one pod at a time, once a dependency that had failed is healthy again.
+    /// Restart the pods of this service, one at a time, once a dependency is healthy again that had no ready pod for half a
+    /// minute or longer. Only pods that were running meanwhile; each must prove itself, and the first that does not ends
+    /// the round.
     pub restart_on_dependency_recovery: bool,
 
     /// Times of the week in which healing may act. Any time, if none is given.

@@ -5,7 +5,7 @@
 use jiff::SignedDuration;
 
 use super::{
-    budget,
+    SPACING, budget,
     policy::{BreakerPolicy, Policy},
 };
 
@@ -32,6 +32,11 @@ pub fn actions_in_an_hour(policy: &Policy) -> u32 {
             open = open.checked_mul(2).unwrap_or(SignedDuration::MAX).min(breaker.max_open);
             since_closed = 0;
         }
+    }
+    if remediation.restart_on_recovery {
+        // A dependency that comes and goes: what helps is not counted, so that only the proofs take time.
+        let after_another = u32::try_from((HOUR / (proof + SPACING.as_secs())).saturating_add(1)).unwrap_or(u32::MAX);
+        return actions.max(after_another);
     }
     actions
 }

@@ -13,6 +13,7 @@ use super::{
     plan::Plan,
     policy::Policy,
     reason::Block,
+    recovery,
     snapshot::Snapshot,
     time::Wakeups,
 };
@@ -59,7 +60,11 @@ pub fn choose(policy: &Policy, known: &Known<'_>, memory: &Memory, wakeups: &mut
     if down {
         return Choice { aside, ..Choice::default() };
     }
-    let (proposal, blocked_by) = match ladder::wish(policy, snapshot, findings, missing, asked, memory, wakeups, now) {
+    let mut wish = ladder::wish(policy, snapshot, findings, missing, asked, memory, wakeups, now);
+    if wish == ladder::Wish::Nothing {
+        wish = recovery::wish(policy, snapshot, memory, wakeups, now);
+    }
+    let (proposal, blocked_by) = match wish {
         ladder::Wish::Nothing => (None, Vec::new()),
         ladder::Wish::NoStep(block) => (None, vec![block]),
         ladder::Wish::Step(plan, blocks) => (Some(plan), blocks),

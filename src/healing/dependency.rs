@@ -20,6 +20,10 @@ pub struct Dependency {
     pub stable: SignedDuration,
     /// What is known of it.
     pub state: DependencyState,
+    /// It was well once and has no ready pod now.
+    pub down: bool,
+    /// It is restarted, or will be, because what it depends on recovered.
+    pub recovering: bool,
     /// Deepest unhealthy service behind it, as `namespace/name`, where that is another one.
     pub root: Option<String>,
 }
@@ -70,7 +74,7 @@ fn is_ready(dependency: &Dependency, wakeups: &mut Wakeups, now: Timestamp) -> b
 }
 
 fn explain(dependency: &Dependency) -> (Reason, String) {
-    let Dependency { namespace, name, stable, state, root } = dependency;
+    let Dependency { namespace, name, stable, state, root, down: _, recovering: _ } = dependency;
     match state {
         DependencyState::Healthy(_) => (
             Reason::DependencyDown,

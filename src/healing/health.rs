@@ -137,12 +137,11 @@ fn count(
 ) -> PodCounts {
     let mut counts = PodCounts { desired: state.desired, ..PodCounts::default() };
     for pod in pods.iter().filter(|pod| !pod.deleting && !matches!(pod.phase, Phase::Succeeded)) {
-        let lasting = findings.iter().any(|finding| finding.uid == pod.uid && finding.lasting);
         if node_lost(pod) {
             counts.lost += 1;
-        } else if lasting {
+        } else if is_unhealthy(pod, findings) {
             counts.unhealthy += 1;
-        } else if matches!(pod.ready, Readiness::Ready(_)) {
+        } else if is_well(pod, findings) {
             counts.ready += 1;
         } else if starting(policy, pod, wakeups, now) {
             counts.starting += 1;
@@ -151,6 +150,15 @@ fn count(
         }
     }
     counts
+}
+
+fn is_unhealthy(pod: &Pod, findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.uid == pod.uid && finding.lasting)
+}
+
+/// Counted as ready.
+pub(super) fn is_well(pod: &Pod, findings: &[Finding]) -> bool {
+    matches!(pod.ready, Readiness::Ready(_)) && !pod.deleting && !node_lost(pod) && !is_unhealthy(pod, findings)
 }
 
 fn starting(policy: &Policy, pod: &Pod, wakeups: &mut Wakeups, now: Timestamp) -> bool {

@@ -41,7 +41,7 @@ pub fn reasons(
         blocks.push(Block::new(Reason::ActionInFlight, message));
     }
     if plan.charge == Charge::Attempt {
-        blocks.extend(as_attempt(policy, snapshot, asked, blocks.is_empty(), memory, wakeups, now));
+        blocks.extend(as_attempt(policy, snapshot, plan, asked, blocks.is_empty(), memory, wakeups, now));
     }
     let me = (snapshot.service.namespace.clone(), snapshot.service.name.clone());
     let services = with_own_trouble(&snapshot.services, &me, memory);
@@ -54,13 +54,15 @@ pub fn reasons(
 fn as_attempt(
     policy: &Policy,
     snapshot: &Snapshot,
+    plan: &Plan,
     asked: bool,
     free_so_far: bool,
     memory: &mut Memory,
     wakeups: &mut Wakeups,
     now: Timestamp,
 ) -> Vec<Block> {
-    if free_so_far && breaker::trips_on_recurrence(policy, memory, now) {
+    let counts = plan.cause != Reason::DependencyRecovered;
+    if counts && free_so_far && breaker::trips_on_recurrence(policy, memory, now) {
         breaker::open(policy, &snapshot.workload, memory, now);
         wakeups.at(memory.circuit.retry_at.unwrap_or(now), now);
     }

@@ -129,7 +129,7 @@ fn on_rung(
         Rung::RestartPod if state.kind == WorkloadKind::Pod => {
             recreate::replace(policy, good, state, rung, cause, finding.since, memory, wakeups, now)
         }
-        Rung::RestartPod => Ok((restart(policy, pod, cause), Vec::new())),
+        Rung::RestartPod => Ok((evict(policy, pod, cause), Vec::new())),
         Rung::RecreateWorkload => {
             recreate::replace(policy, good, state, rung, cause, finding.since, memory, wakeups, now)
         }
@@ -137,8 +137,38 @@ fn on_rung(
     }
 }
 
+/// Restarts a pod that has no finding, for another cause, and what holds that back. `since` is when the cause began.
+pub(super) fn restart(
+    policy: &Policy,
+    snapshot: &Snapshot,
+    state: &WorkloadState,
+    pod: &Pod,
+    cause: Reason,
+    since: Timestamp,
+    memory: &Memory,
+    wakeups: &mut Wakeups,
+    now: Timestamp,
+) -> Wish {
+    let good = snapshot.last_known_good.as_ref();
+    let restarted = match state.kind {
+        WorkloadKind::Pod => {
+            recreate::replace(policy, good, state, Rung::RestartPod, cause, since, memory, wakeups, now)
+        }
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            Ok((evict(policy, pod, cause), Vec::new()))
+        }
+    };
+    match restarted {
+        Ok((plan, mut blocks)) => {
+            blocks.splice(0..0, repair_blocks(state, pod, &plan));
+            Wish::Step(plan, blocks)
+        }
+        Err(why) => Wish::NoStep(why),
+    }
+}
+
 /// Evicts a pod, so that its controller replaces it.
-fn restart(policy: &Policy, pod: &Pod, cause: Reason) -> Plan {
+fn evict(policy: &Policy, pod: &Pod, cause: Reason) -> Plan {
     let unready = !matches!(pod.ready, Readiness::Ready(_));
     Plan {
         action: Action { step: Step::RestartPod, target: pod.name.clone(), target_uid: pod.uid.clone() },

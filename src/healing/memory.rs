@@ -12,6 +12,7 @@ use super::{
     policy::Policy,
     reaction::Reaction,
     reason::Reason,
+    recovery::{MAX_PODS, Recovery},
     time::{after, clamp},
 };
 
@@ -53,6 +54,8 @@ pub struct Memory {
     pub held: bool,
     /// When the dependencies got well: what went wrong before that was their fault and counts for nothing.
     pub released_at: Option<Timestamp>,
+    /// What an outage of a dependency left to do.
+    pub recovery: Option<Recovery>,
     /// Restart counters.
     pub containers: Vec<ContainerMemory>,
     /// Since when the workload's controller has made no progress towards what is wanted; empty while all is in place.
@@ -327,6 +330,10 @@ impl Memory {
         if let Some(progress) = &mut self.progress {
             progress.since = clamp(progress.since, now);
         }
+        if let Some(recovery) = &mut self.recovery {
+            recovery.down_since = recovery.down_since.map(|time| clamp(time, now));
+            recovery.recovered = recovery.recovered.map(|time| clamp(time, now));
+        }
         for time in &mut self.recent {
             *time = clamp(*time, now);
         }
@@ -352,6 +359,9 @@ impl Memory {
         newest(&mut self.recent, MAX_RECENT);
         newest(&mut self.rollbacks, MAX_ROLLBACKS);
         newest(&mut self.history, MAX_HISTORY);
+        if let Some(recovery) = &mut self.recovery {
+            recovery.pods.truncate(MAX_PODS);
+        }
         for container in &mut self.containers {
             newest(&mut container.restarts, MAX_RESTARTS);
         }

@@ -28,6 +28,7 @@ pub mod policy;
 pub mod reaction;
 pub mod readiness;
 pub mod reason;
+pub mod recovery;
 pub mod recreate;
 pub mod replicas;
 pub mod restarts;
@@ -107,6 +108,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     let down = reaction::down(snapshot, &memory).filter(|_| !policy.suspend);
     let missing = follow_workload(&snapshot.workload, down, &mut memory, &mut wakeups, now);
     let dependencies = dependency::judge(&snapshot.dependencies, &mut wakeups, now);
+    recovery::follow(policy, snapshot, &dependencies, &mut memory, &mut wakeups, now);
     follow_dependencies(&dependencies, &mut memory, now);
     let calm = policy.remediation.stabilization;
     memory.containers = restarts::remember(&memory, &snapshot.pods, &policy.health, calm, now);
@@ -145,7 +147,15 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     answer_request(snapshot, asked, &blocked_by, proposal.is_some(), &mut memory, now);
     let plan = proposal.clone().filter(|_| blocked_by.is_empty() && policy.mode == Mode::Heal);
     if let Some(plan) = &plan {
-        begin(policy, snapshot, plan, verdict.pods.ready, &mut memory, &mut wakeups, now);
+        begin(
+            policy,
+            snapshot,
+            plan,
+            ready_besides(plan, snapshot, &verdict, &findings),
+            &mut memory,
+            &mut wakeups,
+            now,
+        );
     }
     blocked_by.extend(aside.filter(|_| plan.is_none()));
 
@@ -319,6 +329,13 @@ fn answer_request(
         outcome,
         message: None,
     });
+}
+
+/// Pods that are ready, the target not counted.
+fn ready_besides(plan: &Plan, snapshot: &Snapshot, verdict: &Verdict, findings: &[Finding]) -> u32 {
+    let is_target = |pod: &&snapshot::Pod| pod.uid == plan.action.target_uid;
+    let target = snapshot.pods.iter().find(is_target).filter(|pod| health::is_well(pod, findings));
+    verdict.pods.ready.saturating_sub(u32::from(target.is_some()))
 }
 
 /// Writes the intent into the memory: from here on the attempt counts.

@@ -148,6 +148,8 @@ pub struct RemediationPolicy {
     pub reset_after_healthy: SignedDuration,
     /// A missing workload that belongs to a GitOps tool is left to it for this long.
     pub gitops_grace: SignedDuration,
+    /// Pods that ran while a dependency was down are restarted after it.
+    pub restart_on_recovery: bool,
     /// Times at which acting is allowed; empty is always.
     pub windows: Vec<Window>,
 }

@@ -51,6 +51,7 @@ vocabulary! {
     RolloutInProgress
     RolloutStuck
     DependencyDown
+    DependencyRecovered
     // Why nothing is done.
     Observing
     PolicyNotFound

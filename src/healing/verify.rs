@@ -8,6 +8,7 @@ use super::{
     memory::{InFlight, Memory, Outcome},
     plan::{Action, Step},
     policy::Policy,
+    recovery,
     restarts::in_window,
     rollback,
     snapshot::{Pod, Readiness, Rollout, Workload},
@@ -122,6 +123,7 @@ fn conclude(policy: &Policy, workload: &Workload, seed: &str, memory: &mut Memor
         Step::Rollback => rollback::conclude(memory, outcome),
     }
     breaker::conclude(policy, workload, memory, outcome, now);
+    recovery::conclude(&in_flight, outcome, memory);
     let attempts = u32::try_from(memory.actions.len()).unwrap_or(u32::MAX);
     memory.not_before = (attempts > 0).then(|| after(now, backoff(&policy.remediation, seed, attempts)));
     memory.refused = None;

@@ -12,6 +12,7 @@ use kube::ResourceExt;
 
 use super::{
     companion::{Budget, ProbeEvent, Revision},
+    dependency::said_to_others,
     kind::{Kind, Object},
     pod::PodRecord,
     policy::{Book, Effective},
@@ -289,8 +290,7 @@ impl Caches {
     fn said_to_others(&self, key: &Key) -> Option<impl PartialEq + use<>> {
         let service = self.services.get(key)?;
         let status = service.status.clone().unwrap_or_default();
-        let said = (status.health, status.healthy_since, status.dependencies);
-        Some((said, self.dependencies_of(key), service.spec.grants.clone()))
+        Some((said_to_others(&status), self.dependencies_of(key), service.spec.grants.clone()))
     }
 
     /// All services that name the same workload.

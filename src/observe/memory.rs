@@ -17,6 +17,7 @@ use crate::{
         plan::{Action, Step},
         reaction::{Change, Phase, Reaction},
         reason::Reason,
+        recovery::Recovery,
     },
     publish::cut,
 };
@@ -45,6 +46,7 @@ pub fn recall(status: &HealedServiceStatus) -> Memory {
         refused: status.refused.clone(),
         held: status.dependencies.iter().any(|dependency| !dependency.ready),
         released_at: time(status.released_at.as_ref()),
+        recovery: status.dependency_recovery.as_ref().map(recovery),
         containers: status.containers.iter().filter_map(container).collect(),
         progress: status.progress.as_ref().map(progress),
         findings: status.findings.iter().filter_map(finding).collect(),
@@ -99,6 +101,15 @@ fn ended(known: &status::Ended) -> Option<Ended> {
 
 fn progress(known: &status::Progress) -> Progress {
     Progress { mark: known.mark.clone(), since: known.since.0 }
+}
+
+fn recovery(known: &status::DependencyRecovery) -> Recovery {
+    Recovery {
+        down_since: time(known.down_since.as_ref()),
+        awaited: known.awaited,
+        recovered: time(known.recovered_at.as_ref()),
+        pods: known.pods.iter().filter_map(|uid| short(uid, MAX_UID)).collect(),
+    }
 }
 
 /// Only what tells a finding from another, and since when it stands; all else is found again.

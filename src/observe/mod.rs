@@ -5,6 +5,7 @@
 pub mod cache;
 pub mod companion;
 pub mod definition;
+pub mod dependency;
 pub mod kind;
 pub mod memory;
 pub mod pod;

@@ -2,13 +2,11 @@
 //!
 //! Reads the caches and what was read live before; asks nobody, decides nothing.
 
-use std::collections::BTreeSet;
-
-use jiff::SignedDuration;
 use kube::ResourceExt;
 
 use super::{
     cache::{Caches, target_of},
+    dependency::dependencies,
     memory::recall,
     pod::PodRecord,
     policy::Effective,
@@ -16,10 +14,9 @@ use super::{
     workload::WorkloadRecord,
 };
 use crate::{
-    api::{HealedService, annotation, status::HealthState},
+    api::{HealedService, annotation},
     diagnosis::{Rules, Said, line},
     healing::{
-        dependency::{Dependency, DependencyState},
         restarts::CRASH_LOOP_BACK_OFF,
         snapshot::{
             Container, ContainerState, Diagnosis, LastKnownGood, Live, Lock, Neighbour, Pod, Rivals, Service, Snapshot,
@@ -156,76 +153,5 @@ fn neighbour(key: &Key, service: &HealedService) -> Neighbour {
         held: status.dependencies.iter().any(|dependency| !dependency.ready),
         in_flight: status.in_flight.is_some(),
         actions: status.recent_actions.iter().map(|time| time.0).collect(),
-    }
-}
-
-fn dependencies(caches: &Caches, key: &Key, effective: &Effective) -> Vec<Dependency> {
-    let stable = effective.settings.depends_on.iter().map(|one| i64::from(one.stable_seconds));
-    caches
-        .dependencies_of(key)
-        .into_iter()
-        .zip(stable)
-        .map(|(target, stable)| Dependency {
-            stable: SignedDuration::from_secs(stable),
-            state: dependency_state(caches, key, &target),
-            root: root_cause(caches, &target).filter(|root| *root != target).map(|(ns, name)| format!("{ns}/{name}")),
-            namespace: target.0,
-            name: target.1,
-        })
-        .collect()
-}
-
-fn dependency_state(caches: &Caches, key: &Key, target: &Key) -> DependencyState {
-    let Some(service) = caches.service(target) else { return DependencyState::NotFound };
-    let granted = target.0 == key.0 || service.spec.grants.iter().any(|grant| grant.namespace == key.0);
-    if !granted {
-        return DependencyState::NotGranted;
-    }
-    if reaches(caches, target, key) {
-        return DependencyState::Cycle;
-    }
-    let status = service.status.clone().unwrap_or_default();
-    match (status.health, status.healthy_since) {
-        (Some(HealthState::Healthy), Some(since)) => DependencyState::Healthy(since.0),
-        _ => DependencyState::NotHealthy,
-    }
-}
-
-/// Whether `from` depends on `to`, directly or through others.
-fn reaches(caches: &Caches, from: &Key, to: &Key) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut open = vec![from.clone()];
-    while let Some(next) = open.pop() {
-        if next == *to {
-            return true;
-        }
-        if seen.insert(next.clone()) {
-            open.extend(caches.dependencies_of(&next));
-        }
-    }
-    false
-}
-
-/// The deepest unhealthy service behind a dependency: what really has to be repaired.
-fn root_cause(caches: &Caches, start: &Key) -> Option<Key> {
-    let is_well = |key: &Key| {
-        caches.service(key).is_some_and(|service| {
-            service.status.as_ref().is_some_and(|status| status.health == Some(HealthState::Healthy))
-        })
-    };
-    let mut root = Some(start.clone()).filter(|start| !is_well(start))?;
-    let mut seen = BTreeSet::from([root.clone()]);
-    loop {
-        let deeper = caches
-            .dependencies_of(&root)
-            .into_iter()
-            .find(|next| !is_well(next) && caches.service(next).is_some() && !seen.contains(next));
-        match deeper {
-            Some(next) => {
-                seen.insert(next.clone());
-                root = next;
-            }
-            None => return Some(root),
-        }
     }
 }

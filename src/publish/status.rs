@@ -7,9 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
     api::status::{
-        self, ActionRecord, Block, CircuitStatus, ContainerMemory, DependencyStatus, EffectivePolicy, Finding, Handled,
-        HealedServiceStatus, HealthState, HistoryEntry, InFlight, LastKnownGood, MAX_BLOCKS, MAX_FINDINGS, MAX_MESSAGE,
-        NextAction, OnOpenStatus, PodCounts, ProbeKind, RollbackRecord,
+        self, ActionRecord, Block, CircuitStatus, ContainerMemory, DependencyRecovery, DependencyStatus,
+        EffectivePolicy, Finding, Handled, HealedServiceStatus, HealthState, HistoryEntry, InFlight, LastKnownGood,
+        MAX_BLOCKS, MAX_FINDINGS, MAX_MESSAGE, NextAction, OnOpenStatus, PodCounts, ProbeKind, RollbackRecord,
     },
     healing::{
         Decision,
@@ -18,6 +18,7 @@ use crate::{
         memory::{self, CircuitState, Memory},
         plan::Plan,
         reaction::{Change, Reaction},
+        recovery::Recovery,
     },
 };
 
@@ -68,6 +69,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
         // Told by `dependencies`.
         held: _,
         released_at,
+        recovery,
         containers,
         progress,
         findings: _,
@@ -93,6 +95,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
     status.not_before = not_before.map(Time);
     status.refused = refused.as_deref().map(|text| cut(text, MAX_MESSAGE));
     status.released_at = released_at.map(Time);
+    status.dependency_recovery = recovery.as_ref().map(after_outage);
     status.containers = containers.iter().map(container).collect();
     status.progress =
         progress.as_ref().map(|known| status::Progress { mark: cut(&known.mark, MAX_MARK), since: Time(known.since) });
@@ -199,6 +202,16 @@ fn container(known: &memory::ContainerMemory) -> ContainerMemory {
         ended: known
             .ended
             .map(|ended| status::Ended { number: number(ended.number), during: ended.during.as_str().to_owned() }),
+    }
+}
+
+fn after_outage(recovery: &Recovery) -> DependencyRecovery {
+    let Recovery { down_since, awaited, recovered, pods } = recovery;
+    DependencyRecovery {
+        down_since: down_since.map(Time),
+        awaited: *awaited,
+        recovered_at: recovered.map(Time),
+        pods: pods.clone(),
     }
 }
 

@@ -124,6 +124,8 @@ fn what_a_dependency_causes_is_told_of_the_dependency_alone() {
         name: "db".to_owned(),
         stable: jiff::SignedDuration::from_secs(60),
         state: DependencyState::NotHealthy,
+        down: false,
+        recovering: false,
         root: None,
     }];
     assert_eq!(told(&seen), None);

@@ -250,6 +250,11 @@ fn limits_that_multiply_are_counted_as_they_would_act() {
             }),
             135,
         ),
+        (
+            "a dependency that comes and goes: 300 s of proof and 10 s, again and again",
+            json!({"remediation": {"restartOnDependencyRecovery": true}}),
+            12,
+        ),
     ];
     for (what, spec, expected) in table {
         assert_eq!(actions_in_an_hour(&in_force(spec, &[]).policy), expected, "{what}");
@@ -481,4 +486,13 @@ fn each_refusal_of_a_policy_says_where_and_what_to_write() {
         assert_eq!(problem.path, path, "{object}: {problem}");
         assert!(problem.message.contains(words), "{object}: {problem}\nwanted: {words}");
     }
+}
+
+#[test]
+fn a_restart_after_an_outage_that_the_ladder_does_not_allow_is_said() {
+    let depends = json!([{"name": "db"}]);
+    let asked = |ladder: &[&str]| json!({"dependsOn": depends, "remediation": {"restartOnDependencyRecovery": true, "ladder": ladder}});
+    assert_eq!(in_force(asked(&["RestartPod"]), &[]).warnings, Vec::<String>::new());
+    let told = "remediation.restartOnDependencyRecovery does nothing: add RestartPod to remediation.ladder";
+    assert_eq!(in_force(asked(&["RecreateWorkload"]), &[]).warnings, [told]);
 }

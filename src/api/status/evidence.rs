@@ -97,6 +97,29 @@ pub struct DependencyStatus {
     pub root: Option<String>,
 }
 
+/// What an outage of a dependency left to do: pods that were running meanwhile are restarted after it, one at a time.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default = "DependencyRecovery::default")]
+pub struct DependencyRecovery {
+    /// Since when a dependency has had no ready pod. Less than 30 seconds of that are forgotten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub down_since: Option<Time>,
+
+    /// Pods will be restarted, once all dependencies are healthy and none of them is itself being restarted for this reason.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub awaited: bool,
+
+    /// When the dependencies got healthy. Whatever has started since then is left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovered_at: Option<Time>,
+
+    /// UIDs of the pods still to be restarted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(max = 128)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub pods: Vec<String>,
+}
+
 /// The kept definition of the workload.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -19,7 +19,8 @@ mod progress;
 pub use alert::{AlertStatus, SinkStatus};
 pub use circuit::{CircuitState, CircuitStatus, OnOpenStatus};
 pub use evidence::{
-    ContainerMemory, DependencyStatus, EffectivePolicy, Ended, Finding, LastKnownGood, PodCounts, ProbeKind, Progress,
+    ContainerMemory, DependencyRecovery, DependencyStatus, EffectivePolicy, Ended, Finding, LastKnownGood, PodCounts,
+    ProbeKind, Progress,
 };
 pub use progress::{ActionRecord, Block, Handled, HistoryEntry, InFlight, NextAction, RollbackRecord};
 
@@ -130,6 +131,10 @@ pub struct HealedServiceStatus {
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub dependencies: Vec<DependencyStatus>,
+
+    /// What an outage of a dependency left to do, with remediation.restartOnDependencyRecovery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dependency_recovery: Option<DependencyRecovery>,
 
     /// The kept definition from which the workload can be created again.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -83,7 +83,8 @@ pub(super) fn refusal(policy: &Policy) -> Option<Block> {
         let message = format!(
             "these settings can act {wanted} times in an hour, {set_by} allows {actions_per_hour}: raise \
              remediation.backoff, remediation.stabilizationSeconds, remediation.resetAfterHealthySeconds or \
-             circuitBreaker.openSeconds, or lower circuitBreaker.recurrence.threshold"
+             circuitBreaker.openSeconds, lower circuitBreaker.recurrence.threshold, or leave out \
+             remediation.restartOnDependencyRecovery"
         );
         Block::new(Reason::PolicyInvalid, message)
     })

@@ -6,7 +6,7 @@ use super::{
     book::{Book, Choice},
     ceiling,
     layer::{Layered, lay},
-    translate::{not_in_force, translate},
+    translate::{not_in_force, translate, without_effect},
 };
 use crate::{
     api::{
@@ -61,7 +61,8 @@ impl Effective {
         let inherited = written.inherited.iter().zip(from.iter().cycle());
         let inherited = inherited.map(|(field, from)| format!("{field}: {from}"));
         let overrides = inherited.chain(ceilings.cuts).take(MAX_OVERRIDES).collect();
-        let warnings = [not_in_force(&settings), book.warnings(), ceilings.sentences].concat();
+        let idle = without_effect(&settings).into_iter().collect();
+        let warnings = [not_in_force(&settings), idle, book.warnings(), ceilings.sentences].concat();
         let rules = Rules::compile(&settings.diagnosis.rules);
         Self { settings, policy, rules, said: EffectivePolicy { digest, overrides }, warnings }
     }

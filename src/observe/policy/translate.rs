@@ -45,9 +45,17 @@ pub(super) fn not_in_force(settings: &api::HealingSettings) -> Vec<String> {
     let set = [
         (!settings.alerts.sinks.is_empty(), "alerts.sinks"),
         (settings.diagnosis.log_tail_lines > 0, "diagnosis.logTailLines"),
-        (settings.remediation.restart_on_dependency_recovery, "remediation.restartOnDependencyRecovery"),
     ];
     set.into_iter().filter(|(is_set, _)| *is_set).map(|(_, field)| format!("{field} is not in force yet")).collect()
+}
+
+/// Fields that are set and cannot do anything beside others, each as a sentence.
+pub(super) fn without_effect(settings: &api::HealingSettings) -> Option<String> {
+    let api::Remediation { ladder, restart_on_dependency_recovery, .. } = &settings.remediation;
+    let is_idle = *restart_on_dependency_recovery && !ladder.contains(&api::Step::RestartPod);
+    (is_idle && !settings.depends_on.is_empty()).then(|| {
+        "remediation.restartOnDependencyRecovery does nothing: add RestartPod to remediation.ladder".to_owned()
+    })
 }
 
 fn health_policy(health: &api::HealthCriteria) -> HealthPolicy {
@@ -113,6 +121,7 @@ fn remediation_policy(remediation: &api::Remediation) -> RemediationPolicy {
         stabilization: seconds(remediation.stabilization_seconds),
         reset_after_healthy: seconds(remediation.reset_after_healthy_seconds),
         gitops_grace: seconds(remediation.git_ops_grace_seconds),
+        restart_on_recovery: remediation.restart_on_dependency_recovery,
         windows: remediation.windows.iter().map(window).collect(),
     }
 }

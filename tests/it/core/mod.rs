@@ -6,6 +6,7 @@ mod hostile;
 mod play;
 mod policies;
 mod properties;
+mod recovery;
 
 use proptest::test_runner::Config;
 

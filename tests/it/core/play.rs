@@ -59,7 +59,9 @@ pub(crate) enum Deed {
     ResetBreaker,
     ForceOpen,
     EndForceOpen,
+    DependencyWeak,
     DependencyDown,
+    DependencyRecovering,
     DependencyUp,
 }
 
@@ -116,8 +118,10 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => Just(Deed::ResetBreaker),
         1 => Just(Deed::ForceOpen),
         1 => Just(Deed::EndForceOpen),
+        1 => Just(Deed::DependencyWeak),
         1 => Just(Deed::DependencyDown),
-        2 => Just(Deed::DependencyUp),
+        1 => Just(Deed::DependencyRecovering),
+        3 => Just(Deed::DependencyUp),
     ]
 }
 
@@ -236,7 +240,7 @@ pub(crate) struct Play {
     requests: u32,
     forced: bool,
     resets: u32,
-    dependency: DependencyState,
+    dependency: Dependency,
     pub(crate) status: HealedServiceStatus,
 }
 
@@ -248,7 +252,15 @@ impl Play {
             requests: 0,
             forced: false,
             resets: 0,
-            dependency: DependencyState::Healthy(at(-3600)),
+            dependency: Dependency {
+                namespace: "shop".to_owned(),
+                name: "db".to_owned(),
+                stable: seconds(60),
+                state: DependencyState::Healthy(at(-3600)),
+                down: false,
+                recovering: false,
+                root: None,
+            },
             status: HealedServiceStatus::default(),
         }
     }
@@ -299,9 +311,15 @@ impl Play {
             Deed::ResetBreaker => self.resets += 1,
             Deed::ForceOpen => self.forced = true,
             Deed::EndForceOpen => self.forced = false,
-            Deed::DependencyDown => self.dependency = DependencyState::NotHealthy,
-            Deed::DependencyUp => self.dependency = DependencyState::Healthy(at(self.seconds)),
+            Deed::DependencyWeak => self.depend(DependencyState::NotHealthy, false, false),
+            Deed::DependencyDown => self.depend(DependencyState::NotHealthy, true, false),
+            Deed::DependencyRecovering => self.depend(DependencyState::Healthy(at(self.seconds - 3600)), false, true),
+            Deed::DependencyUp => self.depend(DependencyState::Healthy(at(self.seconds)), false, false),
         }
+    }
+
+    fn depend(&mut self, state: DependencyState, down: bool, recovering: bool) {
+        self.dependency = Dependency { state, down, recovering, ..self.dependency.clone() };
     }
 
     fn see(&mut self, step: &Step, now: Timestamp) -> Snapshot {
@@ -330,13 +348,7 @@ impl Play {
         seen.service.heal_now = (self.requests > 0).then(|| self.requests.to_string());
         seen.service.reset_breaker = (self.resets > 0).then(|| self.resets.to_string());
         seen.service.force_open = self.forced.then(|| "by hand".to_owned());
-        seen.dependencies = vec![Dependency {
-            namespace: "shop".to_owned(),
-            name: "db".to_owned(),
-            stable: seconds(60),
-            state: self.dependency,
-            root: None,
-        }];
+        seen.dependencies = vec![self.dependency.clone()];
         seen.memory = recall(&self.status);
         seen
     }
@@ -363,7 +375,7 @@ impl Play {
     /// Nobody forbids anything.
     fn quiet(&mut self) {
         self.forced = false;
-        self.dependency = DependencyState::Healthy(at(self.seconds - 3600));
+        self.depend(DependencyState::Healthy(at(self.seconds - 3600)), false, false);
     }
 }
 

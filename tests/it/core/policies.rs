@@ -61,10 +61,11 @@ fn remediation() -> impl Strategy<Value = RemediationPolicy> {
     });
     let pauses = (span(1, 120), 1..4_u32, span(1, 900));
     let spans = (span(1, 900), span(0, 600), span(60, 7200), span(0, 600));
-    (vec(rung, 1..4), recreate, any::<bool>(), pauses, spans, vec(window, 0..2)).prop_map(
-        |(ladder, recreate, delete_when_unready, pauses, spans, windows)| {
+    (vec(rung, 1..4), recreate, any::<[bool; 2]>(), pauses, spans, vec(window, 0..2)).prop_map(
+        |(ladder, recreate, [delete_when_unready, restart_on_recovery], pauses, spans, windows)| {
             let mut remediation = policy().remediation;
             (remediation.ladder, remediation.recreate) = (ladder, recreate);
+            remediation.restart_on_recovery = restart_on_recovery;
             (remediation.delete_when_unready, remediation.windows) = (delete_when_unready, windows);
             (remediation.backoff_initial, remediation.backoff_factor, remediation.backoff_max) = pauses;
             (remediation.verify, remediation.stabilization) = (spans.0, spans.1);

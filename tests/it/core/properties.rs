@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn a_pod_is_restarted_only_for_a_finding_of_its_own_that_a_restart_can_help(
+    fn a_pod_is_restarted_only_for_a_finding_of_its_own_that_a_restart_can_help_or_after_an_outage(
         policy in any_policy(), history in histories(120),
     ) {
         Play::new().all(&policy, &history, |turn| {
@@ -130,6 +130,12 @@ proptest! {
             let Effect::EvictPod { .. } = plan.effect else { return };
             let pod = turn.seen.pods.iter().find(|pod| pod.uid == plan.action.target_uid).expect("it is there");
             assert!(!pod.deleting, "it goes already");
+            if plan.cause == Reason::DependencyRecovered {
+                let recovery = turn.decision.memory.recovery.as_ref().expect("an outage");
+                assert!(policy.remediation.restart_on_recovery && recovery.pods.contains(&pod.uid), "{recovery:?}");
+                assert!(turn.seen.dependencies.iter().all(|one| !one.down), "it is over");
+                return;
+            }
             let asked = turn.seen.service.heal_now != turn.seen.memory.handled_heal_now;
             let why = turn.decision.findings.iter().find(|finding| finding.uid == pod.uid && finding.cause.reason() == plan.cause);
             let why = why.expect("a finding of its own");

@@ -1,10 +1,10 @@
 //! Dependencies: who is held, by whom, and what comes after.
 
-use kubeheal::api::status::{CircuitState, HealedServiceStatus};
+use kubeheal::api::status::{CircuitState, HealedServiceStatus, HealthState};
 use serde_json::json;
 
-use super::{blocked, condition, steps, well};
-use crate::world::World;
+use super::{blocked, condition, is, steps, well};
+use crate::world::{World, deployment, service};
 
 #[tokio::test(start_paused = true)]
 async fn a_dependent_of_a_dead_service_holds_still_and_is_not_charged() {
@@ -47,4 +47,96 @@ async fn unknown_dependencies_and_cycles_are_said_and_never_acted_on() {
         assert_eq!(condition(&status, "Stalled"), ("True", reason), "{name}");
         assert!(steps(&status).is_empty());
     }
+}
+
+/// When the pods of an app were created, and the names they have.
+async fn born(world: &World, app: &str) -> Vec<(String, String)> {
+    let of = |pod: &serde_json::Value, field: &str| pod["metadata"][field].as_str().unwrap().to_owned();
+    let mut born: Vec<_> =
+        world.pods(app).await.iter().map(|pod| (of(pod, "creationTimestamp"), of(pod, "name"))).collect();
+    born.sort();
+    born
+}
+
+/// db ← api ← web; the last two have two pods each and want to be restarted after an outage.
+async fn chain(world: &World) {
+    let after =
+        |name: &str| json!({"dependsOn": [{"name": name}], "remediation": {"restartOnDependencyRecovery": true}});
+    well(world, "db", 1, json!({"mode": "Observe"})).await;
+    well(world, "api", 2, after("db")).await;
+    well(world, "web", 2, after("api")).await;
+    world.pass(300).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_of_the_root_its_dependents_are_restarted_in_order_one_pod_at_a_time() {
+    let mut world = World::new();
+    chain(&world).await;
+    let before = [born(&world, "api").await, born(&world, "web").await].concat();
+    world.break_workload("db", "crash").await;
+    world
+        .until("web", "waiting for its turn", 300, |status| {
+            status.dependency_recovery.as_ref().is_some_and(|recovery| recovery.awaited)
+        })
+        .await;
+    world.break_workload("db", "healthy").await;
+    let proving = |status: &HealedServiceStatus| status.in_flight.is_some();
+    world.until("api", "restarting its first pod", 600, proving).await;
+    world.kill_controller().await;
+    world.start_controller();
+    world.until("api", "restarting its second pod", 1200, |status| steps(status).len() == 2).await;
+    world.pass(200).await;
+    assert!(steps(&world.status("web").await).is_empty(), "not before what it depends on has proved itself");
+    let done = |status: &HealedServiceStatus| steps(status).len() == 2 && status.in_flight.is_none();
+    world.until("api", "restarted", 600, done).await;
+    world.until("web", "restarted", 1800, done).await;
+
+    let (api, web) = (born(&world, "api").await, born(&world, "web").await);
+    assert!([&api[..], &web[..]].concat().iter().all(|pod| !before.contains(pod)), "{before:?} {api:?} {web:?}");
+    let mut order: Vec<_> = api.iter().chain(&web).collect();
+    order.sort();
+    assert_eq!(order, [&api[0], &api[1], &web[0], &web[1]]);
+    for name in ["api", "web"] {
+        let status = world.status(name).await;
+        let told: Vec<_> =
+            status.history.iter().map(|entry| (entry.cause.as_deref(), entry.outcome.as_str())).collect();
+        assert_eq!(told, [(Some("DependencyRecovered"), "Verified"); 2], "{name}");
+        assert!(status.actions.is_empty() && status.dependency_recovery.is_none(), "{name}: {:?}", status.actions);
+    }
+    world.pass(4 * 3600).await;
+    assert_eq!([born(&world, "api").await, born(&world, "web").await], [api, web], "once is enough");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_start_of_a_dependency_is_no_recovery() {
+    let world = World::new();
+    let mut slow = deployment("db", 1);
+    slow["metadata"]["annotations"] = json!({"tinykube.dev/script": "not-ready"});
+    world.create(slow).await;
+    world.create(service("db", json!({"mode": "Observe"}))).await;
+    let wish = json!({"dependsOn": [{"name": "db"}], "remediation": {"restartOnDependencyRecovery": true}});
+    well(&world, "api", 1, wish).await;
+    let before = born(&world, "api").await;
+    world.pass(200).await;
+    world.break_workload("db", "healthy").await;
+    world.until("db", "healthy", 600, is(HealthState::Healthy)).await;
+    world.pass(1800).await;
+    assert_eq!(born(&world, "api").await, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bare_pod_that_ended_well_has_done_what_others_wait_for() {
+    let world = World::new();
+    let mut migration = deployment("schema", 1)["spec"]["template"].clone();
+    migration["apiVersion"] = json!("v1");
+    migration["kind"] = json!("Pod");
+    migration["metadata"]["name"] = json!("schema");
+    migration["metadata"]["annotations"] = json!({"tinykube.dev/script": "app: {exits: [{after: 5s, code: 0}]}"});
+    migration["spec"]["restartPolicy"] = json!("Never");
+    world.create(migration).await;
+    world.create(service("schema", json!({"workloadRef": {"kind": "Pod", "name": "schema"}}))).await;
+    well(&world, "api", 1, json!({"dependsOn": [{"name": "schema"}]})).await;
+    world.pass(120).await;
+    assert_eq!(world.status("schema").await.health, Some(HealthState::Idle));
+    assert_eq!(condition(&world.status("api").await, "DependenciesReady"), ("True", "AllReady"));
 }

@@ -1,0 +1,324 @@
+//! What runs while a dependency is down is restarted after it, one pod after the other; and every reason not to.
+
+use jiff::SignedDuration;
+use kubeheal::{
+    api::status::HealedServiceStatus,
+    healing::{
+        Decision, decide,
+        dependency::{Dependency, DependencyState},
+        memory::{CircuitState, Memory, Outcome},
+        policy::{Ceiling, Mode, Policy, Rung},
+        reason::Reason,
+        settle,
+        snapshot::{ContainerState, Neighbour, Pod, Readiness, Rollout, Snapshot, Workload, WorkloadKind},
+        verify::Execution,
+    },
+    observe::memory::recall,
+};
+
+use super::play::stored;
+use crate::sketch::{at, pod, policy, snapshot, workload};
+
+/// How the dependency is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Db {
+    Well {
+        since: i64,
+    },
+    /// Healthy, and about to restart its own pods.
+    Recovering {
+        since: i64,
+    },
+    /// Not healthy, though somebody answers.
+    Weak,
+    Down,
+}
+
+fn db(how: Db) -> Dependency {
+    let (state, down, recovering) = match how {
+        Db::Well { since } => (DependencyState::Healthy(at(since)), false, false),
+        Db::Recovering { since } => (DependencyState::Healthy(at(since)), false, true),
+        Db::Weak => (DependencyState::NotHealthy, false, false),
+        Db::Down => (DependencyState::NotHealthy, true, false),
+    };
+    let (namespace, name, stable) = ("shop".to_owned(), "db".to_owned(), SignedDuration::from_secs(60));
+    Dependency { namespace, name, stable, state, down, recovering, root: None }
+}
+
+fn asked_for() -> Policy {
+    let mut policy = policy();
+    policy.remediation.restart_on_recovery = true;
+    policy
+}
+
+/// What is different.
+type Change = fn(&mut Scene);
+
+/// A service through time. What it remembers goes through its status every time, as if the controller restarted.
+struct Scene {
+    policy: Policy,
+    seen: Snapshot,
+    status: HealedServiceStatus,
+}
+
+impl Scene {
+    /// Pods that run since the beginning.
+    fn of(pods: u32, policy: Policy) -> Self {
+        let pods_seen = (0..pods).map(|index| pod(&format!("api-{index}"), true)).collect();
+        let mut scene = Self {
+            policy,
+            seen: snapshot(workload(WorkloadKind::Deployment, pods), pods_seen),
+            status: HealedServiceStatus::default(),
+        };
+        scene.look(0, Db::Well { since: -3600 });
+        scene
+    }
+
+    /// The dependency was down for two minutes and is well since second 220.
+    fn after_outage(pods: u32, policy: Policy) -> Self {
+        let mut scene = Self::of(pods, policy);
+        scene.look(100, Db::Down);
+        scene.look(200, Db::Down);
+        scene.look(220, Db::Well { since: 220 });
+        scene
+    }
+
+    fn look(&mut self, second: i64, how: Db) -> Decision {
+        self.seen.dependencies = vec![db(how)];
+        self.seen.memory = Memory { last_replicas: Some(2), ..recall(&self.status) };
+        self.seen.memory.observed_since.get_or_insert(at(0));
+        let decision = decide(&self.policy, &self.seen, at(second));
+        self.status = stored(&decision, &self.status, at(second));
+        decision
+    }
+
+    /// The same, and what is planned is done: the pod is replaced by another one at once.
+    fn act(&mut self, second: i64, how: Db, is_well: bool) -> Option<String> {
+        let plan = self.look(second, how).plan?;
+        self.replace(&plan.action.target, second, is_well);
+        Some(plan.action.target)
+    }
+
+    fn replace(&mut self, name: &str, second: i64, is_well: bool) {
+        let old = self.seen.pods.iter_mut().find(|pod| pod.name == name).unwrap();
+        *old = started(&format!("{name}x"), second, is_well);
+    }
+
+    fn left(&self) -> usize {
+        self.memory().recovery.map_or(0, |recovery| recovery.pods.len())
+    }
+
+    fn memory(&self) -> Memory {
+        recall(&self.status)
+    }
+}
+
+fn started(name: &str, second: i64, is_well: bool) -> Pod {
+    let mut pod = pod(name, is_well);
+    pod.containers[0].state = ContainerState::Running(Some(at(second)));
+    pod.ready_changed = Some(at(second));
+    if is_well {
+        pod.ready = Readiness::Ready(Some(at(second)));
+    }
+    pod
+}
+
+const WELL: Db = Db::Well { since: 220 };
+
+#[test]
+fn after_an_outage_every_pod_is_restarted_once_and_the_breaker_counts_none_of_them() {
+    let mut scene = Scene::after_outage(8, asked_for());
+    assert!(scene.look(279, WELL).plan.is_none(), "well for less than a minute");
+    let mut restarted = Vec::new();
+    for second in (280..6000).step_by(10) {
+        let target = scene.act(second, WELL, true);
+        restarted.extend(target.map(|target| (second, target)));
+    }
+    let mut names: Vec<_> = restarted.iter().map(|(_, name)| name.clone()).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!((names.len(), restarted.len()), (8, 8), "{restarted:?}");
+    assert!(restarted.windows(2).all(|two| two[1].0 - two[0].0 >= 300), "each proves itself first: {restarted:?}");
+    let memory = scene.memory();
+    assert_eq!((memory.circuit.state, memory.actions.len(), memory.recovery), (CircuitState::Closed, 0, None));
+    let told: Vec<_> = memory.history.iter().map(|entry| (entry.cause.as_str(), entry.outcome)).collect();
+    assert_eq!(told, [("DependencyRecovered", Outcome::Verified); 8], "and nothing about a breaker");
+}
+
+#[test]
+fn pods_that_are_not_ready_come_first() {
+    let mut scene = Scene::after_outage(3, asked_for());
+    scene.seen.pods[2] = pod("api-2", false);
+    assert_eq!(scene.act(280, WELL, true).as_deref(), Some("api-2"));
+}
+
+#[test]
+fn nothing_is_restarted_for_less_than_an_outage_or_without_being_asked() {
+    let off = policy();
+    let mut no_rung = asked_for();
+    no_rung.remediation.ladder = vec![Rung::RecreateWorkload];
+    let blip: &[(i64, Db)] =
+        &[(100, Db::Down), (125, WELL), (150, Db::Down), (175, WELL), (190, Db::Down), (219, WELL)];
+    let weak: &[(i64, Db)] = &[(100, Db::Weak), (200, Db::Weak)];
+    let down: &[(i64, Db)] = &[(100, Db::Down), (200, Db::Down)];
+    for (what, policy, looks) in [
+        ("blips", asked_for(), blip),
+        ("somebody answered all the time", asked_for(), weak),
+        ("not asked for", off, down),
+        ("not allowed to restart", no_rung, down),
+    ] {
+        let mut scene = Scene::of(2, policy);
+        for (second, how) in looks {
+            scene.look(*second, *how);
+        }
+        for second in [220, 280, 400, 4000] {
+            assert_eq!(scene.act(second, WELL, true), None, "{what}");
+        }
+        assert_eq!(scene.memory().recovery, None, "{what}");
+    }
+}
+
+#[test]
+fn observing_says_what_it_would_do() {
+    let mut scene = Scene::after_outage(1, Policy { mode: Mode::Observe, ..asked_for() });
+    let decision = scene.look(280, WELL);
+    assert_eq!(decision.proposal.map(|plan| plan.cause), Some(Reason::DependencyRecovered));
+    assert_eq!(decision.plan, None);
+}
+
+#[test]
+fn what_started_after_the_recovery_has_found_the_dependency() {
+    for (what, change) in [
+        ("replaced", (|scene: &mut Scene| scene.replace("api-1", 230, true)) as Change),
+        ("restarted by the kubelet", |scene| {
+            scene.seen.pods[1].containers[0].state = ContainerState::Running(Some(at(230)));
+        }),
+        ("about to be started again", |scene| {
+            let reason = "CrashLoopBackOff".to_owned();
+            scene.seen.pods[1].containers[0].state = ContainerState::Waiting { reason, message: String::new() };
+        }),
+        ("leaving", |scene| scene.seen.pods[1].deleting = true),
+    ] {
+        let mut scene = Scene::after_outage(2, asked_for());
+        change(&mut scene);
+        scene.look(280, WELL);
+        assert_eq!(scene.left(), 1, "{what} before the round");
+
+        let mut scene = Scene::after_outage(2, asked_for());
+        scene.seen.pods[0].refused_by_budget = Some("budget".to_owned());
+        scene.look(280, WELL);
+        assert_eq!(scene.left(), 2);
+        change(&mut scene);
+        scene.look(290, WELL);
+        assert_eq!(scene.left(), 1, "{what} during the round");
+    }
+}
+
+#[test]
+fn the_first_restart_that_does_not_prove_itself_ends_the_round_and_is_charged() {
+    let mut scene = Scene::after_outage(3, asked_for());
+    assert!(scene.act(280, WELL, false).is_some());
+    let decision = scene.look(280 + 600, WELL);
+    assert_eq!((decision.ineffective, scene.left()), (1, 0));
+    let mut more = Vec::new();
+    for second in (890..3000).step_by(10) {
+        more.extend(scene.look(second, WELL).plan.map(|plan| plan.cause));
+    }
+    assert!(!more.contains(&Reason::DependencyRecovered), "{more:?}");
+}
+
+#[test]
+fn a_restart_that_the_server_refuses_for_good_ends_the_round_and_one_for_now_does_not() {
+    for (execution, left, charged) in [
+        (Execution::Failed("forbidden".into()), 0, 1),
+        (Execution::Refused("budget".into()), 2, 0),
+        (Execution::Vanished, 2, 0),
+    ] {
+        let mut scene = Scene::after_outage(2, asked_for());
+        let decision = scene.look(280, WELL);
+        let plan = decision.plan.as_ref().unwrap();
+        let memory = settle(&scene.policy, &scene.seen, &decision.memory, plan, &execution, at(280));
+        let still = memory.recovery.map_or(0, |recovery| recovery.pods.len());
+        assert_eq!((still, memory.actions.len()), (left, charged), "{execution:?}");
+    }
+}
+
+#[test]
+fn whatever_holds_back_a_repair_holds_back_this_one() {
+    let unwell = |name: &str| Neighbour {
+        key: ("shop".to_owned(), name.to_owned()),
+        unhealthy_since: Some(at(200)),
+        ..Neighbour::default()
+    };
+    let table: [(Reason, Change); 9] = [
+        (Reason::DisruptionBudget, |scene| {
+            scene.seen.pods.iter_mut().for_each(|pod| pod.refused_by_budget = Some("budget".to_owned()));
+        }),
+        (Reason::ServiceDeleting, |scene| scene.seen.service.deleting = true),
+        (Reason::RolloutInProgress, |scene| {
+            let state = workload(WorkloadKind::Deployment, 2);
+            scene.seen.workload =
+                Workload::Present(kubeheal::healing::snapshot::WorkloadState { rollout: Rollout::InProgress, ..state });
+        }),
+        (Reason::ForcedOpen, |scene| scene.seen.service.force_open = Some("by hand".to_owned())),
+        (Reason::ActionCeiling, |scene| {
+            scene.policy.ceiling = Some(Ceiling { actions_per_hour: 0, set_by: "ceilings".to_owned() });
+        }),
+        (Reason::ClusterPaused, |scene| scene.policy.cluster.paused = vec!["upgrade".to_owned()]),
+        (Reason::TargetLocked, |scene| scene.seen.rivals.elder = Some("older".to_owned())),
+        (Reason::NotYet, |scene| scene.seen.pods.push(started("api-new", 275, false))),
+        (Reason::StormHold, |_| {}),
+    ];
+    for (reason, change) in table {
+        let mut scene = Scene::after_outage(2, asked_for());
+        change(&mut scene);
+        if reason == Reason::StormHold {
+            scene.seen.services = ["a", "b", "c", "d"].map(unwell).to_vec();
+        }
+        let decision = scene.look(280, WELL);
+        let told: Vec<_> = decision.blocked_by.iter().map(|block| block.reason).collect();
+        assert!(told.contains(&reason), "{reason}: {told:?}");
+        assert_eq!(decision.plan, None, "{reason}");
+        assert_eq!(scene.left(), 2, "{reason}: it is put off, not forgotten");
+    }
+}
+
+#[test]
+fn a_dependency_that_is_itself_restarted_is_waited_for() {
+    let mut scene = Scene::of(1, asked_for());
+    // It never was down: it is well, and its own dependency has recovered.
+    for second in [300, 400, 1000] {
+        assert_eq!(scene.act(second, Db::Recovering { since: -3600 }, true), None);
+    }
+    assert_eq!(scene.act(1100, Db::Well { since: 1090 }, true), None, "restarted, and not yet well for a minute");
+    assert_eq!(scene.act(1150, Db::Well { since: 1090 }, true).as_deref(), Some("api-0"));
+}
+
+#[test]
+fn a_second_outage_pauses_the_round_and_takes_in_what_was_restarted_before() {
+    let mut scene = Scene::after_outage(2, asked_for());
+    assert!(scene.act(280, WELL, true).is_some());
+    scene.look(300, Db::Down);
+    assert_eq!(scene.left(), 1, "a blip changes nothing");
+    scene.look(310, Db::Well { since: 310 });
+    assert_eq!(scene.left(), 1);
+    scene.look(700, Db::Down);
+    assert_eq!(scene.act(800, Db::Down, true), None);
+    scene.look(820, Db::Well { since: 820 });
+    scene.look(880, Db::Well { since: 820 });
+    assert_eq!(scene.left(), 2);
+}
+
+#[test]
+fn pods_that_cannot_be_seen_are_not_forgotten() {
+    let mut scene = Scene::after_outage(2, asked_for());
+    scene.seen.pods[0].refused_by_budget = Some("budget".to_owned());
+    scene.look(280, WELL);
+    let (workload, pods) = (scene.seen.workload.clone(), std::mem::take(&mut scene.seen.pods));
+    scene.seen.workload = Workload::Unknown("the watch is interrupted".to_owned());
+    scene.look(290, WELL);
+    assert_eq!(scene.left(), 2);
+    (scene.seen.workload, scene.seen.pods) = (workload, pods);
+    scene.seen.pods[0].refused_by_budget = None;
+    assert!(scene.act(300, WELL, true).is_some());
+}
