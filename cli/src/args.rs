@@ -18,7 +18,7 @@ pub(crate) struct Args {
 enum Command {
     /// Make a workload of the playground fail
     Break(Break),
-    /// Tell stories of outages twice: healed by kubeheal, and restarted by a monitor
+    /// Tell stories of outages with kubeheal at work, and how each ended
     Demo(Demo),
     /// Run a cluster on this machine, with kubeheal at work in it
     Playground(Playground),

@@ -156,9 +156,9 @@ fn spread(latest: Timestamp, count: usize, last: Option<&Termination>) -> Vec<Ti
     dates
 }
 
-/// An exit code that is no failure counts neither as a restart nor as a loop.
+/// An exit code that is no failure, and a process that never ran, count neither as a restart nor as a loop.
 fn is_ignored(end: Option<&Termination>, policy: &HealthPolicy) -> bool {
-    end.is_some_and(|end| policy.ignore_exit_codes.contains(&end.exit_code))
+    end.is_some_and(|end| end.never_ran() || policy.ignore_exit_codes.contains(&end.exit_code))
 }
 
 /// A crash loop begins with the kubelet's back-off and ends when the container has run for `calm`: between two restarts

@@ -381,6 +381,13 @@ pub struct Termination {
     pub finished: Option<Timestamp>,
 }
 
+impl Termination {
+    /// The process could not be started at all, in the words of containerd and CRI-O, and in those of Docker.
+    pub fn never_ran(&self) -> bool {
+        matches!(self.reason.as_str(), "StartError" | "ContainerCannotRun")
+    }
+}
+
 /// A named root cause, found by a rule in what a container said when it ended, or in why it waits. Informs; never widens
 /// what is acted on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use super::{
 
 /// Waiting reasons that a restart cannot change.
 pub fn blocked(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wakeups) -> Option<Finding> {
-    let ContainerState::Waiting { reason, message } = &container.state else { return None };
-    let cause = match reason.as_str() {
+    let (reason, message) = obstacle(container)?;
+    let cause = match reason {
         "ErrImagePull"
         | "ImagePullBackOff"
         | "InvalidImageName"
@@ -24,11 +24,27 @@ pub fn blocked(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut 
         | "RegistryUnavailable"
         | "ImageInspectError"
         | "SignatureValidationFailed" => Cause::ImagePull,
-        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => Cause::ConfigError,
+        "CreateContainerConfigError"
+        | "CreateContainerError"
+        | "RunContainerError"
+        | "StartError"
+        | "ContainerCannotRun" => Cause::ConfigError,
         _ => return None,
     };
     let text = format!("{reason}{}", explained(container, message));
     Some(lasting(look, pod, container, cause, text, wakeups))
+}
+
+/// What the container waits for. One whose process cannot be started at all is tried again and again like one that crashes;
+/// how it ended tells them apart.
+fn obstacle(container: &Container) -> Option<(&str, &str)> {
+    let end = match &container.state {
+        ContainerState::Waiting { reason, .. } if reason == CRASH_LOOP_BACK_OFF => container.last.as_ref()?,
+        ContainerState::Waiting { reason, message } => return Some((reason, message)),
+        ContainerState::Terminated(end) => end,
+        ContainerState::Running(_) | ContainerState::Unknown => return None,
+    };
+    end.never_ran().then_some((&end.reason, &end.message))
 }
 
 /// An init container that fails keeps the pod from starting.

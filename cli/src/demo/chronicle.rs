@@ -77,18 +77,25 @@ impl Chronicle {
         all
     }
 
-    /// Everything that was done about one service. The history of a status is short; all statuses together are not.
+    /// Everything that was done about one service.
     pub(crate) fn actions_of(&self, service: &str) -> Vec<Action> {
-        let mut actions: Vec<Action> = Vec::new();
-        for (_, status) in self.services.get(service).into_iter().flatten() {
-            for entry in status.history.iter().filter(|entry| is_step(entry)) {
-                let action = Action { time: entry.time.0, service: service.to_owned(), step: entry.step.clone() };
-                if !actions.contains(&action) {
-                    actions.push(action);
-                }
+        let of =
+            |entry: &HistoryEntry| Action { time: entry.time.0, service: service.to_owned(), step: entry.step.clone() };
+        self.history_of(service).iter().filter(|entry| is_step(entry)).map(of).collect()
+    }
+
+    /// All that one service's history ever said, each entry as it was last seen. The history of a status is short; all
+    /// statuses together are not.
+    pub(crate) fn history_of(&self, service: &str) -> Vec<HistoryEntry> {
+        let mut all: Vec<HistoryEntry> = Vec::new();
+        let same = |a: &HistoryEntry, b: &HistoryEntry| a.time == b.time && a.step == b.step && a.target == b.target;
+        for entry in self.services.get(service).into_iter().flatten().flat_map(|(_, status)| &status.history) {
+            match all.iter_mut().find(|known| same(known, entry)) {
+                Some(known) => known.clone_from(entry),
+                None => all.push(entry.clone()),
             }
         }
-        actions
+        all
     }
 }
 

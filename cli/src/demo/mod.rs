@@ -1,150 +1,173 @@
-//! `healctl demo`: what went wrong in five post-mortems, told again with kubeheal at work.
+//! `healctl demo`: what went wrong once, told again with kubeheal at work.
 //!
-//! Each story runs twice on virtual time: with the real controller, and with a monitor that can only restart.
+//! Each story runs on virtual time with the real controller; the post-mortems, and whoever names a monitor, a second time
+//! with a monitor that can only restart.
 
 mod chronicle;
 mod expectation;
 pub(crate) mod hands;
+mod library;
 mod monitor;
 mod observer;
+mod outcome;
 mod report;
+mod service;
 mod stage;
 mod story;
 mod timeline;
 
 use std::{
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
 };
 
-use serde::Serialize;
-
 use self::{
-    expectation::{Evidence, Judged},
-    report::Paint,
-    stage::{Healer, Told, tell},
+    library::{GROUPS, Group},
+    outcome::Outcome,
+    report::{Manner, Paint},
     story::Story,
-    timeline::{Entry, timeline},
 };
 use crate::{args::Output, failure::Failure};
-
-/// The stories that come with the binary.
-const BUILT_IN: [(&str, &str); 5] = [
-    ("ghost-restart.yaml", include_str!("../../stories/ghost-restart.yaml")),
-    ("hasty-health-check.yaml", include_str!("../../stories/hasty-health-check.yaml")),
-    ("restart-loop.yaml", include_str!("../../stories/restart-loop.yaml")),
-    ("start-order.yaml", include_str!("../../stories/start-order.yaml")),
-    ("cascading-failure.yaml", include_str!("../../stories/cascading-failure.yaml")),
-];
 
 /// Arguments of `healctl demo`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
-    /// Stories (YAML) to tell instead of the built-in ones
-    files: Vec<PathBuf>,
+    /// Stories by name or as files (YAML), told in full, or groups of stories, summed up [default: the five post-mortems]
+    stories: Vec<String>,
+    /// Tell all stories, one line each
+    #[arg(long, conflicts_with = "stories")]
+    all: bool,
+    /// Say which stories there are
+    #[arg(long, conflicts_with_all = ["stories", "all"])]
+    list: bool,
     /// How to print
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
 }
 
-/// How a story ended.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Outcome {
-    name: String,
-    title: String,
-    #[serde(skip)]
-    post_mortem: String,
-    healed: bool,
-    #[serde(rename = "outageSeconds")]
-    outage: u64,
-    actions: usize,
-    #[serde(rename = "monitorOutageSeconds")]
-    monitor_outage: u64,
-    monitor_actions: u32,
-    monitor_healed: bool,
-    expectations: Vec<Judged>,
-    timeline: Vec<Entry>,
-}
-
-impl Outcome {
-    fn passed(&self) -> bool {
-        self.expectations.iter().all(|judged| judged.held)
-    }
+/// A story and how it is to be told.
+struct Asked {
+    story: Story,
+    manner: Manner,
 }
 
 impl Demo {
     /// Tells the stories. An error if any did not end as it should.
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let stories = self.stories()?;
-        let outcomes = tell_all(&stories)?;
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        let printed = match self.output {
-            Output::Text => report::text(&mut out, &outcomes, Paint::for_stdout()),
-            Output::Json => report::json(&mut out, &outcomes),
+        if self.list {
+            return self.list();
+        }
+        let asked = self.asked()?;
+        let outcomes = match self.output {
+            Output::Text => {
+                let paint = Paint::for_stdout();
+                let mut out = io::stdout().lock();
+                let each = |manner, outcome: &Outcome| written(report::story(&mut out, outcome, manner, paint));
+                let outcomes = tell_all(&asked, each)?;
+                written(report::end(&mut out, &outcomes, paint))?;
+                outcomes
+            }
+            Output::Json => {
+                let outcomes = tell_all(&asked, |_, _| Ok(()))?;
+                written(report::json(&mut io::BufWriter::new(io::stdout().lock()), &outcomes))?;
+                outcomes
+            }
         };
-        printed.and_then(|()| out.flush()).map_err(|error| Failure::output(&error))?;
-        let failed: Vec<_> = outcomes.iter().filter(|one| !one.passed()).map(|one| one.name.as_str()).collect();
+        let failed = outcomes.iter().map(|(_, outcome)| outcome).filter(|outcome| !outcome.passed());
+        let failed: Vec<_> = failed.map(|outcome| outcome.name.as_str()).collect();
         if failed.is_empty() {
             return Ok(());
         }
         Err(Failure::new(format!("not as expected: {}", failed.join(", "))))
     }
 
-    fn stories(&self) -> Result<Vec<Story>, Failure> {
-        if self.files.is_empty() {
-            return BUILT_IN.iter().map(|(name, text)| Story::read(Path::new(name), text)).collect();
+    fn list(&self) -> Result<(), Failure> {
+        let groups: Vec<(&Group, Vec<Story>)> =
+            GROUPS.iter().map(|group| Ok((group, group.read()?))).collect::<Result<_, Failure>>()?;
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let listed = match self.output {
+            Output::Text => report::list(&mut out, &groups, Paint::for_stdout()),
+            Output::Json => report::list_json(&mut out, &groups),
+        };
+        written(listed.and_then(|()| out.flush()))
+    }
+
+    fn asked(&self) -> Result<Vec<Asked>, Failure> {
+        let told = |stories: Vec<Story>, manner| stories.into_iter().map(move |story| Asked { story, manner });
+        let mut asked = Vec::new();
+        if self.all {
+            for group in GROUPS {
+                asked.extend(told(group.read()?, Manner::InALine));
+            }
+        } else if self.stories.is_empty() {
+            for group in GROUPS.iter().take(1) {
+                asked.extend(told(group.read()?, Manner::InFull));
+            }
         }
-        let read = |path: &PathBuf| {
-            let text = std::fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error))?;
-            Story::read(path, &text)
-        };
-        self.files.iter().map(read).collect()
+        for name in &self.stories {
+            match library::group(name) {
+                Some(group) => asked.extend(told(group.read()?, Manner::InALine)),
+                None => asked.extend(told(vec![named(name)?], Manner::InFull)),
+            }
+        }
+        Ok(asked)
     }
 }
 
-/// Tells all stories at once, each twice.
-fn tell_all(stories: &[Story]) -> Result<Vec<Outcome>, Failure> {
+/// A story of ours, or else a file.
+fn named(name: &str) -> Result<Story, Failure> {
+    if let Some(story) = library::story(name) {
+        return story;
+    }
+    let path = Path::new(name);
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            let hint = "see healctl demo --list";
+            return Failure::input(format!("{name}: there is no such story, group of stories or file: {hint}"));
+        }
+        Failure::unreadable(path, &error)
+    })?;
+    Story::read(path, &text)
+}
+
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    result.map_err(|error| Failure::output(&error))
+}
+
+/// Tells as many stories at once as there are processors, and shows each as soon as those before it were shown.
+fn tell_all(
+    asked: &[Asked],
+    mut show: impl FnMut(Manner, &Outcome) -> Result<(), Failure>,
+) -> Result<Vec<(Manner, Outcome)>, Failure> {
+    let tellers = thread::available_parallelism().map_or(1, usize::from).min(asked.len());
+    let next = AtomicUsize::new(0);
+    let (senders, receivers): (Vec<_>, Vec<_>) = asked.iter().map(|_| mpsc::channel()).unzip();
     thread::scope(|scope| {
-        let begun: Vec<_> = stories
-            .iter()
-            .map(|story| {
-                let with = |healer| scope.spawn(move || tell(story, healer));
-                (story, with(Healer::Kubeheal), with(Healer::Monitor))
-            })
-            .collect();
-        let ended = |story: &Story, told: thread::Result<Result<Told, Failure>>| {
-            told.unwrap_or_else(|_| Err(Failure::new(format!("{}: the story broke off, this is a bug", story.name()))))
-        };
-        let outcome =
-            |(story, kubeheal, monitor): (&Story, thread::ScopedJoinHandle<'_, _>, thread::ScopedJoinHandle<'_, _>)| {
-                let (kubeheal, monitor) = (kubeheal.join(), monitor.join());
-                Ok(judge(story, &ended(story, kubeheal)?, &ended(story, monitor)?))
-            };
-        begun.into_iter().map(outcome).collect()
+        for _ in 0..tellers {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let (Some(one), Some(sender)) = (asked.get(index), senders.get(index)) else { return };
+                    // Nobody listens any more once the output cannot be written.
+                    let _ = sender.send(Outcome::of(&one.story));
+                }
+            });
+        }
+        let shown = asked.iter().zip(&receivers).map(|(one, receiver)| {
+            let broken = |_| Err(Failure::new(format!("{}: was not told, this is a bug", one.story.name())));
+            let outcome = receiver.recv().unwrap_or_else(broken)?;
+            show(one.manner, &outcome)?;
+            Ok((one.manner, outcome))
+        });
+        let shown: Result<Vec<_>, Failure> = shown.collect();
+        if shown.is_err() {
+            next.store(asked.len(), Ordering::Relaxed);
+        }
+        shown
     })
-}
-
-fn judge(story: &Story, kubeheal: &Told, monitor: &Told) -> Outcome {
-    let evidence = Evidence {
-        chronicle: &kubeheal.chronicle,
-        healed: kubeheal.healed,
-        outage: kubeheal.outage,
-        monitor_outage: monitor.outage,
-        from: story.first_break(),
-    };
-    Outcome {
-        name: story.name(),
-        title: story.title.clone(),
-        post_mortem: story.post_mortem.clone(),
-        healed: kubeheal.healed,
-        outage: kubeheal.outage,
-        actions: kubeheal.chronicle.actions().len(),
-        monitor_outage: monitor.outage,
-        monitor_actions: monitor.restarts,
-        monitor_healed: monitor.healed,
-        expectations: story.expect.judge(&evidence),
-        timeline: timeline(story, &kubeheal.chronicle, &kubeheal.readiness),
-    }
 }

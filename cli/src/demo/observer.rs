@@ -24,9 +24,16 @@ use crate::target::{self, Target};
 #[derive(Debug, Default)]
 pub(crate) struct Readiness {
     wanted: u32,
-    selector: Option<Selector>,
+    own: Option<Own>,
     pods: BTreeMap<String, Pod>,
     changes: Vec<Change>,
+}
+
+/// Which pods are the workload's.
+#[derive(Debug)]
+enum Own {
+    Labelled(Selector),
+    Named(String),
 }
 
 #[derive(Debug)]
@@ -79,8 +86,13 @@ impl Readiness {
             _ => Some(spec.get("replicas").and_then(Value::as_u64).unwrap_or(1)),
         };
         self.wanted = u32::try_from(wanted.unwrap_or(1)).unwrap_or(u32::MAX);
-        let selector = spec.get("selector").cloned().unwrap_or_default();
-        self.selector = serde_json::from_value::<LabelSelector>(selector).ok().and_then(|one| one.try_into().ok());
+        self.own = match spec.get("selector").cloned() {
+            Some(selector) => {
+                let selector = serde_json::from_value::<LabelSelector>(selector).ok();
+                selector.and_then(|one| one.try_into().ok()).map(Own::Labelled)
+            }
+            None => Some(Own::Named(object.name_any())),
+        };
     }
 
     fn see_pod(&mut self, event: Event<DynamicObject>) {
@@ -98,8 +110,12 @@ impl Readiness {
     }
 
     fn note(&mut self, at: Duration) {
-        let own = |pod: &&Pod| self.selector.as_ref().is_some_and(|selector| selector.matches(&pod.labels));
-        let ready = self.pods.values().filter(own).filter(|pod| pod.ready).count();
+        let own = |(name, pod): &(&String, &Pod)| match &self.own {
+            Some(Own::Labelled(selector)) => selector.matches(&pod.labels),
+            Some(Own::Named(own)) => own == *name,
+            None => false,
+        };
+        let ready = self.pods.iter().filter(own).filter(|(_, pod)| pod.ready).count();
         let ready = u32::try_from(ready).unwrap_or(u32::MAX);
         let known = self.changes.last().map(|change| (change.ready, change.wanted));
         if known != Some((ready, self.wanted)) {

@@ -6,8 +6,10 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::{
-    Outcome,
     expectation::Judged,
+    library::Group,
+    outcome::Outcome,
+    story::Story,
     timeline::{Entry, Mark, spoken},
 };
 
@@ -30,36 +32,94 @@ impl Paint {
     }
 }
 
-/// All stories for people.
-pub(crate) fn text(out: &mut impl Write, outcomes: &[Outcome], paint: Paint) -> io::Result<()> {
-    for outcome in outcomes {
-        story(out, outcome, paint)?;
+/// How a story is told to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// With its timeline and all that was expected.
+    InFull,
+    /// In a line, unless it did not end as expected.
+    InALine,
+}
+
+/// One story for people.
+pub(crate) fn story(out: &mut impl Write, outcome: &Outcome, manner: Manner, paint: Paint) -> io::Result<()> {
+    if manner == Manner::InFull {
+        return in_full(out, outcome, paint);
     }
-    writeln!(out, "{}", table(outcomes, paint))?;
-    let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
-    if failed > 0 {
-        writeln!(out, "{}", paint.paint("1;31", &format!("{failed} of {} did not end as expected", outcomes.len())))?;
+    writeln!(out, "{} {} — {}", tick(outcome.passed(), paint), paint.paint("1", &outcome.name), outcome.title)?;
+    if !outcome.passed() {
+        timeline(out, outcome, paint)?;
+        expectations(out, outcome, paint)?;
     }
     Ok(())
 }
 
-fn story(out: &mut impl Write, outcome: &Outcome, paint: Paint) -> io::Result<()> {
+/// What there is to say when all stories have been told.
+pub(crate) fn end(out: &mut impl Write, outcomes: &[(Manner, Outcome)], paint: Paint) -> io::Result<()> {
+    let full = outcomes.iter().filter(|(manner, _)| *manner == Manner::InFull).map(|(_, outcome)| outcome);
+    let full: Vec<_> = full.collect();
+    if !full.is_empty() {
+        writeln!(out, "{}", table(&full, paint))?;
+    }
+    let failed = outcomes.iter().filter(|(_, outcome)| !outcome.passed()).count();
+    if failed > 0 {
+        writeln!(out, "{}", paint.paint("1;31", &format!("{failed} of {} did not end as expected", outcomes.len())))?;
+    } else if full.len() < outcomes.len() {
+        writeln!(out, "{}", paint.paint("32", &format!("{} stories ended as expected", outcomes.len())))?;
+    }
+    out.flush()
+}
+
+fn in_full(out: &mut impl Write, outcome: &Outcome, paint: Paint) -> io::Result<()> {
     writeln!(out, "{} — {}", paint.paint("1", &outcome.name), outcome.title)?;
     for line in outcome.post_mortem.lines() {
         writeln!(out, "  {}", paint.paint("2", line.trim()))?;
     }
+    timeline(out, outcome, paint)?;
+    expectations(out, outcome, paint)
+}
+
+fn timeline(out: &mut impl Write, outcome: &Outcome, paint: Paint) -> io::Result<()> {
     writeln!(out)?;
     for entry in &outcome.timeline {
         writeln!(out, "  {:>8}  {}", clock(entry.at), told(entry, paint))?;
     }
-    writeln!(out)?;
+    writeln!(out)
+}
+
+fn expectations(out: &mut impl Write, outcome: &Outcome, paint: Paint) -> io::Result<()> {
     for Judged { what, held, seen } in &outcome.expectations {
-        if *held {
-            writeln!(out, "  {} {what}", paint.paint("32", "✓"))?;
-        } else {
-            writeln!(out, "  {} {what}; seen: {seen}", paint.paint("1;31", "✗"))?;
+        let seen = if *held { String::new() } else { format!("; seen: {seen}") };
+        writeln!(out, "  {} {what}{seen}", tick(*held, paint))?;
+    }
+    writeln!(out)
+}
+
+fn tick(held: bool, paint: Paint) -> String {
+    if held { paint.paint("32", "✓") } else { paint.paint("1;31", "✗") }
+}
+
+/// Which stories there are, for people.
+pub(crate) fn list(out: &mut impl Write, groups: &[(&Group, Vec<Story>)], paint: Paint) -> io::Result<()> {
+    let width = groups.iter().flat_map(|(_, stories)| stories).map(|story| story.name().len()).max().unwrap_or(0);
+    for (group, stories) in groups {
+        writeln!(out, "{}: {}", paint.paint("1", group.name), group.about)?;
+        for story in stories {
+            writeln!(out, "  {:width$}  {}", story.name(), story.title)?;
         }
     }
+    Ok(())
+}
+
+/// Which stories there are, for programs.
+pub(crate) fn list_json(out: &mut impl Write, groups: &[(&Group, Vec<Story>)]) -> io::Result<()> {
+    let named = |story: &Story| serde_json::json!({"name": story.name(), "title": story.title});
+    let group = |(group, stories): &(&Group, Vec<Story>)| {
+        let stories: Vec<_> = stories.iter().map(named).collect();
+        serde_json::json!({"name": group.name, "about": group.about, "stories": stories})
+    };
+    let groups: Vec<_> = groups.iter().map(group).collect();
+    serde_json::to_writer(&mut *out, &serde_json::json!({"groups": groups}))?;
     writeln!(out)
 }
 
@@ -88,7 +148,7 @@ fn clock(seconds: u64) -> String {
     format!("{}:{:02}:{:02}", seconds / 3600, seconds % 3600 / 60, seconds % 60)
 }
 
-fn table(outcomes: &[Outcome], paint: Paint) -> Table {
+fn table(outcomes: &[&Outcome], paint: Paint) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     if !paint.on {
@@ -101,11 +161,15 @@ fn table(outcomes: &[Outcome], paint: Paint) -> Table {
         } else {
             Cell::new("NOT as expected").fg(Color::Red).add_attribute(Attribute::Bold)
         };
+        let (with_monitor, restarts) = match outcome.monitor {
+            Some(with) => (outage(with.outage, with.healed), with.restarts.to_string()),
+            None => ("not told".to_owned(), String::new()),
+        };
         table.add_row([
             Cell::new(&outcome.name),
-            Cell::new(outage(outcome.monitor_outage, outcome.monitor_healed)),
+            Cell::new(with_monitor),
             Cell::new(outage(outcome.outage, outcome.healed)),
-            Cell::new(outcome.monitor_actions),
+            Cell::new(restarts),
             Cell::new(outcome.actions),
             verdict,
         ]);
@@ -119,15 +183,17 @@ fn outage(seconds: u64, healed: bool) -> String {
 
 #[derive(Serialize)]
 struct Report<'a> {
-    stories: &'a [Outcome],
+    stories: Vec<&'a Outcome>,
     passed: usize,
     failed: usize,
 }
 
 /// All stories for programs.
-pub(crate) fn json(out: &mut impl Write, outcomes: &[Outcome]) -> io::Result<()> {
-    let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
-    let report = Report { stories: outcomes, passed, failed: outcomes.len() - passed };
+pub(crate) fn json(out: &mut impl Write, outcomes: &[(Manner, Outcome)]) -> io::Result<()> {
+    let stories: Vec<_> = outcomes.iter().map(|(_, outcome)| outcome).collect();
+    let passed = stories.iter().filter(|outcome| outcome.passed()).count();
+    let report = Report { failed: stories.len() - passed, stories, passed };
     serde_json::to_writer(&mut *out, &report)?;
-    writeln!(out)
+    writeln!(out)?;
+    out.flush()
 }

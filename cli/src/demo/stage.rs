@@ -22,10 +22,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     chronicle::{Chronicle, Writing},
-    hands,
-    monitor::Monitor,
+    hands, monitor,
     observer::{Change, Readiness, Watching},
-    story::Story,
+    story::{self, Story},
 };
 use crate::{failure::Failure, yaml};
 
@@ -35,12 +34,12 @@ const BEGIN: i64 = 1_767_600_000;
 const CONCURRENCY: usize = 4;
 
 /// Who heals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Healer {
     /// The real controller.
     Kubeheal,
     /// The restart-only monitor.
-    Monitor,
+    Monitor(story::Monitor),
 }
 
 /// What came of it.
@@ -101,7 +100,7 @@ impl Stage {
         self.build(story).await?;
         match healer {
             Healer::Kubeheal => self.start_kubeheal(&people, &stop),
-            Healer::Monitor => self.start_monitor(story, &people, &stop),
+            Healer::Monitor(when) => self.start_monitor(story, when, &people, &stop),
         }
         self.break_things(story).await?;
         sleep_until(self.began + story.until.duration()).await;
@@ -142,9 +141,9 @@ impl Stage {
         people.spawn(controller.run(stop.clone()));
     }
 
-    fn start_monitor(&self, story: &Story, people: &TaskTracker, stop: &CancellationToken) {
-        let monitor = Monitor::new(self.client.clone(), story.workloads(), self.restarts.clone());
-        people.spawn(stop.clone().run_until_cancelled_owned(monitor.run(story.monitor, self.began)));
+    fn start_monitor(&self, story: &Story, when: story::Monitor, people: &TaskTracker, stop: &CancellationToken) {
+        let monitor = monitor::Monitor::new(self.client.clone(), story.workloads(), self.restarts.clone());
+        people.spawn(stop.clone().run_until_cancelled_owned(monitor.run(when, self.began)));
     }
 
     async fn break_things(&self, story: &Story) -> Result<(), Failure> {

@@ -36,9 +36,8 @@ pub(crate) struct Story {
     pub(crate) until: Span,
     /// The workload whose outage counts.
     pub(crate) watch: Spanned<Target>,
-    /// The restart-only monitor that kubeheal is compared with.
-    #[serde(default)]
-    pub(crate) monitor: Monitor,
+    /// The restart-only monitor that kubeheal is compared with, if it is.
+    pub(crate) monitor: Option<Monitor>,
     /// What must come of it.
     pub(crate) expect: Expectations,
 }
@@ -138,14 +137,17 @@ impl Story {
             }
         }
         let watch = &story.watch;
-        if !(watch.value.is_workload() && watch.value.kind != "Pod") {
-            let problem = format!("watch names {}: name a Deployment, StatefulSet or DaemonSet", watch.value);
+        if !watch.value.is_workload() {
+            let problem = format!("watch names {}: name one of {}", watch.value, target::WORKLOADS.join(", "));
             return Err(wrong(watch.referenced.line(), problem));
         }
-        if story.until == Span::NEVER || story.monitor.every == Span::ZERO {
+        if story.until == Span::NEVER || story.monitor.is_some_and(|monitor| monitor.every == Span::ZERO) {
             return Err(yaml::at(path, None, "until must end, and monitor.every must be more than 0s"));
         }
-        story.expect.check(&story.services()).map_err(|(line, problem)| wrong(line, problem))?;
+        story
+            .expect
+            .check(&story.services(), story.monitor.is_some())
+            .map_err(|(line, problem)| wrong(line, problem))?;
         Ok(story)
     }
 

@@ -1,7 +1,5 @@
 //! `healctl demo`: the five stories end as they should, and a story that does not is told.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 
 use crate::run::{Ran, file, repository, run};
@@ -9,7 +7,7 @@ use crate::run::{Ran, file, repository, run};
 const STORIES: [&str; 5] = ["ghost-restart", "hasty-health-check", "restart-loop", "start-order", "cascading-failure"];
 
 fn story(name: &str) -> String {
-    std::fs::read_to_string(repository().join(format!("cli/stories/{name}.yaml"))).unwrap()
+    std::fs::read_to_string(repository().join(format!("cli/stories/post-mortems/{name}.yaml"))).unwrap()
 }
 
 fn report(ran: &Ran) -> Value {
@@ -40,26 +38,34 @@ fn the_five_stories_end_as_they_should() {
     assert_eq!(ghost["actions"], 1);
 }
 
+/// The post-mortems are told above.
 #[test]
 fn every_other_story_ends_as_it_should() {
-    let is_other = |path: &PathBuf| {
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        path.extension().is_some_and(|extension| extension == "yaml") && !STORIES.contains(&name)
-    };
-    let folder = std::fs::read_dir(repository().join("cli/stories")).unwrap();
-    let mut others: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).filter(is_other).collect();
-    others.sort();
-    assert!(!others.is_empty());
-    let mut arguments = vec!["demo"];
-    arguments.extend(others.iter().map(|path| path.to_str().unwrap()));
+    let listed = report(&run(&["demo", "--list", "--output", "json"]));
+    let groups: Vec<&str> =
+        listed["groups"].as_array().unwrap().iter().map(|group| group["name"].as_str().unwrap()).collect();
+    assert_eq!(groups[0], "post-mortems");
+    let arguments: Vec<&str> = ["demo"].iter().chain(&groups[1..]).copied().collect();
     let ran = run(&arguments);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let told = ran.out.lines().filter(|line| line.starts_with("✓ ")).count();
+    let others =
+        listed["groups"].as_array().unwrap()[1..].iter().map(|group| group["stories"].as_array().unwrap().len());
+    assert_eq!(told, others.sum::<usize>(), "one line each: {}", ran.out);
+}
+
+#[test]
+fn people_see_which_stories_there_are() {
+    let ran = run(&["demo", "--list"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for text in ["post-mortems: Five outages", "  ghost-restart ", "causes: ", "The registry is down"] {
+        assert!(ran.out.contains(text), "{text:?} is not in {}", ran.out);
+    }
 }
 
 #[test]
 fn the_same_story_ends_the_same_way_twice() {
-    let path = repository().join("cli/stories/hasty-health-check.yaml");
-    let tell = || run(&["demo", path.to_str().unwrap(), "-o", "json"]).out;
+    let tell = || run(&["demo", "image-pull", "-o", "json"]).out;
     assert_eq!(tell(), tell());
 }
 
@@ -152,8 +158,7 @@ fn a_story_that_does_not_end_as_expected_fails() {
 
 #[test]
 fn people_see_what_broke_and_what_came_of_it() {
-    let path = repository().join("cli/stories/hasty-health-check.yaml");
-    let ran = run(&["demo", path.to_str().unwrap()]);
+    let ran = run(&["demo", "hasty-health-check"]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     for text in ["The machine is rebooted", "indexer has no probes", "Outage with monitor", "as expected"] {
         assert!(ran.out.contains(text), "{text:?} is not in {}", ran.out);
@@ -166,7 +171,8 @@ fn a_story_that_cannot_be_understood_is_told_by_file_and_line() {
     let good = story("ghost-restart");
     let directory = tempfile::tempdir().unwrap();
     for (from, to, problem) in [
-        ("watch: Deployment/shop/checkout", "watch: Pod/shop/checkout", "name a Deployment"),
+        ("watch: Deployment/shop/checkout", "watch: ConfigMap/shop/checkout", "name one of Deployment"),
+        ("monitor: {every: 5m}", "", "lessThanMonitor needs a monitor"),
         ("until: 18h30m", "until: tomorrow", "is not a duration"),
         ("until: 18h30m", "untill: 18h30m", "untill"),
         ("  delete: Deployment/shop/checkout", "  delete: Widget/shop/checkout", "no kind known"),
@@ -185,5 +191,5 @@ fn a_story_that_cannot_be_understood_is_told_by_file_and_line() {
         let line = ran.err.split_once("bad.yaml:").and_then(|(_, rest)| rest.split(':').next()?.parse::<usize>().ok());
         assert!(line.is_some(), "{to}: {}", ran.err);
     }
-    run(&["demo", "no-such-story.yaml"]).fails(2, "no-such-story.yaml");
+    run(&["demo", "no-such-story"]).fails(2, "no-such-story: there is no such story");
 }

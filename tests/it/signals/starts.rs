@@ -45,6 +45,39 @@ fn each_waiting_reason_has_its_cause_and_no_restart_is_tried() {
 }
 
 #[test]
+fn a_process_that_cannot_be_started_is_no_crash_loop_however_often_it_is_tried() {
+    for reason in ["StartError", "ContainerCannotRun"] {
+        let mut scene = scene(json!({}));
+        let failed = |at: i64| end(128, reason, at, at);
+        for (count, at) in [(0, 0), (1, 14), (2, 41), (3, 81), (4, 162), (5, 292)] {
+            let now = with(waits("app", "RunContainerError", count), &json!({"lastState": failed(at)}));
+            scene.has(pending(&json!({"containerStatuses": [now]})));
+            assert_eq!(said(&scene.look(at)), ["app ConfigError"], "{reason} at {at}");
+            let later = with(waits("app", "CrashLoopBackOff", count), &json!({"lastState": failed(at)}));
+            scene.has(pending(&json!({"containerStatuses": [later]})));
+            assert_eq!(said(&scene.look(at + 1)), ["app ConfigError"], "{reason} at {at}, backing off");
+        }
+        let decision = scene.pass(294, 301);
+        assert_eq!(
+            (said(&decision), held(&decision)),
+            (vec!["app ConfigError!".to_owned()], vec!["RestartCannotHelp"])
+        );
+        assert!(decision.plan.is_none(), "{reason}");
+        let mut ended = waits("app", "", 5);
+        ended["state"] = failed(292);
+        scene.has(pending(&json!({"containerStatuses": [ended]})));
+        assert_eq!(said(&scene.look(302)), ["app ConfigError!"], "{reason}, just now");
+        scene.has(pod(
+            "app-1-x",
+            &json!({"status": {"containerStatuses": [
+                with(runs("app", 303, false, 6), &json!({"lastState": failed(292)}))
+            ]}}),
+        ));
+        assert!(said(&scene.look(304)).is_empty(), "{reason}: what was missing is there, and it starts");
+    }
+}
+
+#[test]
 fn an_init_container_that_fails_is_named_until_it_succeeds() {
     let failing = |count: u32, state: Value, last: Value| {
         let init = json!({

@@ -1,0 +1,116 @@
+//! The stories that come with the binary, in groups. Their texts are the files under `stories/`.
+
+use std::path::Path;
+
+use super::story::Story;
+use crate::failure::Failure;
+
+/// Stories about the same thing.
+pub(crate) struct Group {
+    /// Its name, that of the folder.
+    pub(crate) name: &'static str,
+    /// What its stories are about.
+    pub(crate) about: &'static str,
+    /// Path and text of each.
+    stories: &'static [(&'static str, &'static str)],
+}
+
+macro_rules! group {
+    ($name:literal, $about:literal, [$($story:literal),* $(,)?]) => {
+        Group {
+            name: $name,
+            about: $about,
+            stories: &[$((
+                concat!($name, "/", $story, ".yaml"),
+                include_str!(concat!("../../stories/", $name, "/", $story, ".yaml")),
+            )),*],
+        }
+    };
+}
+
+/// All of them. The first group is what `healctl demo` tells when nothing is named.
+pub(crate) const GROUPS: &[Group] = &[
+    group!(
+        "post-mortems",
+        "Five outages, and what a monitor that can only restart made of them",
+        ["ghost-restart", "hasty-health-check", "restart-loop", "start-order", "cascading-failure"]
+    ),
+    group!(
+        "causes",
+        "What can be wrong, what is done about it, and what no restart can help",
+        [
+            "crash-loop",
+            "liveness-failed",
+            "startup-failed",
+            "readiness-failed",
+            "out-of-memory",
+            "expected-ends",
+            "bare-pod",
+            "stuck-revision",
+            "image-pull",
+            "config-error",
+            "unschedulable",
+            "quota-exceeded",
+            "init-failed",
+            "node-lost",
+            "rollout-in-progress",
+            "rollout-stuck",
+            "idle",
+            "diagnosis",
+        ]
+    ),
+    group!(
+        "policies",
+        "Settings for many services, and limits for everybody",
+        ["policy-defaults", "policy-ceiling", "cluster-paused"]
+    ),
+];
+
+impl Group {
+    /// Its stories.
+    pub(crate) fn read(&self) -> Result<Vec<Story>, Failure> {
+        self.stories.iter().map(|(path, text)| Story::read(Path::new(path), text)).collect()
+    }
+}
+
+/// The group of that name.
+pub(crate) fn group(name: &str) -> Option<&'static Group> {
+    GROUPS.iter().find(|group| group.name == name)
+}
+
+/// The story of that name, alone or behind that of its group.
+pub(crate) fn story(name: &str) -> Option<Result<Story, Failure>> {
+    let is_named = |path: &str| {
+        let whole = path.trim_end_matches(".yaml");
+        whole == name || whole.split_once('/').is_some_and(|(_, short)| short == name)
+    };
+    let mut all = GROUPS.iter().flat_map(|group| group.stories);
+    all.find(|(path, _)| is_named(path)).map(|(path, text)| Story::read(Path::new(path), text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_story_file_comes_with_the_binary_under_a_name_of_its_own() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("stories");
+        let mut files = BTreeSet::new();
+        for group in std::fs::read_dir(folder).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_dir()) {
+            for file in std::fs::read_dir(group.path()).unwrap() {
+                let names = [group.file_name(), file.unwrap().file_name()];
+                files.insert(names.map(|name| name.into_string().unwrap()).join("/"));
+            }
+        }
+        let embedded: BTreeSet<String> =
+            GROUPS.iter().flat_map(|group| group.stories).map(|(path, _)| (*path).to_owned()).collect();
+        assert_eq!(embedded, files);
+
+        let stories: Vec<Story> = GROUPS.iter().flat_map(|group| group.read().unwrap()).collect();
+        let names: BTreeSet<String> = stories.iter().map(Story::name).collect();
+        assert_eq!(names.len(), stories.len(), "two stories have the same name");
+        assert!(GROUPS.iter().all(|group| !names.contains(group.name)), "a story and a group have the same name");
+    }
+}
