@@ -1,6 +1,6 @@
 //! What the controller is told on its command line.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
@@ -49,6 +49,10 @@ pub struct Config {
     /// What is logged: level, and target=level
     #[arg(long, env = "KUBEHEAL_LOG", default_value = DEFAULT_FILTER, value_name = "FILTER")]
     pub log: String,
+
+    /// File to read the filter from instead, if there is one, such as of a mounted ConfigMap; a change is in force in seconds
+    #[arg(long, env = "KUBEHEAL_LOG_FROM", value_name = "FILE")]
+    pub log_from: Option<PathBuf>,
 }
 
 /// What else the program does.

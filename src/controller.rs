@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kube::{Api, Client, ResourceExt, api::PostParams};
 use tokio::{sync::Mutex, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::{
     api::{FIELD_MANAGER, HealedService, status::HealedServiceStatus},
@@ -42,6 +42,7 @@ use crate::{
     },
     queue::Queue,
     server::{CircuitReport, Probes},
+    telemetry,
 };
 
 /// A stream that is behind for longer is said in the status; for shorter, nobody needs to know.
@@ -186,24 +187,29 @@ async fn work(context: Arc<Context>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             key = context.queue.next() => key,
         };
-        let span = tracing::info_span!("reconcile", namespace = key.0, service = key.1);
+        let wait = context.must_wait();
+        let span = if wait.is_some() { Span::none() } else { telemetry::reconcile(&key.0, &key.1) };
         context.options.metrics.worker_started();
         let began = Instant::now();
-        let outcome = Box::pin(context.reconcile(&key)).instrument(span).await;
+        let outcome = match wait {
+            Some(wait) => Ok(Some(wait)),
+            None => Box::pin(context.reconcile(&key)).instrument(span.clone()).await,
+        };
         context.options.metrics.worker_finished();
-        context.requeue(key, outcome, began.elapsed());
+        span.in_scope(|| context.requeue(key, outcome, began.elapsed()));
     }
 }
 
 impl Context {
+    /// How long nothing is looked at: somebody else leads, or the caches are not filled yet.
+    fn must_wait(&self) -> Option<Duration> {
+        let follows = self.options.leader.as_ref().is_some_and(|leader| !leader.is_leading());
+        let is_behind = || self.shared.behind().is_some_and(|(_, since, _)| since < BEHIND_TOO_LONG);
+        (follows || is_behind()).then_some(FIRST_RETRY)
+    }
+
     /// One service, start to end. Returns when to look again.
     async fn reconcile(&self, key: &Key) -> Result<Option<Duration>, Error> {
-        if self.options.leader.as_ref().is_some_and(|leader| !leader.is_leading()) {
-            return Ok(Some(FIRST_RETRY));
-        }
-        if self.shared.behind().is_some_and(|(_, since, _)| since < BEHIND_TOO_LONG) {
-            return Ok(Some(FIRST_RETRY));
-        }
         let Some(mut look) = self.look(key).await else {
             self.options.metrics.forget(&key.0, &key.1);
             return Ok(None);
@@ -289,6 +295,7 @@ impl Context {
     /// Writes the decision into the status, if that changes it. The resourceVersion makes a look at an outdated object fail
     /// here, before anything is done.
     async fn record(&self, look: &Look) -> Result<HealedService, Error> {
+        telemetry::decided(&look.decision);
         let old = look.service.status.clone().unwrap_or_default();
         let good = match self.keep(look).await {
             Some(kept) => Some(kept),
@@ -431,9 +438,10 @@ impl Context {
                 let wait = FIRST_RETRY.saturating_mul(1 << (*tries).min(10)).min(LAST_RETRY);
                 *tries = tries.saturating_add(1);
                 match error {
-                    Error::Conflict => tracing::debug!(namespace = key.0, service = key.1, "{error}"),
+                    Error::Conflict => tracing::debug!("{error}"),
                     Error::Status(_) => {
-                        tracing::warn!(namespace = key.0, service = key.1, %error, retry_in = ?wait, "reconcile failed");
+                        telemetry::failed(&error);
+                        tracing::warn!(%error, retry_in = ?wait, "reconcile failed");
                     }
                 }
                 (ReconcileResult::Error, Some(wait))

@@ -64,7 +64,13 @@ async fn wait_for(wait: Wait) -> ExitCode {
 
 /// Runs until a signal; then ends in order: no new action, those begun end, the lease goes back, the port closes.
 async fn run(config: Config) -> Result<(), Box<dyn Error>> {
-    telemetry::init(config.log_format, &config.log)?;
+    let mut telemetry = telemetry::init(&telemetry::Settings {
+        format: config.log_format,
+        filter: config.log.clone(),
+        filter_from: config.log_from.clone(),
+        identity: config.identity(),
+    })?;
+    telemetry.follow_filter();
     let clock = Clock::system();
     let metrics = Metrics::new(clock.now());
     let Clients { reads, actions, namespace } = clients().await?;
@@ -100,6 +106,7 @@ async fn run(config: Config) -> Result<(), Box<dyn Error>> {
     if !port.is_finished() {
         let _closed = timeout(LAST_ANSWERS, port).await;
     }
+    telemetry.end().await;
     Ok(())
 }
 

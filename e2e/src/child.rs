@@ -31,7 +31,7 @@ impl Child {
             command.env("KUBECONFIG", kubeconfig);
         }
         // Told by arguments alone.
-        for variable in ["POD_NAME", "POD_NAMESPACE", "KUBEHEAL_LOG"] {
+        for variable in ["POD_NAME", "POD_NAMESPACE", "KUBEHEAL_LOG", "KUBEHEAL_LOG_FROM"] {
             command.env_remove(variable);
         }
         let process = command.spawn().map_err(failed)?;

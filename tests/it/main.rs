@@ -18,5 +18,6 @@ mod preflight;
 mod server;
 mod signals;
 mod sketch;
+mod telemetry;
 mod wait;
 mod world;

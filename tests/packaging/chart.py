@@ -18,7 +18,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 EVERYTHING = {
     "commonLabels": {"team": "platform"},
     "log": {"format": "json", "filter": "debug"},
-    "extraEnv": [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://collector:4317"}],
+    "traces": {"endpoint": "http://collector:4318"},
+    "extraEnv": [{"name": "OTEL_TRACES_SAMPLER", "value": "traceidratio"}],
     "imagePullSecrets": [{"name": "registry"}],
     "image": {"digest": "sha256:" + "0" * 64},
     "observeOnly": True,

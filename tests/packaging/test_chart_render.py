@@ -87,7 +87,8 @@ def test_pods_pass_the_restricted_security_standard():
     for pod in [one(found, "Deployment")["spec"]["template"]["spec"], one(found, "Pod", "kubeheal-test")["spec"]]:
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert not {"hostNetwork", "hostPID", "hostIPC", "volumes"} & pod.keys()
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+        assert all(volume.keys() == {"name", "configMap"} for volume in pod.get("volumes", []))
         for container in pod["containers"]:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,

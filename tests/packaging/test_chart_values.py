@@ -56,6 +56,7 @@ def test_every_value_is_in_the_schema_and_documented():
     ({"image": {"digest": "latest"}}, "/image/digest"),
     ({"image": {"pullPolicy": "Sometimes"}}, "/image/pullPolicy"),
     ({"log": {"format": "xml"}}, "/log/format"),
+    ({"traces": {"endpoint": "collector:4318"}}, "/traces/endpoint"),
     ({"watchNamespace": "Shop_1"}, "/watchNamespace"),
     ({"serviceMonitor": {"interval": "30"}}, "/serviceMonitor/interval"),
     ({"commonLabels": {"a": 1}}, "/commonLabels/a"),

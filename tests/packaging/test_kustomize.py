@@ -16,6 +16,7 @@ SAME = {
     "prometheus": (["prometheus"], {
         "serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}}),
     "networkpolicy": (["networkpolicy"], {"networkPolicy": {"enabled": True}}),
+    "traces": (["traces"], {"traces": {"endpoint": "http://otel-collector.observability:4318"}}),
     "logs": (["logs"], {"logs": {"enabled": True}}),
     "scale-to-zero": (["scale-to-zero"], {"scaleToZero": {"enabled": True}}),
     "fallback": (["fallback"], {"fallback": {"enabled": True}}),
