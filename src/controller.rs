@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use kube::{Api, Client, ResourceExt, api::PostParams};
 use tokio::{sync::Mutex, task::JoinSet, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument, Span};
 
 use crate::{
@@ -17,7 +17,9 @@ use crate::{
     error::Error,
     execute::{Executor, keep},
     healing::{
-        Decision, decide,
+        Decision,
+        alarm::Notice,
+        decide,
         memory::Outcome,
         plan::{Plan, Step},
         policy::{Mode, Policy},
@@ -36,6 +38,7 @@ use crate::{
         watch::{Shared, watch},
     },
     publish::{
+        alert::{Alert, Courier, Desk, Offer, Pace},
         audit,
         event::{notices, publish},
         status::{remember, render},
@@ -90,6 +93,9 @@ struct Context {
     /// Held from the last look at the cluster-wide limits until the intent is recorded and visible to all workers.
     gate: Mutex<()>,
     retries: std::sync::Mutex<BTreeMap<Key, u32>>,
+    desk: Arc<Desk>,
+    /// Alerts end with the controller, however it ends.
+    _desk_ends: DropGuard,
 }
 
 /// One look at a service.
@@ -105,9 +111,26 @@ struct Look {
 impl Controller {
     /// A controller that reads through one client and acts through another, which must not retry by itself.
     pub fn new(reads: Client, actions: Client, clock: Clock, options: Options) -> Self {
+        Self::telling(reads, actions, clock, options, Courier::over_network(), Pace::default())
+    }
+
+    /// The same, with another way to reach receivers of alerts.
+    pub fn telling(
+        reads: Client,
+        actions: Client,
+        clock: Clock,
+        options: Options,
+        courier: Courier,
+        pace: Pace,
+    ) -> Self {
         let queue = Arc::new(Queue::default());
         let shared = Arc::new(Shared::new(queue.clone(), options.metrics.clone()));
         options.metrics.follow(queue.clone());
+        let (leader, waking) = (options.leader.clone(), queue.clone());
+        let leading = move || leader.as_ref().is_none_or(Leadership::is_leading);
+        let wake = move |key| waking.add(key, Instant::now());
+        let metrics = options.metrics.clone();
+        let desk = Desk::new(actions.clone(), courier, clock.clone(), pace, metrics, Box::new(leading), wake);
         let context = Context {
             reads,
             executor: Executor::new(actions),
@@ -118,6 +141,8 @@ impl Controller {
             queue,
             gate: Mutex::new(()),
             retries: std::sync::Mutex::default(),
+            _desk_ends: desk.ends(),
+            desk,
         };
         Self { context: Arc::new(context) }
     }
@@ -180,6 +205,10 @@ fn circuit_reports(shared: &Shared) -> Vec<CircuitReport> {
     caches.services().filter_map(report).collect()
 }
 
+fn key_of(service: &HealedService) -> Key {
+    (service.namespace().unwrap_or_default(), service.name_any())
+}
+
 async fn work(context: Arc<Context>, stop: CancellationToken) {
     loop {
         let key = tokio::select! {
@@ -187,7 +216,7 @@ async fn work(context: Arc<Context>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             key = context.queue.next() => key,
         };
-        let wait = context.must_wait();
+        let wait = context.must_wait(&key);
         let span = if wait.is_some() { Span::none() } else { telemetry::reconcile(&key.0, &key.1) };
         context.options.metrics.worker_started();
         let began = Instant::now();
@@ -202,8 +231,11 @@ async fn work(context: Arc<Context>, stop: CancellationToken) {
 
 impl Context {
     /// How long nothing is looked at: somebody else leads, or the caches are not filled yet.
-    fn must_wait(&self) -> Option<Duration> {
+    fn must_wait(&self, key: &Key) -> Option<Duration> {
         let follows = self.options.leader.as_ref().is_some_and(|leader| !leader.is_leading());
+        if follows {
+            self.desk.leave(key);
+        }
         let is_behind = || self.shared.behind().is_some_and(|(_, since, _)| since < BEHIND_TOO_LONG);
         (follows || is_behind()).then_some(FIRST_RETRY)
     }
@@ -212,6 +244,7 @@ impl Context {
     async fn reconcile(&self, key: &Key) -> Result<Option<Duration>, Error> {
         let Some(mut look) = self.look(key).await else {
             self.options.metrics.forget(&key.0, &key.1);
+            self.desk.forget(key);
             return Ok(None);
         };
         if look.decision.plan.is_none() {
@@ -247,6 +280,7 @@ impl Context {
             let seen = snapshot(&caches, key, &Sources { presence, namespace_deleting })?;
             (service, effective, seen)
         };
+        seen.audience.deliveries = self.desk.news(key);
         let mut policy = effective.policy.clone();
         if self.options.observe_only {
             policy.mode = Mode::Observe;
@@ -303,7 +337,9 @@ impl Context {
         };
         let generation = look.service.metadata.generation;
         let status = render(&look.decision, &old, generation, good, Some(look.effective.said.clone()), look.now);
-        self.write(&look.service, status).await
+        let recorded = self.write(&look.service, status).await?;
+        self.desk.written(&key_of(&look.service), &look.snapshot.audience.deliveries);
+        Ok(recorded)
     }
 
     async fn keep(&self, look: &Look) -> Option<crate::api::status::LastKnownGood> {
@@ -389,7 +425,38 @@ impl Context {
         ) {
             self.options.metrics.recovered(until.duration_since(since).as_secs_f64());
         }
+        self.alert(look);
         self.tell(&look.service, &old, recorded, look.now).await;
+    }
+
+    /// Hands over what receivers of alerts are to know.
+    fn alert(&self, look: &Look) {
+        let settings = &look.effective.settings.alerts.sinks;
+        let receivers = &look.effective.receivers;
+        let offer = |notice: &Notice| {
+            let (sink, receiver) = settings.iter().zip(&**receivers).find(|(sink, _)| sink.name == notice.sink)?;
+            Some(Offer {
+                sink: sink.clone(),
+                destination: receiver.destination.clone(),
+                alert: Alert::of(&look.service, &look.decision, look.policy.mode, notice),
+                due: notice.due,
+            })
+        };
+        self.desk.offer(&key_of(&look.service), look.decision.notices.iter().filter_map(offer).collect());
+        self.wake_in_storm(look);
+    }
+
+    /// Of those who are unwell in a storm the first tells of it: it must look again, now that there is one more.
+    fn wake_in_storm(&self, look: &Look) {
+        let is_new = look.decision.memory.unhealthy_since != look.snapshot.memory.unhealthy_since;
+        let in_storm = look.decision.escalation.as_ref().is_some_and(|told| told.reason == Reason::StormHold);
+        if is_new && in_storm {
+            let me = key_of(&look.service);
+            let unwell = look.snapshot.services.iter().filter(|other| other.unhealthy_until.is_none());
+            for other in unwell.filter(|other| other.unhealthy_since.is_some() && other.key != me) {
+                self.queue.add(other.key.clone(), Instant::now());
+            }
+        }
     }
 
     async fn tell(&self, service: &HealedService, old: &HealedServiceStatus, written: &HealedService, now: Timestamp) {

@@ -99,6 +99,22 @@ pub enum SinkType {
     CloudEvents,
 }
 
+impl SinkType {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Alertmanager, Self::PagerDuty, Self::Slack, Self::Webhook, Self::CloudEvents];
+
+    /// Its name in the API and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alertmanager => "Alertmanager",
+            Self::PagerDuty => "PagerDuty",
+            Self::Slack => "Slack",
+            Self::Webhook => "Webhook",
+            Self::CloudEvents => "CloudEvents",
+        }
+    }
+}
+
 /// A value that stands elsewhere. Reading it needs a Role that lets kubeheal get this one Secret.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -30,12 +30,17 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The severity's name in alerts and logs.
+    /// The severity's name in status, alerts and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Warning => "warning",
             Self::Critical => "critical",
         }
+    }
+
+    /// The severity of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Warning, Self::Critical].into_iter().find(|severity| severity.as_str() == name)
     }
 }
 

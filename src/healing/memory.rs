@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     SPACING,
+    alarm::Alarm,
     cause::Finding,
     plan::Action,
     policy::Policy,
@@ -76,6 +77,8 @@ pub struct Memory {
     pub circuit: Circuit,
     /// What was changed because the breaker opened.
     pub reaction: Option<Reaction>,
+    /// What fires, and who knows.
+    pub alarms: Vec<Alarm>,
     /// For people: what was done, newest last.
     pub history: Vec<HistoryEntry>,
     /// Last value handled of `kubeheal.dev/heal-now`.
@@ -313,6 +316,14 @@ impl Memory {
         }
         for time in self.actions.iter_mut().map(|action| &mut action.time) {
             *time = clamp(*time, now);
+        }
+        for alarm in &mut self.alarms {
+            alarm.since = clamp(alarm.since, now);
+            alarm.resolved = alarm.resolved.map(|time| clamp(time, now));
+            for told in &mut alarm.told {
+                // Else a clock that jumped silences the repetition.
+                told.at = told.at.map(|(time, severity)| (clamp(time, now), severity));
+            }
         }
         for time in self.rollbacks.iter_mut().map(|rollback| &mut rollback.time) {
             *time = clamp(*time, now);

@@ -5,6 +5,7 @@
 //! Unknown, and Unknown never acts. With an unchanged world and an unchanged time it decides the same again and plans nothing
 //! more (a fixpoint): the intent of an action is part of the memory before the action is executed.
 
+pub mod alarm;
 pub mod amplification;
 pub mod breaker;
 pub mod budget;
@@ -41,6 +42,7 @@ pub mod verify;
 use jiff::{SignedDuration, Timestamp};
 
 use self::{
+    alarm::{Notice, Scene},
     cause::Finding,
     choice::{Choice, Known, choose},
     condition::Condition,
@@ -89,6 +91,8 @@ pub struct Decision {
     pub escalation: Option<Escalation>,
     /// Well, but too short a time after a crash to call it recovered.
     pub settling: bool,
+    /// What receivers of alerts are to know.
+    pub notices: Vec<Notice>,
     /// Conditions for the status.
     pub conditions: Vec<Condition>,
     /// To be written to the status before the plan is executed.
@@ -164,6 +168,15 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     let services = hold::with_own_trouble(&snapshot.services, &me, &memory);
     let escalation = escalation::escalate(policy, &services, &verdict, &memory, &mut wakeups, now);
     let settling = is_settling(&verdict, &findings, &memory, &mut wakeups, now);
+    let scene = Scene {
+        policy,
+        snapshot,
+        services: &services,
+        verdict: &verdict,
+        findings: &findings,
+        escalation: escalation.as_ref(),
+    };
+    let notices = alarm::follow(&scene, &mut memory, &mut wakeups, now);
     let restarts_in_window = memory
         .containers
         .iter()
@@ -181,6 +194,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
         record_good,
         escalation,
         settling,
+        notices,
         conditions: Vec::new(),
         memory,
         next_check: wakeups.earliest(),

@@ -5,9 +5,16 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::{cause::Probe, dependency::Dependency, memory::Memory};
+use super::{
+    alarm::{Audience, Sink},
+    cause::Probe,
+    dependency::Dependency,
+    memory::Memory,
+};
 
 /// Everything `decide` looks at.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +35,8 @@ pub struct Snapshot {
     pub rivals: Rivals,
     /// The field that an open circuit changed or is about to change, read live.
     pub live: Live,
+    /// Who is told of alarms.
+    pub audience: Audience,
     /// All services of the cluster, this one included.
     pub services: Vec<Neighbour>,
     /// What earlier decisions left in the status.
@@ -432,4 +441,8 @@ pub struct Neighbour {
     pub in_flight: bool,
     /// When its latest actions began.
     pub actions: Vec<Timestamp>,
+    /// Its receivers of alerts.
+    pub sinks: Arc<[Sink]>,
+    /// Where it tells of a storm that goes on.
+    pub tells_of_storm: Vec<String>,
 }

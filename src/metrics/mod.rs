@@ -4,6 +4,7 @@
 //! Nothing is decided here, and nothing reads a metric back.
 
 mod exposition;
+mod notices;
 mod services;
 mod work;
 
@@ -20,10 +21,13 @@ use prometheus_client::{
 };
 
 pub use exposition::Format;
+pub use notices::AlertResult;
+use notices::Notices;
 use services::{Services, Shown};
 use work::Work;
 
 use crate::{
+    api::SinkType,
     healing::{
         condition::Condition,
         health::Health,
@@ -95,6 +99,7 @@ struct Inner {
     recovery_seconds: Histogram,
     watches: Gauges<1>,
     watch_errors: Counters<1>,
+    notices: Notices,
     services: Services,
     work: Work,
 }
@@ -143,6 +148,7 @@ impl Metrics {
         registry.register("kubeheal_watch_synced", "1 while a watch delivers", watches.clone());
         let watch_errors = Counters::default();
         registry.register("kubeheal_watch_errors", "Failures of a watch", watch_errors.clone());
+        let notices = Notices::register(&mut registry);
         let (services, work) = (Services::default(), Work::default());
         registry.register_collector(Box::new(services.clone()));
         registry.register_collector(Box::new(work.clone()));
@@ -161,6 +167,7 @@ impl Metrics {
             recovery_seconds,
             watches,
             watch_errors,
+            notices,
             services,
             work,
         };
@@ -226,6 +233,11 @@ impl Metrics {
     /// A service was deleted: its series end.
     pub fn forget(&self, namespace: &str, name: &str) {
         self.inner.services.forget(&(namespace.to_owned(), name.to_owned()));
+    }
+
+    /// An alert was sent, or was not.
+    pub fn alerted(&self, kind: SinkType, result: AlertResult) {
+        self.inner.notices.alerted(kind, result);
     }
 
     /// A watch delivers, or does not.

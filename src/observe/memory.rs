@@ -3,13 +3,17 @@
 //! A status can have been written by an older or newer kubeheal, or by a person: what cannot be understood is dropped, and
 //! the next decision writes it anew.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
     api::status::{self, HealedServiceStatus, MAX_MESSAGE},
     healing::{
+        alarm::{Alarm, Subject, Told},
         cause::{Cause, Finding},
+        escalation::Severity,
         memory::{
             ActionRecord, Circuit, CircuitState, ContainerMemory, During, Ended, HistoryEntry, InFlight, Memory,
             Outcome, Progress, RollbackRecord,
@@ -57,6 +61,7 @@ pub fn recall(status: &HealedServiceStatus) -> Memory {
         stable: status.last_stable.as_deref().and_then(|name| short(name, MAX_NAME)),
         circuit: status.circuit.as_ref().map(|known| circuit(known, handled.force_open)).unwrap_or_default(),
         reaction: status.circuit.as_ref().and_then(|known| reaction(known.on_open.as_ref()?)),
+        alarms: alarms(&status.alerts),
         history: status.history.iter().filter_map(history).collect(),
         handled_heal_now: handled.heal_now,
         handled_reset: handled.reset_breaker,
@@ -154,6 +159,33 @@ fn rollback(known: &status::RollbackRecord) -> Option<RollbackRecord> {
         to: short(&known.to, MAX_UID)?,
         outcome: Outcome::parse(&known.outcome)?,
     })
+}
+
+/// One of each subject: there is no more to know.
+fn alarms(known: &[status::AlertStatus]) -> Vec<Alarm> {
+    let mut subjects = BTreeSet::new();
+    known.iter().filter_map(alarm).filter(|alarm| subjects.insert(alarm.subject)).collect()
+}
+
+fn alarm(known: &status::AlertStatus) -> Option<Alarm> {
+    let mut names = BTreeSet::new();
+    Some(Alarm {
+        subject: Subject::parse(&known.subject)?,
+        severity: Severity::parse(&known.severity)?,
+        reason: word(&known.reason)?,
+        since: known.since.0,
+        resolved: time(known.resolved_at.as_ref()),
+        told: known.sinks.iter().filter(|sink| names.insert(&sink.name)).map(told).collect(),
+    })
+}
+
+fn told(known: &status::SinkStatus) -> Told {
+    let severity = known.severity.as_deref().and_then(Severity::parse);
+    Told {
+        sink: known.name.clone(),
+        at: time(known.notified_at.as_ref()).zip(severity),
+        problem: known.problem.as_deref().map(|problem| cut(problem, MAX_MESSAGE)),
+    }
 }
 
 fn history(known: &status::HistoryEntry) -> Option<HistoryEntry> {

@@ -2,6 +2,7 @@
 //!
 //! Reads the caches and what was read live before; asks nobody, decides nothing.
 
+use jiff::SignedDuration;
 use kube::ResourceExt;
 
 use super::{
@@ -14,9 +15,13 @@ use super::{
     workload::WorkloadRecord,
 };
 use crate::{
-    api::{HealedService, annotation},
+    api::{
+        HealedService, annotation,
+        status::{AlertStatus, HealedServiceStatus},
+    },
     diagnosis::{Rules, Said, line},
     healing::{
+        alarm::{Audience, Sink, Subject},
         restarts::CRASH_LOOP_BACK_OFF,
         snapshot::{
             Container, ContainerState, Diagnosis, LastKnownGood, Live, Lock, Neighbour, Pod, Rivals, Service, Snapshot,
@@ -71,7 +76,12 @@ pub fn snapshot(caches: &Caches, key: &Key, sources: &Sources) -> Option<Snapsho
         last_stable: status.last_stable.as_ref().and_then(|revision| kept(caches, &key.0, revision)),
         live: Live::NotAsked,
         rivals: Rivals { elder: caches.elder(key), lock: Lock::NotAsked },
-        services: caches.services().map(|(key, service)| neighbour(key, service)).collect(),
+        audience: Audience {
+            repeat: SignedDuration::from_secs(i64::from(effective.settings.alerts.repeat_seconds)),
+            sinks: effective.receivers.clone(),
+            deliveries: Vec::new(),
+        },
+        services: caches.services().map(|(key, service)| neighbour(caches, key, service)).collect(),
         memory: recall(&status),
     })
 }
@@ -144,7 +154,8 @@ fn kept(caches: &Caches, namespace: &str, revision: &str) -> Option<LastKnownGoo
     caches.revision(namespace, revision).map(|revision| revision.good.clone())
 }
 
-fn neighbour(key: &Key, service: &HealedService) -> Neighbour {
+fn neighbour(caches: &Caches, key: &Key, service: &HealedService) -> Neighbour {
+    let sinks = caches.effective(key).map(|effective| effective.receivers.clone()).unwrap_or_default();
     let Some(status) = &service.status else { return Neighbour { key: key.clone(), ..Neighbour::default() } };
     Neighbour {
         key: key.clone(),
@@ -153,5 +164,16 @@ fn neighbour(key: &Key, service: &HealedService) -> Neighbour {
         held: status.dependencies.iter().any(|dependency| !dependency.ready),
         in_flight: status.in_flight.is_some(),
         actions: status.recent_actions.iter().map(|time| time.0).collect(),
+        tells_of_storm: tells_of_storm(status, &sinks),
+        sinks,
     }
+}
+
+/// Where a service tells of a storm that is not over, or is about to.
+fn tells_of_storm(status: &HealedServiceStatus, sinks: &[Sink]) -> Vec<String> {
+    let goes_on = |alert: &&AlertStatus| alert.subject == Subject::Storm.as_str() && alert.resolved_at.is_none();
+    let told = status.alerts.iter().filter(goes_on).flat_map(|alert| &alert.sinks);
+    told.filter_map(|told| sinks.iter().find(|sink| sink.name == told.name))
+        .map(|sink| sink.destination.clone())
+        .collect()
 }

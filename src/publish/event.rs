@@ -3,6 +3,8 @@
 //! An Event tells that something changed, once; how things are is in the status. The same Event again becomes a series on
 //! the first instead of a new object.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use k8s_openapi::{
     api::{
@@ -44,6 +46,7 @@ pub struct Notice {
 pub fn notices(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Notice> {
     let mut notices = flips(old, new);
     notices.extend(steps(old, new));
+    notices.extend(unsent(old, new));
     notices
 }
 
@@ -94,6 +97,21 @@ fn steps(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Notice> {
         }
     };
     new.history.iter().filter(told).map(notice).collect()
+}
+
+/// Receivers of alerts that cannot be told, with the reason.
+fn unsent(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Notice> {
+    let problems = |status: &HealedServiceStatus| -> BTreeSet<(String, String)> {
+        let sinks = status.alerts.iter().flat_map(|alert| &alert.sinks);
+        sinks.filter_map(|sink| Some((sink.name.clone(), sink.problem.clone()?))).collect()
+    };
+    let notice = |(sink, problem): &(String, String)| Notice {
+        warning: true,
+        reason: "AlertNotSent".to_owned(),
+        action: sink.clone(),
+        note: format!("{sink}: {problem}"),
+    };
+    problems(new).difference(&problems(old)).map(notice).collect()
 }
 
 /// Writes one Event about a service, with its workload as the related object.

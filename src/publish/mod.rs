@@ -2,6 +2,7 @@
 //!
 //! Says things; must not decide any.
 
+pub mod alert;
 pub mod audit;
 pub mod event;
 pub mod status;

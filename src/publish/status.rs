@@ -7,12 +7,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
     api::status::{
-        self, ActionRecord, Block, CircuitStatus, ContainerMemory, DependencyRecovery, DependencyStatus,
+        self, ActionRecord, AlertStatus, Block, CircuitStatus, ContainerMemory, DependencyRecovery, DependencyStatus,
         EffectivePolicy, Finding, Handled, HealedServiceStatus, HealthState, HistoryEntry, InFlight, LastKnownGood,
         MAX_BLOCKS, MAX_FINDINGS, MAX_MESSAGE, NextAction, OnOpenStatus, PodCounts, ProbeKind, RollbackRecord,
+        SinkStatus,
     },
     healing::{
         Decision,
+        alarm::{Alarm, Told},
         cause::Probe,
         health::Health,
         memory::{self, CircuitState, Memory},
@@ -80,6 +82,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
         stable,
         circuit,
         reaction,
+        alarms,
         history,
         handled_heal_now,
         handled_reset,
@@ -105,6 +108,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
     status.rollbacks = rollbacks.iter().map(rollback).collect();
     status.last_stable.clone_from(stable);
     status.circuit = Some(CircuitStatus { on_open: reaction.as_ref().map(on_open), ..breaker(circuit, ineffective) });
+    status.alerts = alarms.iter().map(alarm).collect();
     status.history = history.iter().map(entry).collect();
     status.handled = handled(handled_heal_now.as_deref(), handled_reset.as_deref(), circuit.forced.as_deref());
     status.last_action_id = Some(*last_action_id).filter(|id| *id > 0);
@@ -235,6 +239,26 @@ fn action(record: &memory::ActionRecord) -> ActionRecord {
 fn rollback(record: &memory::RollbackRecord) -> RollbackRecord {
     let memory::RollbackRecord { time, from, to, outcome } = record;
     RollbackRecord { time: Time(*time), from: from.clone(), to: to.clone(), outcome: outcome.as_str().to_owned() }
+}
+
+fn alarm(alarm: &Alarm) -> AlertStatus {
+    AlertStatus {
+        subject: alarm.subject.as_str().to_owned(),
+        severity: alarm.severity.as_str().to_owned(),
+        reason: alarm.reason.clone(),
+        since: Time(alarm.since),
+        resolved_at: alarm.resolved.map(Time),
+        sinks: alarm.told.iter().map(told).collect(),
+    }
+}
+
+fn told(told: &Told) -> SinkStatus {
+    SinkStatus {
+        name: told.sink.clone(),
+        notified_at: told.at.map(|(at, _)| Time(at)),
+        severity: told.at.map(|(_, severity)| severity.as_str().to_owned()),
+        problem: told.problem.as_deref().map(|text| cut(text, MAX_MESSAGE)),
+    }
 }
 
 fn entry(entry: &memory::HistoryEntry) -> HistoryEntry {

@@ -37,9 +37,7 @@ fn neighbour(name: &str) -> Neighbour {
         key: ("shop".to_owned(), name.to_owned()),
         unhealthy_since: Some(at(NOW - 60)),
         unhealthy_until: None,
-        held: false,
-        in_flight: false,
-        actions: Vec::new(),
+        ..Neighbour::default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Integration tests of kubeheal, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
+mod alerts;
 mod core;
 mod crds;
 mod diagnosis;

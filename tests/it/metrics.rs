@@ -69,6 +69,7 @@ fn every_name_is_written_as_documented() {
         "controller_runtime_reconcile_time_seconds_count",
         "controller_runtime_reconcile_time_seconds_sum",
         "controller_runtime_reconcile_total",
+        "kubeheal_alerts_total",
         "kubeheal_build_info",
         "kubeheal_circuit_breaker_state",
         "kubeheal_evaluations_total",

@@ -378,7 +378,7 @@ fn change() -> impl Strategy<Value = Value> {
 fn everything(caches: &Caches) -> Vec<(Key, String, bool)> {
     let keys: Vec<Key> = caches.services().map(|(key, _)| key.clone()).collect();
     let said = |key: Key| {
-        let Effective { settings, policy, rules: _, said, warnings } = &*caches.effective(&key).unwrap();
+        let Effective { settings, policy, rules: _, receivers: _, said, warnings } = &*caches.effective(&key).unwrap();
         (key, format!("{settings:?} {policy:?} {said:?} {warnings:?}"), policy.held.is_some())
     };
     keys.into_iter().map(said).collect()

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use kubeheal::{
     api,
     healing::{
+        alarm::Audience,
         memory::{ActionRecord, ContainerMemory, Memory, Outcome},
         policy::{ClusterPolicy, Policy},
         snapshot::{
@@ -106,6 +107,7 @@ pub(crate) fn snapshot(state: WorkloadState, pods: Vec<Pod>) -> Snapshot {
         last_stable: None,
         live: Live::NotAsked,
         rivals: Rivals::default(),
+        audience: Audience::default(),
         services: Vec::new(),
         memory,
     }

@@ -15,6 +15,7 @@ use kubeheal::{
     clock::Clock,
     controller::{Controller, Options},
     metrics::Metrics,
+    publish::alert::Pace,
 };
 use serde_json::{Value, json};
 use tinykube::{Cluster, clock::Clock as ClusterClock};
@@ -23,6 +24,8 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
+
+use crate::alerts::inbox::Inbox;
 
 /// When every test begins.
 pub(crate) const START: &str = "2026-01-05T08:00:00Z";
@@ -33,6 +36,8 @@ pub(crate) struct World {
     /// Kept alive: the cluster ends with it.
     _cluster: Cluster,
     clock: Clock,
+    /// Where alerts arrive.
+    pub(crate) inbox: Inbox,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -54,7 +59,8 @@ impl World {
         let start: Timestamp = START.parse().unwrap();
         let builder = Cluster::builder().clock(ClusterClock::starting_at(start));
         let cluster = crds.into_iter().fold(builder, tinykube::cluster::Builder::crd).start().unwrap();
-        Self { client: cluster.client(), _cluster: cluster, clock: Clock::starting_at(start), running: None }
+        let clock = Clock::starting_at(start);
+        Self { client: cluster.client(), _cluster: cluster, clock, inbox: Inbox::new(), running: None }
     }
 
     pub(crate) fn clock(&self) -> Clock {
@@ -75,7 +81,9 @@ impl World {
             metrics: Metrics::new(self.clock.now()),
             leader: None,
         };
-        let controller = Controller::new(client.clone(), client, self.clock.clone(), options);
+        let courier = self.inbox.courier();
+        let controller =
+            Controller::telling(client.clone(), client, self.clock.clone(), options, courier, Pace::default());
         self.running = Some((stop.clone(), tokio::spawn(controller.run(stop))));
     }
 

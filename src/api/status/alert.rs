@@ -16,8 +16,8 @@ pub struct AlertStatus {
     #[schemars(length(min = 1, max = 64), regex(pattern = CAMEL_CASE))]
     pub subject: String,
 
-    /// Warning (kubeheal is at work) or Critical (a person should look).
-    #[schemars(length(min = 1, max = 64), regex(pattern = CAMEL_CASE))]
+    /// warning (kubeheal is at work) or critical (a person should look).
+    #[schemars(length(min = 1, max = 64))]
     pub severity: String,
 
     /// Why, for example `CrashLoop` or `UnhealthyTooLong`.
@@ -52,7 +52,7 @@ pub struct SinkStatus {
 
     /// The severity it was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64), regex(pattern = CAMEL_CASE))]
+    #[schemars(length(max = 64))]
     pub severity: Option<String>,
 
     /// Why it could not be told, and what to do.

@@ -1,5 +1,7 @@
 //! What is in force for one service, and where it comes from.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::{
@@ -10,12 +12,13 @@ use super::{
 };
 use crate::{
     api::{
-        self, AsWritten, Dependency, HealedService, HealingSettings, OnOpen, OnOpenAction, WorkloadKind,
+        self, AsWritten, Dependency, HealedService, HealingSettings, OnOpen, OnOpenAction, SinkType, WorkloadKind,
         contradictions,
         status::{EffectivePolicy, MAX_OVERRIDES},
     },
     diagnosis::Rules,
     healing::{
+        alarm::Sink,
         policy::Policy,
         reason::{Block, Reason},
     },
@@ -34,6 +37,8 @@ pub struct Effective {
     pub policy: Policy,
     /// The rules that name root causes, compiled.
     pub rules: Rules,
+    /// Who is told of alarms.
+    pub receivers: Arc<[Sink]>,
     /// What the status says of it.
     pub said: EffectivePolicy,
     /// What people should know of it, as sentences.
@@ -64,14 +69,26 @@ impl Effective {
         let idle = without_effect(&settings).into_iter().collect();
         let warnings = [not_in_force(&settings), idle, book.warnings(), ceilings.sentences].concat();
         let rules = Rules::compile(&settings.diagnosis.rules);
-        Self { settings, policy, rules, said: EffectivePolicy { digest, overrides }, warnings }
+        let receivers = settings.alerts.sinks.iter().map(|sink| receiver(&key.0, sink)).collect();
+        Self { settings, policy, rules, receivers, said: EffectivePolicy { digest, overrides }, warnings }
     }
 
     /// Whether everything is as it was.
     pub(in crate::observe) fn is_same(&self, other: &Self) -> bool {
-        // The compiled rules follow from the settings.
-        let Self { settings, policy, rules: _, said, warnings } = self;
+        // The compiled rules and the receivers follow from the settings.
+        let Self { settings, policy, rules: _, receivers: _, said, warnings } = self;
         *settings == other.settings && *policy == other.policy && *said == other.said && *warnings == other.warnings
+    }
+}
+
+/// What deciding needs to know of a receiver. A Secret is one of the namespace; an address is the same from everywhere.
+fn receiver(namespace: &str, sink: &api::Sink) -> Sink {
+    let api::Sink { name, type_, url, url_from, hmac_from, routing_key_from } = sink;
+    let of_namespace = [url_from, hmac_from, routing_key_from].into_iter().any(Option::is_some).then_some(namespace);
+    Sink {
+        name: name.clone(),
+        destination: digest(&json!([type_, url, of_namespace, url_from, hmac_from, routing_key_from])),
+        kept_alive: *type_ == SinkType::Alertmanager,
     }
 }
 

@@ -42,10 +42,7 @@ pub fn translate(settings: &api::HealingSettings, cluster: &ClusterPolicy) -> Po
 
 /// Fields that are set and that this version does not act on yet, each as a sentence: better said than silently ignored.
 pub(super) fn not_in_force(settings: &api::HealingSettings) -> Vec<String> {
-    let set = [
-        (!settings.alerts.sinks.is_empty(), "alerts.sinks"),
-        (settings.diagnosis.log_tail_lines > 0, "diagnosis.logTailLines"),
-    ];
+    let set = [(settings.diagnosis.log_tail_lines > 0, "diagnosis.logTailLines")];
     set.into_iter().filter(|(is_set, _)| *is_set).map(|(_, field)| format!("{field} is not in force yet")).collect()
 }
 

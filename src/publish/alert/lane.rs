@@ -1,0 +1,327 @@
+//! One receiver's lane: its queue and the task that works on it.
+//!
+//! A notice about the same subject replaces the one before, so the queue is no longer than there are services; beyond its
+//! bound the oldest gives way. What fails is tried again, ever more slowly. Nobody waits for a lane.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{Alert, Courier, Offer, State, courier::Answer, outgoing, secret};
+use crate::{
+    api::{Sink, SinkType},
+    clock::Clock,
+    healing::alarm::Subject,
+    observe::record::Key,
+};
+
+/// Notices that wait at most.
+const MAX_WAITING: usize = 512;
+/// A lane without work ends after so long.
+const IDLE: Duration = Duration::from_secs(3600);
+/// What nobody has asked for during so long is not tried any more.
+const GIVE_UP: Duration = Duration::from_secs(86_400);
+/// Failures in a row before people are told: a receiver that restarts is no news.
+const TRIES_BEFORE_WORD: u32 = 3;
+
+/// How fast to send, try again and repeat.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How long a receiver may take to answer.
+    pub patience: Duration,
+    /// First wait after a failure; doubled with each one in a row.
+    pub first_wait: Duration,
+    /// Longest wait, whatever the receiver asks for; and the wait for a Secret that is missing.
+    pub last_wait: Duration,
+    /// Wait after a refusal, which only a person can end.
+    pub refused_wait: Duration,
+    /// How often a receiver that forgets is told what still fires.
+    pub keep_alive: Duration,
+    /// What nobody has asked for during so long is not kept alive any more.
+    pub forget: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            patience: Duration::from_secs(10),
+            first_wait: Duration::from_secs(2),
+            last_wait: Duration::from_secs(300),
+            refused_wait: Duration::from_secs(3600),
+            keep_alive: Duration::from_secs(300),
+            forget: Duration::from_secs(1800),
+        }
+    }
+}
+
+/// Whom a notice is about.
+pub(super) type About = (Key, Subject);
+
+/// What became of one attempt.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// The receiver knows; something that it did not know, or what it would have forgotten.
+    Told { alert: Box<Alert>, new: bool },
+    /// It could not be told; a sentence, when it is time for one.
+    Failed(Option<String>),
+    /// The oldest notice gave way.
+    Dropped,
+}
+
+/// Takes what became of an attempt: about what, of which receiver by its name there, of which kind.
+pub(super) type Reporting = Box<dyn Fn(&About, &str, SinkType, Report) + Send + Sync>;
+
+/// What a lane needs from around it.
+pub(super) struct Surroundings {
+    pub(super) secrets: kube::Client,
+    pub(super) courier: Courier,
+    pub(super) clock: Clock,
+    pub(super) pace: Pace,
+    /// Only who leads may tell.
+    pub(super) leading: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Takes what became of an attempt.
+    pub(super) report: Reporting,
+}
+
+/// One receiver's queue.
+#[derive(Debug)]
+pub(super) struct Lane {
+    namespace: String,
+    sink: Sink,
+    queue: Mutex<Queue>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    items: BTreeMap<About, Item>,
+    arrivals: u64,
+    /// Failures in a row of this receiver.
+    failures: u32,
+    /// Nothing is sent before.
+    closed_until: Option<Instant>,
+}
+
+/// A notice that waits, or one that is kept alive.
+#[derive(Debug, Clone)]
+struct Item {
+    alert: Alert,
+    /// The receiver's name in the service's spec.
+    name: String,
+    arrival: u64,
+    not_before: Instant,
+    asked: Instant,
+    /// The receiver has not been told this.
+    new: bool,
+    /// An attempt was made.
+    tried: bool,
+}
+
+impl Lane {
+    pub(super) fn new(namespace: String, sink: Sink) -> Self {
+        Self { namespace, sink, queue: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// A receiver that ends an alert by itself when nobody repeats it.
+    fn forgets(&self) -> bool {
+        self.sink.type_ == SinkType::Alertmanager
+    }
+
+    /// Takes a notice. One that the receiver knows already is of use only if the receiver forgets.
+    pub(super) fn offer(&self, about: About, offer: &Offer, around: &Surroundings) {
+        let Offer { sink, destination: _, alert, due } = offer;
+        let (name, due, now) = (&sink.name, *due, Instant::now());
+        if matches!(alert.state, State::Resolved(_)) && self.take_back(&about, alert.knows.is_some()) {
+            // Nobody has heard of it, so nobody needs to hear that it is over.
+            (around.report)(&about, name, self.sink.type_, Report::Told { alert: Box::new(alert.clone()), new: true });
+            return;
+        }
+        let mut queue = self.lock();
+        if let Some(known) = queue.items.get_mut(&about) {
+            if known.alert.id() != alert.id() {
+                (known.new, known.not_before) = (true, now);
+            }
+            known.asked = now;
+            known.alert = alert.clone();
+            known.name.clone_from(name);
+            drop(queue);
+            self.changed.notify_one();
+            return;
+        }
+        if !due && !self.forgets() {
+            return;
+        }
+        queue.arrivals += 1;
+        let arrival = queue.arrivals;
+        let (alert, name) = (alert.clone(), name.clone());
+        let item = Item { alert, name, arrival, not_before: now, asked: now, new: due, tried: false };
+        queue.items.insert(about, item);
+        let dropped = queue.drop_oldest();
+        drop(queue);
+        self.changed.notify_one();
+        if let Some((about, item)) = dropped {
+            (around.report)(&about, &item.name, self.sink.type_, Report::Dropped);
+        }
+    }
+
+    /// Takes back a notice that nobody tried to send, if the receiver knows nothing else of it. Otherwise it must hear the
+    /// end: an attempt that failed here may have arrived there.
+    fn take_back(&self, about: &About, knows: bool) -> bool {
+        let mut queue = self.lock();
+        let untried = queue.items.get(about).is_some_and(|item| !item.tried && item.alert.state == State::Firing);
+        let taken = untried && !knows;
+        if taken {
+            queue.items.remove(about);
+        }
+        taken
+    }
+
+    /// Drops what waits about a service, unsaid.
+    pub(super) fn forget(&self, key: &Key) {
+        self.lock().items.retain(|(about, _), _| about != key);
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.lock().items.is_empty()
+    }
+
+    /// Works until there has been nothing to do for long.
+    pub(super) async fn work(&self, around: &Surroundings) {
+        while let Some((about, item)) = self.next(around).await {
+            let answer = self.tell(around, &item).await;
+            self.conclude(around, &about, &item, answer);
+        }
+    }
+
+    /// Waits for the next notice that is due, but not for ever.
+    async fn next(&self, around: &Surroundings) -> Option<(About, Item)> {
+        loop {
+            let changed = self.changed.notified();
+            let due = self.lock().next(around.pace.forget);
+            match due {
+                Some((at, about, item)) if at <= Instant::now() => {
+                    if (around.leading)() {
+                        self.lock().try_now(&about);
+                        return Some((about, item));
+                    }
+                    // Whoever leads knows what fires and tells.
+                    self.lock().items.clear();
+                }
+                Some((at, _, _)) => tokio::select! { biased; () = changed => {}, () = sleep_until(at) => {} },
+                None => timeout(IDLE, changed).await.ok()?,
+            }
+        }
+    }
+
+    async fn tell(&self, around: &Surroundings, item: &Item) -> Answer {
+        let resolving = secret::resolve(&around.secrets, &self.namespace, &self.sink);
+        let target = match timeout(around.pace.patience, resolving).await {
+            Ok(Ok(target)) => target,
+            Ok(Err(answer)) => return answer,
+            Err(_) => {
+                return Answer::Later("the API server does not answer when asked for its Secret".to_owned(), None);
+            }
+        };
+        match outgoing::request(self.sink.type_, &item.alert, &target, around.clock.now()) {
+            Ok(request) => around.courier.post(request, around.pace.patience).await,
+            Err(why) => Answer::Refused(why),
+        }
+    }
+
+    fn conclude(&self, around: &Surroundings, about: &About, sent: &Item, answer: Answer) {
+        let now = Instant::now();
+        let mut queue = self.lock();
+        let report = match answer {
+            Answer::Told => {
+                (queue.failures, queue.closed_until) = (0, None);
+                let keep = self.forgets() && sent.alert.state == State::Firing;
+                queue.settle(about, sent, keep.then(|| now + around.pace.keep_alive));
+                Report::Told { alert: Box::new(sent.alert.clone()), new: sent.new }
+            }
+            Answer::Later(why, wait) => {
+                queue.failures = queue.failures.saturating_add(1);
+                let wait = wait.unwrap_or_else(|| self.wait(&around.pace, queue.failures)).min(around.pace.last_wait);
+                queue.closed_until = Some(now + wait);
+                Report::Failed(Some(why).filter(|_| queue.failures >= TRIES_BEFORE_WORD))
+            }
+            // A person must do something first.
+            Answer::Unprepared(why) => {
+                queue.closed_until = Some(now + around.pace.last_wait);
+                Report::Failed(Some(why))
+            }
+            // Others in the lane may fare better.
+            Answer::Refused(why) => {
+                queue.failures = 0;
+                queue.put_off(about, now + around.pace.refused_wait);
+                Report::Failed(Some(why))
+            }
+        };
+        drop(queue);
+        (around.report)(about, &sent.name, self.sink.type_, report);
+    }
+
+    /// Doubled with each failure, with up to a quarter more that depends on the receiver alone: tests repeat, and receivers
+    /// are not called all at the same moment.
+    fn wait(&self, pace: &Pace, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(16);
+        let wait = pace.first_wait.saturating_mul(1 << doublings).min(pace.last_wait);
+        let bytes = self.sink.name.bytes().chain(self.namespace.bytes());
+        let seed = bytes.fold(failures, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+        wait + wait * (seed % 64) / 256
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    /// The notice that is due first, and when; of those that are due already, the one that came first.
+    fn next(&mut self, forget: Duration) -> Option<(Instant, About, Item)> {
+        let now = Instant::now();
+        self.items.retain(|_, item| {
+            let asked = now.saturating_duration_since(item.asked);
+            asked < if item.new { GIVE_UP } else { forget }
+        });
+        let open = self.closed_until.unwrap_or(now);
+        let at = |item: &Item| item.not_before.max(open);
+        let first = self.items.iter().min_by_key(|(_, item)| (at(item).max(now), item.arrival));
+        first.map(|(about, item)| (at(item), about.clone(), item.clone()))
+    }
+
+    /// What was sent is settled, unless something new came meanwhile; it comes up again if it is to be kept alive.
+    fn settle(&mut self, about: &About, sent: &Item, again: Option<Instant>) {
+        let Some(item) = self.items.get_mut(about).filter(|item| item.alert.id() == sent.alert.id()) else { return };
+        match again {
+            Some(at) => (item.new, item.not_before) = (false, at),
+            None => drop(self.items.remove(about)),
+        }
+    }
+
+    fn try_now(&mut self, about: &About) {
+        if let Some(item) = self.items.get_mut(about) {
+            item.tried = true;
+        }
+    }
+
+    fn put_off(&mut self, about: &About, until: Instant) {
+        if let Some(item) = self.items.get_mut(about) {
+            item.not_before = until;
+        }
+    }
+
+    fn drop_oldest(&mut self) -> Option<(About, Item)> {
+        if self.items.len() <= MAX_WAITING {
+            return None;
+        }
+        let oldest = self.items.iter().min_by_key(|(_, item)| item.arrival)?.0.clone();
+        self.items.remove_entry(&oldest)
+    }
+}

@@ -1,0 +1,28 @@
+//! Alerts → receivers: Alertmanager, PagerDuty, Slack, webhooks, CloudEvents.
+//!
+//! Tells what was decided; decides neither what fires nor who is to be told (that is `healing::alarm`). Each receiver has
+//! its own queue and its own task, so that one that is dead delays neither another one nor any healing. What a receiver was
+//! told goes back to the next look, which writes it into the status.
+//!
+//! An address comes from whoever may write a HealedService, and kubeheal stands where not everybody stands. So a receiver
+//! gets a request of a fixed form, and nothing of its answer is shown but the number; redirects are not followed; addresses
+//! of the link (where clouds keep their metadata) are refused; a NetworkPolicy can say the rest.
+
+mod alertmanager;
+mod cloudevents;
+mod content;
+mod courier;
+mod desk;
+mod lane;
+mod link_local;
+mod outgoing;
+mod pagerduty;
+mod secret;
+mod slack;
+mod webhook;
+
+pub use content::{Alert, State};
+pub use courier::{Answer, Courier};
+pub use desk::{Desk, Leading, Offer};
+pub use lane::Pace;
+pub use webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER};

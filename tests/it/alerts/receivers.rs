@@ -1,0 +1,354 @@
+//! What arrives at receivers, over real HTTP: the form of each, and what becomes of answers.
+
+use std::{sync::Arc, time::Duration};
+
+use hmac::{Hmac, KeyInit, Mac};
+use http::{Request, Response, StatusCode};
+use jiff::Timestamp;
+use kube::{Client, client::Body};
+use kubeheal::{
+    api::Sink,
+    clock::Clock,
+    healing::{
+        alarm::{Delivered, Subject},
+        escalation::Severity,
+    },
+    metrics::{Format, Metrics},
+    observe::record::Key,
+    publish::alert::{Alert, Courier, Desk, Offer, Pace, SIGNATURE_HEADER, State, TIMESTAMP_HEADER},
+};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
+const SINCE: &str = "2026-11-23T10:00:00Z";
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn alert(severity: Severity, state: State) -> Alert {
+    Alert {
+        subject: Subject::Service,
+        key: "kubeheal/uid-api".to_owned(),
+        state,
+        severity,
+        knows: None,
+        reason: "CrashLoop".to_owned(),
+        since: time(SINCE),
+        namespace: "shop".to_owned(),
+        service: "api".to_owned(),
+        workload: "Deployment/api".to_owned(),
+        title: "shop/api is Unhealthy: CrashLoop".to_owned(),
+        text: "0 of 2 pods ready: app exited 1: <!channel> & dial tcp: connection refused".to_owned(),
+        doing: "RestartPod of api-1 is to prove itself".to_owned(),
+    }
+}
+
+fn firing() -> Alert {
+    alert(Severity::Warning, State::Firing)
+}
+
+fn resolved() -> Alert {
+    alert(Severity::Warning, State::Resolved(time("2026-11-23T10:20:00Z")))
+}
+
+/// A desk before a cluster that knows one Secret, `hook`, and may not show another, `locked`.
+struct Office {
+    desk: Arc<Desk>,
+    metrics: Metrics,
+    _ends: tokio_util::sync::DropGuard,
+}
+
+fn cluster(url: &str) -> Client {
+    let data = json!({"url": encoded(url), "hmac": encoded("a key\n"), "empty": ""});
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook"}, "data": data});
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let path = request.uri().path().to_owned();
+        let (code, body) = match path.rsplit('/').next().unwrap() {
+            "hook" => (200, secret.clone()),
+            "locked" => (403, json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden"})),
+            _ => (404, json!({"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound"})),
+        };
+        let answer = Response::builder().status(StatusCode::from_u16(code).unwrap());
+        let answer = answer.header("content-type", "application/json").body(Body::from(body.to_string().into_bytes()));
+        async move { Ok::<_, std::convert::Infallible>(answer.unwrap()) }
+    });
+    Client::new(service, "shop")
+}
+
+fn encoded(text: &str) -> Value {
+    json!(k8s_openapi::ByteString(text.as_bytes().to_vec()))
+}
+
+impl Office {
+    fn open(url: &str) -> Self {
+        let metrics = Metrics::new(time(SINCE));
+        let pace = Pace {
+            patience: Duration::from_millis(250),
+            first_wait: Duration::from_millis(20),
+            last_wait: Duration::from_secs(2),
+            refused_wait: Duration::from_secs(60),
+            keep_alive: Duration::from_millis(100),
+            forget: Duration::from_secs(60),
+        };
+        let clock = Clock::starting_at(time("2026-11-23T10:05:00Z"));
+        let desk =
+            Desk::new(cluster(url), Courier::over_network(), clock, pace, metrics.clone(), Box::new(|| true), |_| {});
+        Self { _ends: desk.ends(), desk, metrics }
+    }
+
+    fn offer(&self, sink: &Value, alert: Alert) {
+        let sink: Sink = serde_json::from_value(sink.clone()).unwrap();
+        let destination = format!("{sink:?}");
+        self.desk.offer(&key(), vec![Offer { sink, destination, alert, due: true }]);
+    }
+
+    /// What became of it, once something did.
+    async fn news(&self) -> Delivered {
+        loop {
+            if let Some(delivery) = self.desk.news(&key()).pop() {
+                self.desk.written(&key(), std::slice::from_ref(&delivery));
+                return delivery.result;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn counted(&self, kind: &str, result: &str) -> bool {
+        let text = self.metrics.encode(Format::OpenMetrics);
+        let series = format!("kubeheal_alerts_total{{type=\"{kind}\",result=\"{result}\"}}");
+        text.lines().any(|line| line.starts_with(&series) && !line.ends_with(" 0"))
+    }
+}
+
+fn key() -> Key {
+    ("shop".to_owned(), "api".to_owned())
+}
+
+async fn receiver(answer: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(answer).mount(&server).await;
+    server
+}
+
+async fn received(server: &MockServer) -> Vec<(wiremock::Request, Value)> {
+    let requests = server.received_requests().await.unwrap();
+    requests.into_iter().map(|request| (request.clone(), serde_json::from_slice(&request.body).unwrap())).collect()
+}
+
+fn told_firing(delivered: &Delivered) -> bool {
+    matches!(delivered, Delivered::Firing(_, Severity::Warning))
+}
+
+#[tokio::test]
+async fn alertmanager_gets_labels_and_an_end_that_is_moved_on_until_it_is_over() {
+    let server = receiver(ResponseTemplate::new(200)).await;
+    let office = Office::open("");
+    let sink = json!({"name": "am", "type": "Alertmanager", "url": format!("{}/", server.uri())});
+    office.offer(&sink, firing());
+    assert!(told_firing(&office.news().await));
+    while received(&server).await.len() < 3 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(office.desk.news(&key()).is_empty(), "keeping it alive is no news, and no write");
+    office.offer(&sink, alert(Severity::Critical, State::Firing));
+    assert!(matches!(office.news().await, Delivered::Firing(_, Severity::Critical)));
+    office.offer(&sink, alert(Severity::Critical, State::Resolved(time("2026-11-23T10:04:00Z"))));
+    assert_eq!(office.news().await, Delivered::Resolved);
+
+    let all = received(&server).await;
+    let (first, body) = &all[0];
+    assert_eq!((first.method.as_str(), first.url.path()), ("POST", "/api/v2/alerts"));
+    let labels = json!({
+        "severity": "warning", "alertname": "HealedServiceUnhealthy", "namespace": "shop", "service": "api",
+        "workload": "Deployment/api",
+    });
+    assert_eq!(body[0]["labels"], labels);
+    assert_eq!((&body[0]["startsAt"], &body[0]["endsAt"]), (&json!(SINCE), &json!("2026-11-23T10:20:00Z")));
+    assert!(body[0].get("generatorURL").is_none());
+    let annotations = &body[0]["annotations"];
+    assert_eq!(annotations["summary"], "shop/api is Unhealthy: CrashLoop");
+    assert!(annotations["description"].as_str().unwrap().contains("connection refused"));
+
+    let (_, over) = all.last().unwrap();
+    let ends: Vec<_> =
+        over.as_array().unwrap().iter().map(|one| (&one["labels"]["severity"], &one["endsAt"])).collect();
+    let end = json!("2026-11-23T10:04:00Z");
+    assert_eq!(ends, [(&json!("critical"), &end), (&json!("warning"), &end)], "the quieter one is over too");
+}
+
+#[tokio::test]
+async fn pagerduty_is_triggered_and_resolved_under_one_key() {
+    let server = receiver(ResponseTemplate::new(202)).await;
+    let office = Office::open("");
+    let from = json!({"secretRef": {"name": "hook", "key": "hmac"}});
+    let sink = json!({"name": "pager", "type": "PagerDuty", "url": server.uri(), "routingKeyFrom": from});
+    office.offer(&sink, alert(Severity::Critical, State::Firing));
+    office.news().await;
+    office.offer(&sink, alert(Severity::Critical, State::Resolved(time("2026-11-23T10:20:00Z"))));
+    assert_eq!(office.news().await, Delivered::Resolved);
+    let all = received(&server).await;
+    let field = |index: usize, name: &str| all[index].1[name].clone();
+    assert_eq!([field(0, "event_action"), field(1, "event_action")], [json!("trigger"), json!("resolve")]);
+    assert_eq!(field(0, "dedup_key"), field(1, "dedup_key"));
+    assert_eq!(field(0, "routing_key"), json!("a key"), "without the line end of the file it came from");
+    let payload = field(0, "payload");
+    assert_eq!((&payload["severity"], &payload["source"]), (&json!("critical"), &json!("shop/api")));
+    assert!(payload["summary"].as_str().unwrap().contains("CrashLoop"));
+}
+
+#[tokio::test]
+async fn slack_is_told_in_words_that_call_nobody() {
+    let server = receiver(ResponseTemplate::new(200)).await;
+    let office = Office::open(&server.uri());
+    let sink = json!({"name": "slack", "type": "Slack", "urlFrom": {"secretRef": {"name": "hook", "key": "url"}}});
+    office.offer(&sink, firing());
+    office.news().await;
+    let (_, body) = received(&server).await.remove(0);
+    let text = body.to_string();
+    assert!(text.contains("&lt;!channel&gt; &amp; dial") && !text.contains("<!channel>"), "{text}");
+    assert!(body["text"].as_str().unwrap().contains("shop/api is Unhealthy"));
+}
+
+#[tokio::test]
+async fn a_webhook_is_signed_over_time_and_body() {
+    let server = receiver(ResponseTemplate::new(204)).await;
+    let office = Office::open(&server.uri());
+    let of = |key: &str| json!({"secretRef": {"name": "hook", "key": key}});
+    let sink = json!({"name": "hook", "type": "Webhook", "urlFrom": of("url"), "hmacFrom": of("hmac")});
+    office.offer(&sink, resolved());
+    assert_eq!(office.news().await, Delivered::Resolved);
+    let (request, body) = received(&server).await.remove(0);
+    let header = |name: &str| request.headers.get(name).unwrap().to_str().unwrap().to_owned();
+    let signed = [header(TIMESTAMP_HEADER).as_bytes(), b".", &request.body].concat();
+    let signature: Vec<u8> = (0..32)
+        .map(|byte| {
+            u8::from_str_radix(&header(SIGNATURE_HEADER)["sha256=".len()..][2 * byte..2 * byte + 2], 16).unwrap()
+        })
+        .collect();
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"a key").unwrap();
+    mac.update(&signed);
+    mac.verify_slice(&signature).unwrap();
+    assert_eq!((&body["status"], &body["resolvedAt"]), (&json!("resolved"), &json!("2026-11-23T10:20:00Z")));
+    assert_eq!(header("content-type"), "application/json");
+}
+
+#[tokio::test]
+async fn a_cloud_event_has_what_version_one_asks_for() {
+    let server = receiver(ResponseTemplate::new(200)).await;
+    let office = Office::open("");
+    office.offer(&json!({"name": "bus", "type": "CloudEvents", "url": server.uri()}), firing());
+    office.news().await;
+    let (request, event) = received(&server).await.remove(0);
+    assert_eq!(request.headers["content-type"], "application/cloudevents+json; charset=UTF-8");
+    assert_eq!((&event["specversion"], &event["type"]), (&json!("1.0"), &json!("dev.kubeheal.alert.firing")));
+    assert_eq!(event["source"], "/kubeheal.dev/namespaces/shop/healedservices/api");
+    assert!(event["id"].as_str().unwrap().starts_with("kubeheal/uid-api/"));
+    assert_eq!(event["data"]["reason"], "CrashLoop");
+    assert!(event["time"].as_str().unwrap().parse::<Timestamp>().is_ok());
+}
+
+#[tokio::test]
+async fn what_fails_is_tried_again_and_arrives_once() {
+    for (answer, times) in [
+        (ResponseTemplate::new(500), 2),
+        (ResponseTemplate::new(429).insert_header("retry-after", "1"), 1),
+        (ResponseTemplate::new(503), 4),
+        (ResponseTemplate::new(200).set_delay(Duration::from_secs(30)), 1),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(answer).up_to_n_times(times).with_priority(1).mount(&server).await;
+        Mock::given(any()).respond_with(ResponseTemplate::new(200)).with_priority(2).mount(&server).await;
+        let office = Office::open("");
+        office.offer(&json!({"name": "hook", "type": "Webhook", "url": server.uri()}), firing());
+        let mut news = office.news().await;
+        while let Delivered::Problem(why) = &news {
+            assert!(times >= 3 && why == "it answered 503", "{why}");
+            news = office.news().await;
+        }
+        assert!(told_firing(&news), "{news:?}");
+        let all = received(&server).await;
+        assert_eq!(all.len() as u64, times + 1);
+        assert!(all.iter().all(|(_, body)| body["id"] == all[0].1["id"]), "the same notice under the same id");
+        assert!(office.counted("Webhook", "failed") && office.counted("Webhook", "sent"));
+    }
+}
+
+#[tokio::test]
+async fn what_only_a_person_can_mend_is_said_in_a_sentence() {
+    let elsewhere = receiver(ResponseTemplate::new(200)).await;
+    let redirect = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
+    let redirecting = receiver(redirect).await;
+    let refusing = receiver(ResponseTemplate::new(401)).await;
+    let secret = |name: &str, key: &str| json!({"name": "hook", "type": "Slack", "urlFrom": {"secretRef": {"name": name, "key": key}}});
+    let table = [
+        (
+            json!({"name": "a", "type": "Slack", "url": redirecting.uri()}),
+            "it answered 302: redirects are not followed",
+        ),
+        (json!({"name": "a", "type": "Slack", "url": refusing.uri()}), "it answered 401: check its address"),
+        (
+            json!({"name": "a", "type": "Slack", "url": "http://169.254.169.254/latest"}),
+            "where no receiver of alerts may be",
+        ),
+        (json!({"name": "a", "type": "Slack", "url": "not an address"}), "its address is none"),
+        (secret("missing", "url"), "Secret missing does not exist in namespace shop: create it"),
+        (secret("locked", "url"), "kubeheal may not read Secret locked in namespace shop: allow it by a Role there"),
+        (secret("hook", "uri"), "Secret hook in namespace shop has no key uri"),
+        (secret("hook", "empty"), "Secret hook in namespace shop has no key empty"),
+    ];
+    for (sink, words) in table {
+        let office = Office::open("");
+        office.offer(&sink, firing());
+        let Delivered::Problem(why) = office.news().await else { panic!("{sink} was told") };
+        assert!(why.contains(words), "{sink}: {why}");
+    }
+    assert!(received(&elsewhere).await.is_empty(), "another host got what was not meant for it");
+}
+
+#[tokio::test]
+async fn a_receiver_that_cannot_be_reached_is_no_secret_but_its_address_is() {
+    let office = Office::open("http://user:hunter2@127.0.0.1:1/services/T0/B0/secret-part");
+    office.offer(
+        &json!({"name": "slack", "type": "Slack", "urlFrom": {"secretRef": {"name": "hook", "key": "url"}}}),
+        firing(),
+    );
+    let Delivered::Problem(why) = office.news().await else { panic!("nobody is there") };
+    assert!(why.starts_with("it cannot be reached: "), "{why}");
+    assert!(!why.contains("secret-part") && !why.contains("hunter2") && !why.contains("127.0.0.1"), "{why}");
+}
+
+#[tokio::test]
+async fn a_dead_receiver_delays_no_other_and_who_heard_the_beginning_hears_the_end() {
+    let dead = receiver(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
+    let alive = receiver(ResponseTemplate::new(200)).await;
+    let office = Office::open("");
+    let offer = |name: &str, server: &MockServer| {
+        let sink: Sink = serde_json::from_value(json!({"name": name, "type": "Webhook", "url": server.uri()})).unwrap();
+        Offer { sink, destination: server.uri(), alert: firing(), due: true }
+    };
+    office.desk.offer(&key(), vec![offer("dead", &dead), offer("alive", &alive)]);
+    assert!(told_firing(&office.news().await));
+    // Neither is named any more.
+    office.desk.offer(&key(), vec![]);
+    while received(&alive).await.len() < 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(received(&alive).await[1].1["status"], "resolved");
+}
+
+#[tokio::test]
+async fn who_led_before_does_not_end_what_another_leader_has_ended() {
+    let server = receiver(ResponseTemplate::new(200)).await;
+    let office = Office::open("");
+    office.offer(&json!({"name": "hook", "type": "Webhook", "url": server.uri()}), firing());
+    office.news().await;
+    office.desk.leave(&key());
+    // Leading again: the status knows of no alert any more.
+    office.desk.offer(&key(), vec![]);
+    office.offer(&json!({"name": "other", "type": "Webhook", "url": format!("{}/other", server.uri())}), firing());
+    office.news().await;
+    let said: Vec<Value> = received(&server).await.into_iter().map(|(_, body)| body["status"].clone()).collect();
+    assert_eq!(said, ["firing", "firing"]);
+}
