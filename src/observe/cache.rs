@@ -170,6 +170,11 @@ impl Caches {
         }
     }
 
+    /// Whether a controller made this pod. Such a pod is no workload.
+    pub(super) fn is_controlled_pod(&self, key: &Key) -> bool {
+        self.pods.get(key).is_some_and(|pod| pod.controller.is_some())
+    }
+
     fn controlled_by(&self, uid: &str) -> impl Iterator<Item = Arc<PodRecord>> {
         self.pods_of.get(uid).into_iter().flatten().filter_map(|key| self.pods.get(key).cloned())
     }

@@ -25,7 +25,7 @@ use crate::{
         restarts::CRASH_LOOP_BACK_OFF,
         snapshot::{
             Container, ContainerState, Diagnosis, LastKnownGood, Live, Lock, Neighbour, Pod, Rivals, Service, Snapshot,
-            Termination, Workload,
+            Termination, Workload, WorkloadKind,
         },
     },
     publish::cut,
@@ -67,7 +67,7 @@ pub fn snapshot(caches: &Caches, key: &Key, sources: &Sources) -> Option<Snapsho
     Some(Snapshot {
         service: identity(key, &service, &effective, sources),
         pods: workload.as_ref().map(|workload| pods(caches, &key.0, workload, &effective.rules)).unwrap_or_default(),
-        workload: seen(&service, workload.as_deref(), &sources.presence),
+        workload: seen(caches, &service, workload.as_deref(), &sources.presence),
         dependencies: dependencies(caches, key, &effective),
         last_known_good: status.last_known_good.as_ref().and_then(|good| {
             let kept = kept(caches, &key.0, &good.revision)?;
@@ -101,11 +101,16 @@ fn identity(key: &Key, service: &HealedService, effective: &Effective, sources: 
     }
 }
 
-fn seen(service: &HealedService, workload: Option<&WorkloadRecord>, presence: &Presence) -> Workload {
-    let (kind, (_, name)) = target_of(service);
+fn seen(caches: &Caches, service: &HealedService, workload: Option<&WorkloadRecord>, presence: &Presence) -> Workload {
+    let (kind, key) = target_of(service);
+    let is_owned = kind == WorkloadKind::Pod && caches.is_controlled_pod(&key);
+    let (_, name) = key;
     match (workload, presence) {
         (Some(workload), _) => Workload::Present(workload.state.clone()),
         (None, Presence::Missing) => Workload::Missing { kind, name },
+        (None, Presence::NotYetCached | Presence::Cached) if is_owned => {
+            Workload::Unknown(format!("Pod {name} belongs to a controller: name that in spec.workloadRef instead"))
+        }
         (None, Presence::NotYetCached | Presence::Cached) => {
             Workload::Unknown(format!("{} {name} exists but has not been read yet", kind.as_str()))
         }

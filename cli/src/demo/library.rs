@@ -60,9 +60,59 @@ pub(crate) const GROUPS: &[Group] = &[
         ]
     ),
     group!(
+        "ladder",
+        "What is done, in which order, and everything that holds it back",
+        [
+            "one-at-a-time",
+            "disruption-budget",
+            "proof",
+            "back-off",
+            "redeployed",
+            "last-replicas",
+            "stays-gone",
+            "never-seen-well",
+            "living-owner",
+            "gitops-grace",
+            "recreate-on-failure",
+            "rollback",
+            "storm",
+            "maintenance-window",
+            "two-masters",
+        ]
+    ),
+    group!(
+        "breaker",
+        "When trying again does more harm than good",
+        [
+            "in-vain",
+            "relapse",
+            "no-writes",
+            "half-open",
+            "self-recovery",
+            "new-code",
+            "forgiven",
+            "by-hand",
+            "heal-now",
+            "latched",
+            "scale-to-zero",
+            "fallback",
+        ]
+    ),
+    group!(
+        "dependencies",
+        "Whose fault it is, and who waits for whom",
+        ["chain", "healing-order", "hysteresis", "cycle", "grants", "rest-for-one"]
+    ),
+    group!("status", "What is said, and what is not", ["conditions", "why-not", "escalation", "quiet"]),
+    group!(
         "policies",
         "Settings for many services, and limits for everybody",
-        ["policy-defaults", "policy-ceiling", "cluster-paused"]
+        ["policy-ref", "policy-defaults", "policy-ceiling", "cluster-paused"]
+    ),
+    group!(
+        "complaints",
+        "What people hold against controllers of this kind, where no other story tells it",
+        ["old-restarts", "well-in-time", "small-cluster", "repair-in-flight", "no-trace"]
     ),
 ];
 

@@ -29,6 +29,8 @@ pub(super) struct OfService {
     history: Option<Vec<String>>,
     steps: Option<Vec<String>>,
     actions: Option<Range>,
+    /// Different statuses from the first break on.
+    changes: Option<Range>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,6 +98,7 @@ impl OfService {
             history,
             steps,
             actions,
+            changes,
         } = self;
         let statuses = evidence.chronicle.of(service, evidence.from);
         let judge = |what: String,
@@ -163,6 +166,11 @@ impl OfService {
         }
         if let Some(range) = actions {
             judged.push(range.judge(&format!("actions on {service}"), u32::try_from(own.len()).unwrap_or(u32::MAX)));
+        }
+        if let Some(range) = changes {
+            // The first is the one that stood when something broke.
+            let count = u32::try_from(statuses.len().saturating_sub(1)).unwrap_or(u32::MAX);
+            judged.push(range.judge(&format!("changes of the status of {service}"), count));
         }
         judged
     }
