@@ -32,6 +32,7 @@ use crate::{
     leader::Leadership,
     metrics::{Metrics, ReconcileResult},
     observe::{
+        log::LogReader,
         policy::Effective,
         record::Key,
         snapshot::{Presence, Sources, snapshot},
@@ -85,6 +86,7 @@ pub struct Controller {
 struct Context {
     reads: Client,
     executor: Executor,
+    logs: LogReader,
     clock: Clock,
     watchman: Watchman,
     options: Options,
@@ -133,6 +135,7 @@ impl Controller {
         let desk = Desk::new(actions.clone(), courier, clock.clone(), pace, metrics, Box::new(leading), wake);
         let context = Context {
             reads,
+            logs: LogReader::new(actions.clone(), queue.clone()),
             executor: Executor::new(actions),
             clock,
             watchman: Watchman::default(),
@@ -263,7 +266,7 @@ impl Context {
         if let Some(plan) = look.decision.plan.clone() {
             let execution = self.act(&look, &plan).await;
             audit::acted(&recorded, &look.decision, &plan, &execution);
-            self.settle(&look, recorded, &plan, &execution).await?;
+            Box::pin(self.settle(&look, recorded, &plan, &execution)).await?;
         }
         Ok(Some(self.next_look(&look)))
     }
@@ -292,6 +295,7 @@ impl Context {
         if let Some((kind, _, why)) = self.shared.behind() {
             seen.workload = Workload::Unknown(format!("the watch of {} is interrupted: {why}", kind.as_str()));
         }
+        self.logs.complete(key, &effective, &mut seen, now);
         seen.live = self.executor.live(&service, &policy, &seen.memory).await;
         let decision = decide(&policy, &seen, now);
         Some(Look { service, effective, policy, snapshot: seen, decision, now })

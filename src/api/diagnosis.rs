@@ -9,8 +9,9 @@ use super::schema::CAMEL_CASE;
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default = "Diagnosis::default")]
 pub struct Diagnosis {
-    /// Lines read from the end of the previous container's log, besides its termination message. 0 reads none. More
-    /// needs the permission to read pods/log.
+    /// Lines read from the end of the log of a container that ended badly, where its termination message names no root
+    /// cause. Read once for each end; only the line that names one is kept, without secrets. 0 reads none. More needs the
+    /// permission to get pods/log.
     #[schemars(range(min = 0, max = 1000))]
     pub log_tail_lines: i32,
 

@@ -10,7 +10,7 @@ use regex::Regex;
 
 use crate::{api::DiagnosisRule, healing::snapshot::Diagnosis};
 
-pub use plain::{line, tidy};
+pub use plain::{line, log_of, tidy};
 pub use secrets::{MASK, masked};
 
 /// Lines of a log that are looked at together: a rule for something special finds its line although a general one matches
@@ -101,6 +101,13 @@ impl Rules {
             })
         };
         Self { own: rules.iter().filter_map(rule).collect() }
+    }
+
+    /// What a rule of that name made of a line earlier. Its advice is what it is now; none if there is no such rule any more.
+    pub fn named(&self, name: &str, line: &str) -> Diagnosis {
+        let rule = self.own.iter().chain(built_in::rules()).find(|rule| rule.name == name);
+        let advice = rule.map(|rule| rule.advice.clone()).unwrap_or_default();
+        Diagnosis { name: name.to_owned(), advice, line: line.to_owned() }
     }
 
     /// The first rule that matches, a person's own before the built-in ones, with the last line that it matches.

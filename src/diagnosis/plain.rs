@@ -28,6 +28,11 @@ pub fn tidy(text: &str, limit: usize) -> String {
     end(text.trim(), limit).to_owned()
 }
 
+/// A whole log, the same way. It begins with a whole line, but for the very first of the container.
+pub fn log_of(text: &str) -> String {
+    masked(&without_ornament(text)).trim().to_owned()
+}
+
 /// One line, for a sentence: the first `limit` characters.
 pub fn line(text: &str, limit: usize) -> String {
     let words = tidy(text, MAX_TEXT);

@@ -91,7 +91,8 @@ pub fn explained(container: &Container, message: &str) -> String {
         Some(Diagnosis { name, advice, line: _ }) => format!(" [{name}: {advice}]"),
         None => String::new(),
     };
-    format!("{said}{named}")
+    let unread = container.unread.as_ref().map(|why| format!(" [its log was not read: {why}]")).unwrap_or_default();
+    format!("{said}{named}{unread}")
 }
 
 /// A line for a sentence; its end says most.

@@ -9,6 +9,7 @@ use super::{
     SPACING,
     alarm::Alarm,
     cause::Finding,
+    log::{LogRead, MAX_LOGS},
     plan::Action,
     policy::Policy,
     reaction::Reaction,
@@ -57,6 +58,8 @@ pub struct Memory {
     pub released_at: Option<Timestamp>,
     /// What an outage of a dependency left to do.
     pub recovery: Option<Recovery>,
+    /// What logs told of how containers ended.
+    pub logs: Vec<LogRead>,
     /// Restart counters.
     pub containers: Vec<ContainerMemory>,
     /// Since when the workload's controller has made no progress towards what is wanted; empty while all is in place.
@@ -370,6 +373,7 @@ impl Memory {
         newest(&mut self.recent, MAX_RECENT);
         newest(&mut self.rollbacks, MAX_ROLLBACKS);
         newest(&mut self.history, MAX_HISTORY);
+        newest(&mut self.logs, MAX_LOGS);
         if let Some(recovery) = &mut self.recovery {
             recovery.pods.truncate(MAX_PODS);
         }

@@ -21,6 +21,7 @@ pub mod health;
 pub mod hold;
 pub mod ladder;
 pub mod lock;
+pub mod log;
 pub mod look;
 pub mod memory;
 pub mod on_open;

@@ -346,6 +346,8 @@ pub struct Container {
     pub probe_event: Option<(Probe, Option<Timestamp>)>,
     /// What a diagnosis rule made of how it ended, or of why it waits.
     pub diagnosis: Option<Diagnosis>,
+    /// Why its log could not be read, where that was asked for.
+    pub unread: Option<String>,
 }
 
 /// How long the kubelet lets a probe fail, from the start of the container, before it restarts it.

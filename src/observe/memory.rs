@@ -14,6 +14,7 @@ use crate::{
         alarm::{Alarm, Subject, Told},
         cause::{Cause, Finding},
         escalation::Severity,
+        log::{Answer, LogRead},
         memory::{
             ActionRecord, Circuit, CircuitState, ContainerMemory, During, Ended, HistoryEntry, InFlight, Memory,
             Outcome, Progress, RollbackRecord,
@@ -51,6 +52,7 @@ pub fn recall(status: &HealedServiceStatus) -> Memory {
         held: status.dependencies.iter().any(|dependency| !dependency.ready),
         released_at: time(status.released_at.as_ref()),
         recovery: status.dependency_recovery.as_ref().map(recovery),
+        logs: status.logs.iter().filter_map(log_read).collect(),
         containers: status.containers.iter().filter_map(container).collect(),
         progress: status.progress.as_ref().map(progress),
         findings: status.findings.iter().filter_map(finding).collect(),
@@ -115,6 +117,17 @@ fn recovery(known: &status::DependencyRecovery) -> Recovery {
         recovered: time(known.recovered_at.as_ref()),
         pods: known.pods.iter().filter_map(|uid| short(uid, MAX_UID)).collect(),
     }
+}
+
+fn log_read(known: &status::LogRead) -> Option<LogRead> {
+    let line = |text: &str| crate::diagnosis::line(text, MAX_MESSAGE);
+    let told = match (&known.problem, &known.diagnosis) {
+        (Some(why), _) => Answer::Unreadable(line(why)),
+        (None, Some(name)) => Answer::Line { name: word(name)?, line: line(known.line.as_deref().unwrap_or_default()) },
+        (None, None) => Answer::Nothing,
+    };
+    let (uid, container) = (short(&known.uid, MAX_UID)?, short(&known.container, MAX_CONTAINER)?);
+    Some(LogRead { uid, container, end: u32::try_from(known.end).ok()?, told })
 }
 
 /// Only what tells a finding from another, and since when it stands; all else is found again.

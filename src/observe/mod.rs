@@ -7,6 +7,7 @@ pub mod companion;
 pub mod definition;
 pub mod dependency;
 pub mod kind;
+pub mod log;
 pub mod memory;
 pub mod pod;
 pub mod policy;

@@ -234,6 +234,7 @@ fn container(status: &RawContainerStatus, spec: Option<&RawContainer>, role: Rol
         liveness: spec.and_then(|spec| spec.liveness_probe.as_ref()).map(patience),
         probe_event: None,
         diagnosis: None,
+        unread: None,
     }
 }
 

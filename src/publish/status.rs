@@ -17,6 +17,7 @@ use crate::{
         alarm::{Alarm, Told},
         cause::Probe,
         health::Health,
+        log::{Answer, LogRead},
         memory::{self, CircuitState, Memory},
         plan::Plan,
         reaction::{Change, Reaction},
@@ -72,6 +73,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
         held: _,
         released_at,
         recovery,
+        logs,
         containers,
         progress,
         findings: _,
@@ -99,6 +101,7 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
     status.refused = refused.as_deref().map(|text| cut(text, MAX_MESSAGE));
     status.released_at = released_at.map(Time);
     status.dependency_recovery = recovery.as_ref().map(after_outage);
+    status.logs = logs.iter().map(log_read).collect();
     status.containers = containers.iter().map(container).collect();
     status.progress =
         progress.as_ref().map(|known| status::Progress { mark: cut(&known.mark, MAX_MARK), since: Time(known.since) });
@@ -217,6 +220,16 @@ fn after_outage(recovery: &Recovery) -> DependencyRecovery {
         recovered_at: recovered.map(Time),
         pods: pods.clone(),
     }
+}
+
+fn log_read(read: &LogRead) -> status::LogRead {
+    let LogRead { uid, container, end, told } = read;
+    let (diagnosis, line, problem) = match told {
+        Answer::Nothing => (None, None, None),
+        Answer::Line { name, line } => (Some(name.clone()), Some(cut(line, MAX_MESSAGE)), None),
+        Answer::Unreadable(why) => (None, None, Some(cut(why, MAX_MESSAGE))),
+    };
+    status::LogRead { uid: uid.clone(), container: container.clone(), end: number(*end), diagnosis, line, problem }
 }
 
 fn repair(in_flight: &memory::InFlight) -> InFlight {

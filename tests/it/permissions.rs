@@ -259,3 +259,35 @@ async fn without_the_components_an_open_circuit_holds_and_says_what_it_was_refus
     assert_eq!(world.get("Service", "front").await.unwrap()["spec"]["selector"]["app"], "front");
     assert_eq!(world.get("Deployment", "back").await.unwrap()["spec"]["replicas"], 1);
 }
+
+/// A container that falls and says why in its log alone, under the given roles.
+async fn reading_logs_under(rules: Vec<Value>) -> (Gate, HealedServiceStatus) {
+    let world = World::without_controller();
+    let gate = Gate::default();
+    let client = gate.client(world.client.clone(), rules);
+    let (clock, stop) = (Clock::starting_at(START.parse().unwrap()), CancellationToken::new());
+    let metrics = Metrics::new(clock.now());
+    let options = Options { namespace: None, concurrency: 4, observe_only: false, metrics, leader: None };
+    tokio::spawn(Controller::new(client.clone(), client, clock, options).run(stop));
+    let mut silent = deployment("api", 1);
+    silent["spec"]["template"]["spec"]["containers"][0]["terminationMessagePolicy"] = json!("File");
+    world.create(silent).await;
+    world.create(service("api", json!({"diagnosis": {"logTailLines": 20}}))).await;
+    world.break_workload("api", "app: {exits: [{log: 'no space left on device'}]}").await;
+    world.pass(60).await;
+    (gate, world.status("api").await)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_component_for_logs_permits_to_read_them_and_without_it_that_is_said() {
+    let (gate, status) = reading_logs_under(rules(&[&BASE[..], &["components/logs/rbac.yaml"]].concat())).await;
+    assert_eq!(*gate.refused.lock().unwrap(), BTreeSet::new());
+    assert!(gate.has_granted("get", "pods/log"));
+    assert_eq!(status.findings[0].diagnosis.as_deref(), Some("DiskFull"));
+
+    let (gate, status) = reading_logs_under(rules(&BASE)).await;
+    let refused = gate.refused.lock().unwrap().iter().map(|asked| asked.resource.clone()).collect::<BTreeSet<_>>();
+    assert_eq!(refused, BTreeSet::from(["pods/log".to_owned()]));
+    let found = &status.findings[0];
+    assert!(found.diagnosis.is_none() && found.message.contains("deploy/components/logs"), "{}", found.message);
+}

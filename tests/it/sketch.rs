@@ -54,6 +54,7 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
             liveness: None,
             probe_event: None,
             diagnosis: None,
+            unread: None,
         }],
         refused_by_budget: None,
     }

@@ -207,6 +207,38 @@ pub struct Ended {
     pub during: String,
 }
 
+/// What the log told of one end of a container.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogRead {
+    /// UID of the pod.
+    #[schemars(length(max = 128))]
+    pub uid: String,
+
+    /// Name of the container.
+    #[schemars(length(max = 63))]
+    pub container: String,
+
+    /// The how many-th end of the container it was.
+    #[schemars(range(min = 0))]
+    pub end: i32,
+
+    /// Root cause, if a diagnosis rule named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), regex(pattern = CAMEL_CASE))]
+    pub diagnosis: Option<String>,
+
+    /// The line that told it, without secrets. Nothing else of the log is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub line: Option<String>,
+
+    /// Why the log could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub problem: Option<String>,
+}
+
 /// How far the workload's own controller has come.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

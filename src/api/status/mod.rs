@@ -19,8 +19,8 @@ mod progress;
 pub use alert::{AlertStatus, SinkStatus};
 pub use circuit::{CircuitState, CircuitStatus, OnOpenStatus};
 pub use evidence::{
-    ContainerMemory, DependencyRecovery, DependencyStatus, EffectivePolicy, Ended, Finding, LastKnownGood, PodCounts,
-    ProbeKind, Progress,
+    ContainerMemory, DependencyRecovery, DependencyStatus, EffectivePolicy, Ended, Finding, LastKnownGood, LogRead,
+    PodCounts, ProbeKind, Progress,
 };
 pub use progress::{ActionRecord, Block, Handled, HistoryEntry, InFlight, NextAction, RollbackRecord};
 
@@ -161,6 +161,12 @@ pub struct HealedServiceStatus {
     #[schemars(length(max = 256))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub containers: Vec<ContainerMemory>,
+
+    /// What logs told of how containers ended, with diagnosis.logTailLines. Kept so that each is read once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub logs: Vec<LogRead>,
 
     /// Since when the workload's own controller has made no progress. Absent while all that is wanted is in place.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,7 @@ use super::{
     book::{Book, Choice},
     ceiling,
     layer::{Layered, lay},
-    translate::{not_in_force, translate, without_effect},
+    translate::{translate, without_effect},
 };
 use crate::{
     api::{
@@ -67,7 +67,7 @@ impl Effective {
         let inherited = inherited.map(|(field, from)| format!("{field}: {from}"));
         let overrides = inherited.chain(ceilings.cuts).take(MAX_OVERRIDES).collect();
         let idle = without_effect(&settings).into_iter().collect();
-        let warnings = [not_in_force(&settings), idle, book.warnings(), ceilings.sentences].concat();
+        let warnings = [idle, book.warnings(), ceilings.sentences].concat();
         let rules = Rules::compile(&settings.diagnosis.rules);
         let receivers = settings.alerts.sinks.iter().map(|sink| receiver(&key.0, sink)).collect();
         Self { settings, policy, rules, receivers, said: EffectivePolicy { digest, overrides }, warnings }

@@ -40,12 +40,6 @@ pub fn translate(settings: &api::HealingSettings, cluster: &ClusterPolicy) -> Po
     }
 }
 
-/// Fields that are set and that this version does not act on yet, each as a sentence: better said than silently ignored.
-pub(super) fn not_in_force(settings: &api::HealingSettings) -> Vec<String> {
-    let set = [(settings.diagnosis.log_tail_lines > 0, "diagnosis.logTailLines")];
-    set.into_iter().filter(|(is_set, _)| *is_set).map(|(_, field)| format!("{field} is not in force yet")).collect()
-}
-
 /// Fields that are set and cannot do anything beside others, each as a sentence.
 pub(super) fn without_effect(settings: &api::HealingSettings) -> Option<String> {
     let api::Remediation { ladder, restart_on_dependency_recovery, .. } = &settings.remediation;

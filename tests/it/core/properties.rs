@@ -12,7 +12,7 @@ use kubeheal::{
         policy::{Mode, Policy},
         reason::{Block, Reason},
         settle,
-        snapshot::{Snapshot, Workload},
+        snapshot::{Diagnosis, Snapshot, Workload},
         verify::Execution,
     },
     observe::memory::recall,
@@ -140,6 +140,24 @@ proptest! {
             let why = turn.decision.findings.iter().find(|finding| finding.uid == pod.uid && finding.cause.reason() == plan.cause);
             let why = why.expect("a finding of its own");
             assert!(why.cause.restart_helps() && why.acute && (why.lasting || asked), "{why:?}");
+        });
+    }
+
+    #[test]
+    fn a_diagnosis_never_changes_what_is_done(policy in any_policy(), history in histories(80)) {
+        Play::new().all(&policy, &history, |turn| {
+            let mut seen = turn.seen.clone();
+            for container in seen.pods.iter_mut().flat_map(|pod| &mut pod.containers) {
+                let line = "could not connect to db:5432: connection refused".to_owned();
+                let advice = "restart everything".to_owned();
+                container.diagnosis = Some(Diagnosis { name: "DatabaseUnreachable".to_owned(), advice, line });
+                container.unread = Some("forbidden".to_owned());
+            }
+            let told = decide(&policy, &seen, turn.now);
+            assert_eq!(told.plan, turn.decision.plan);
+            assert_eq!(told.next_check, turn.decision.next_check);
+            let quiet = |decision: &Decision| Memory { findings: Vec::new(), ..decision.memory.clone() };
+            assert_eq!(quiet(&told), quiet(turn.decision));
         });
     }
 

@@ -5,6 +5,7 @@ mod breaker;
 mod dependencies;
 mod fallback;
 mod limits;
+mod logs;
 mod owners;
 mod policies;
 mod process;
