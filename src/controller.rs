@@ -7,8 +7,15 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::{Api, Client, ResourceExt, api::PostParams};
-use tokio::{sync::Mutex, task::JoinSet, time::Instant};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::{
+    sync::{Mutex, mpsc},
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::AbortOnDropHandle,
+};
 use tracing::{Instrument, Span};
 
 use crate::{
@@ -41,7 +48,8 @@ use crate::{
     publish::{
         alert::{Alert, Courier, Desk, Offer, Pace},
         audit,
-        event::{notices, publish},
+        event::notices,
+        herald::{self, Herald},
         status::{remember, render},
     },
     queue::Queue,
@@ -59,6 +67,8 @@ const RESYNC: Duration = Duration::from_secs(600);
 const STUCK: Duration = Duration::from_secs(900);
 /// First wait after a failed reconcile.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// How long Events that wait may take when the controller ends.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 /// Longest wait after a failed reconcile.
 const LAST_RETRY: Duration = Duration::from_secs(60);
 
@@ -80,6 +90,7 @@ pub struct Options {
 /// The controller.
 pub struct Controller {
     context: Arc<Context>,
+    events: mpsc::Receiver<herald::Message>,
 }
 
 /// What one reconcile needs.
@@ -95,6 +106,7 @@ struct Context {
     /// Held from the last look at the cluster-wide limits until the intent is recorded and visible to all workers.
     gate: Mutex<()>,
     retries: std::sync::Mutex<BTreeMap<Key, u32>>,
+    herald: Herald,
     desk: Arc<Desk>,
     /// Alerts end with the controller, however it ends.
     _desk_ends: DropGuard,
@@ -128,6 +140,7 @@ impl Controller {
         let queue = Arc::new(Queue::default());
         let shared = Arc::new(Shared::new(queue.clone(), options.metrics.clone()));
         options.metrics.follow(queue.clone());
+        let (herald, events) = Herald::new(options.metrics.clone());
         let (leader, waking) = (options.leader.clone(), queue.clone());
         let leading = move || leader.as_ref().is_none_or(Leadership::is_leading);
         let wake = move |key| waking.add(key, Instant::now());
@@ -144,10 +157,11 @@ impl Controller {
             queue,
             gate: Mutex::new(()),
             retries: std::sync::Mutex::default(),
+            herald,
             _desk_ends: desk.ends(),
             desk,
         };
-        Self { context: Arc::new(context) }
+        Self { context: Arc::new(context), events }
     }
 
     /// What the HTTP port tells.
@@ -163,7 +177,8 @@ impl Controller {
 
     /// Runs until told to stop. Then no new look begins, and those under way end.
     pub async fn run(self, stop: CancellationToken) {
-        let context = self.context;
+        let Self { context, events } = self;
+        let herald = AbortOnDropHandle::new(tokio::spawn(herald::write(context.reads.clone(), events)));
         let watching = stop.child_token();
         let namespace = context.options.namespace.clone();
         let (client, shared, until) = (context.reads.clone(), context.shared.clone(), watching.clone());
@@ -180,6 +195,9 @@ impl Controller {
         }
         watching.cancel();
         let _ended = watches.await;
+        // No look is under way, so nothing more is to be told. What was is worth a moment.
+        drop(context);
+        let _told = timeout(LAST_WORDS, herald).await;
     }
 }
 
@@ -247,12 +265,13 @@ impl Context {
     async fn reconcile(&self, key: &Key) -> Result<Option<Duration>, Error> {
         let Some(mut look) = self.look(key).await else {
             self.options.metrics.forget(&key.0, &key.1);
+            self.herald.forget(key);
             self.desk.forget(key);
             return Ok(None);
         };
         if look.decision.plan.is_none() {
             let recorded = self.record(&look).await?;
-            self.report(&look, &recorded).await;
+            self.report(&look, &recorded);
             return Ok(Some(self.next_look(&look)));
         }
         let recorded = {
@@ -262,7 +281,7 @@ impl Context {
             look = self.confirm(again).await;
             self.record(&look).await?
         };
-        self.report(&look, &recorded).await;
+        self.report(&look, &recorded);
         if let Some(plan) = look.decision.plan.clone() {
             let execution = self.act(&look, &plan).await;
             audit::acted(&recorded, &look.decision, &plan, &execution);
@@ -402,12 +421,12 @@ impl Context {
         let mut status = old.clone();
         remember(&mut status, &memory, look.decision.ineffective);
         let written = self.write(&recorded, status).await?;
-        self.tell(&recorded, &old, &written, now).await;
+        self.tell(&recorded, &old, &written, now);
         Ok(())
     }
 
     /// Events, metrics and the audit line.
-    async fn report(&self, look: &Look, recorded: &HealedService) {
+    fn report(&self, look: &Look, recorded: &HealedService) {
         let old = look.service.status.clone().unwrap_or_default();
         let Decision { verdict, conditions, memory, blocked_by, .. } = &look.decision;
         let (namespace, name) = (recorded.namespace().unwrap_or_default(), recorded.name_any());
@@ -430,7 +449,7 @@ impl Context {
             self.options.metrics.recovered(until.duration_since(since).as_secs_f64());
         }
         self.alert(look);
-        self.tell(&look.service, &old, recorded, look.now).await;
+        self.tell(&look.service, &old, recorded, look.now);
     }
 
     /// Hands over what receivers of alerts are to know.
@@ -463,7 +482,7 @@ impl Context {
         }
     }
 
-    async fn tell(&self, service: &HealedService, old: &HealedServiceStatus, written: &HealedService, now: Timestamp) {
+    fn tell(&self, service: &HealedService, old: &HealedServiceStatus, written: &HealedService, now: Timestamp) {
         let new = written.status.clone().unwrap_or_default();
         for entry in new.history.iter().filter(|entry| !old.history.contains(entry)) {
             if let (Some(step), Some(outcome)) = (Step::parse(&entry.step), Outcome::parse(&entry.outcome)) {
@@ -472,9 +491,7 @@ impl Context {
         }
         for notice in notices(old, &new) {
             tracing::info!(reason = notice.reason, action = notice.action, note = notice.note, "notice");
-            if let Err(error) = publish(&self.reads, service, &notice, now).await {
-                tracing::warn!(%error, reason = notice.reason, "the Event could not be written");
-            }
+            self.herald.tell(&key_of(service), service, notice, now);
         }
     }
 

@@ -240,6 +240,11 @@ impl Metrics {
         self.inner.notices.alerted(kind, result);
     }
 
+    /// An Event was not written because there were too many.
+    pub fn event_dropped(&self) {
+        self.inner.notices.event_dropped();
+    }
+
     /// A watch delivers, or does not.
     pub fn watch(&self, resource: &'static str, synced: bool) {
         self.inner.watches.get_or_create(&[("resource", resource)]).set(i64::from(synced));

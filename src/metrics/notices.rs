@@ -1,6 +1,6 @@
-//! Metrics of what is told: alerts, by kind of receiver.
+//! Metrics of what is told: alerts, by kind of receiver, and Events.
 
-use prometheus_client::registry::Registry;
+use prometheus_client::{metrics::counter::Counter, registry::Registry};
 
 use super::Counters;
 use crate::api::SinkType;
@@ -31,6 +31,7 @@ impl AlertResult {
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     alerts: Counters<2>,
+    events_dropped: Counter,
 }
 
 impl Notices {
@@ -38,6 +39,8 @@ impl Notices {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let notices = Self::default();
         registry.register("kubeheal_alerts", "Alerts to receivers, by what became of them", notices.alerts.clone());
+        let help = "Events that were not written because a service had too many of them, or all together";
+        registry.register("kubeheal_events_dropped", help, notices.events_dropped.clone());
         for kind in SinkType::ALL {
             for result in AlertResult::ALL {
                 drop(notices.alerts.get_or_create(&[("type", kind.as_str()), ("result", result.as_str())]));
@@ -48,5 +51,9 @@ impl Notices {
 
     pub(super) fn alerted(&self, kind: SinkType, result: AlertResult) {
         self.alerts.get_or_create(&[("type", kind.as_str()), ("result", result.as_str())]).inc();
+    }
+
+    pub(super) fn event_dropped(&self) {
+        self.events_dropped.inc();
     }
 }

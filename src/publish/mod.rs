@@ -5,6 +5,7 @@
 pub mod alert;
 pub mod audit;
 pub mod event;
+pub mod herald;
 pub mod status;
 
 pub use status::cut;

@@ -73,6 +73,7 @@ fn every_name_is_written_as_documented() {
         "kubeheal_build_info",
         "kubeheal_circuit_breaker_state",
         "kubeheal_evaluations_total",
+        "kubeheal_events_dropped_total",
         "kubeheal_healing_actions_total",
         "kubeheal_held_back",
         "kubeheal_recovery_duration_seconds_bucket",

@@ -159,6 +159,8 @@ impl World {
 
     /// What the Events of that reason say.
     pub(crate) async fn events(&self, reason: &str) -> Vec<String> {
+        // They are written by a task of its own.
+        self.pass(1).await;
         let all = self.api("Event").list(&kube::api::ListParams::default()).await.unwrap().items;
         let all = all.iter().map(|event| serde_json::to_value(event).unwrap());
         all.filter(|event| event["reason"] == reason)
