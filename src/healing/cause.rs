@@ -38,6 +38,24 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::CrashLoop,
+        Self::LivenessFailed,
+        Self::StartupFailed,
+        Self::ReadinessFailed,
+        Self::OOMKilled,
+        Self::Deadlocked,
+        Self::PodCondition,
+        Self::WorkloadMissing,
+        Self::ImagePull,
+        Self::ConfigError,
+        Self::Unschedulable,
+        Self::QuotaExceeded,
+        Self::InitFailed,
+        Self::NodeLost,
+    ];
+
     /// Whether replacing the pod (or the workload) could help at all.
     pub fn restart_helps(self) -> bool {
         match self {
@@ -85,23 +103,7 @@ impl Cause {
 
     /// The cause of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        const ALL: [Cause; 14] = [
-            Cause::CrashLoop,
-            Cause::LivenessFailed,
-            Cause::StartupFailed,
-            Cause::ReadinessFailed,
-            Cause::OOMKilled,
-            Cause::Deadlocked,
-            Cause::PodCondition,
-            Cause::WorkloadMissing,
-            Cause::ImagePull,
-            Cause::ConfigError,
-            Cause::Unschedulable,
-            Cause::QuotaExceeded,
-            Cause::InitFailed,
-            Cause::NodeLost,
-        ];
-        ALL.into_iter().find(|cause| cause.as_str() == name)
+        Self::ALL.into_iter().find(|cause| cause.as_str() == name)
     }
 }
 

@@ -161,11 +161,15 @@ impl World {
     pub(crate) async fn events(&self, reason: &str) -> Vec<String> {
         // They are written by a task of its own.
         self.pass(1).await;
-        let all = self.api("Event").list(&kube::api::ListParams::default()).await.unwrap().items;
-        let all = all.iter().map(|event| serde_json::to_value(event).unwrap());
-        all.filter(|event| event["reason"] == reason)
-            .map(|event| event["message"].as_str().unwrap().to_owned())
-            .collect()
+        let all = self.list("Event").await;
+        let of = all.iter().filter(|event| event["reason"] == reason);
+        of.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// All objects of a kind.
+    pub(crate) async fn list(&self, kind: &str) -> Vec<Value> {
+        let all = self.api(kind).list(&kube::api::ListParams::default()).await.unwrap().items;
+        all.iter().map(|object| serde_json::to_value(object).unwrap()).collect()
     }
 
     /// Sets replicas through the scale subresource, as somebody else.

@@ -63,6 +63,7 @@ pub(crate) const GROUPS: &[Group] = &[
         "ladder",
         "What is done, in which order, and everything that holds it back",
         [
+            "every-kind",
             "one-at-a-time",
             "disruption-budget",
             "proof",
@@ -75,6 +76,7 @@ pub(crate) const GROUPS: &[Group] = &[
             "gitops-grace",
             "recreate-on-failure",
             "rollback",
+            "cluster-limits",
             "storm",
             "maintenance-window",
             "two-masters",

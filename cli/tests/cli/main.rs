@@ -6,4 +6,5 @@ mod demo;
 mod playground;
 mod replay;
 mod run;
+mod stories;
 mod traces;

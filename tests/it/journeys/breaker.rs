@@ -68,3 +68,18 @@ async fn annotations_are_obeyed_once() {
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert_eq!(asked[0].cause.as_deref(), Some("NotNeeded"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_again_is_counted_on_its_first_event() {
+    let world = World::new();
+    well(&world, "api", 1, json!({})).await;
+    for reason in [json!("look"), Value::Null].iter().cycle().take(6) {
+        let force_open = json!({"metadata": {"annotations": {"kubeheal.dev/force-open": reason}}});
+        world.patch("HealedService", "api", force_open).await;
+        world.pass(10).await;
+    }
+    let events = world.list("Event").await;
+    let forced: Vec<_> = events.iter().filter(|event| event["reason"] == "ForceOpen").collect();
+    assert_eq!(forced.len(), 1, "{forced:#?}");
+    assert_eq!(forced[0]["series"]["count"], 3, "{forced:#?}");
+}
