@@ -28,6 +28,9 @@ use super::{
 };
 use crate::{failure::Failure, yaml};
 
+#[cfg(test)]
+mod gitops;
+
 /// When every story begins: 2026-01-05, a Monday, 08:00 UTC.
 const BEGIN: i64 = 1_767_600_000;
 /// Services looked at at the same time.
