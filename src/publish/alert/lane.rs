@@ -102,6 +102,9 @@ pub(super) struct Lane {
 #[derive(Debug, Default)]
 struct Queue {
     items: BTreeMap<About, Item>,
+    /// What arrived under which receiver's name and is not known to be written down: a look that began before it arrived asks
+    /// for it once more.
+    told: BTreeMap<(About, String), String>,
     arrivals: u64,
     /// Failures in a row of this receiver.
     failures: u32,
@@ -144,6 +147,7 @@ impl Lane {
             return;
         }
         let mut queue = self.lock();
+        let asks_twice = queue.was_told(&about, name, alert, due);
         if let Some(known) = queue.items.get_mut(&about) {
             if known.alert.id() != alert.id() {
                 (known.new, known.not_before) = (true, now);
@@ -155,7 +159,7 @@ impl Lane {
             self.changed.notify_one();
             return;
         }
-        if !due && !self.forgets() {
+        if asks_twice || !due && !self.forgets() {
             return;
         }
         queue.arrivals += 1;
@@ -185,7 +189,9 @@ impl Lane {
 
     /// Drops what waits about a service, unsaid.
     pub(super) fn forget(&self, key: &Key) {
-        self.lock().items.retain(|(about, _), _| about != key);
+        let mut queue = self.lock();
+        queue.items.retain(|(about, _), _| about != key);
+        queue.told.retain(|((about, _), _), _| about != key);
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -241,6 +247,7 @@ impl Lane {
         let report = match answer {
             Answer::Told => {
                 (queue.failures, queue.closed_until) = (0, None);
+                queue.told.insert((about.clone(), sent.name.clone()), sent.alert.id());
                 let keep = self.forgets() && sent.alert.state == State::Firing;
                 queue.settle(about, sent, keep.then(|| now + around.pace.keep_alive));
                 Report::Told { alert: Box::new(sent.alert.clone()), new: sent.new }
@@ -294,6 +301,15 @@ impl Queue {
         let at = |item: &Item| item.not_before.max(open);
         let first = self.items.iter().min_by_key(|(_, item)| (at(item).max(now), item.arrival));
         first.map(|(about, item)| (at(item), about.clone(), item.clone()))
+    }
+
+    /// Whether this was told already and who asks does not know yet. Once it is not due, who asks knows.
+    fn was_told(&mut self, about: &About, name: &str, alert: &Alert, due: bool) -> bool {
+        let place = (about.clone(), name.to_owned());
+        if !due {
+            self.told.remove(&place);
+        }
+        self.told.get(&place).is_some_and(|told| *told == alert.id())
     }
 
     /// What was sent is settled, unless something new came meanwhile; it comes up again if it is to be kept alive.

@@ -99,9 +99,13 @@ impl Office {
     }
 
     fn offer(&self, sink: &Value, alert: Alert) {
+        self.mention(sink, alert, true);
+    }
+
+    fn mention(&self, sink: &Value, alert: Alert, due: bool) {
         let sink: Sink = serde_json::from_value(sink.clone()).unwrap();
         let destination = format!("{sink:?}");
-        self.desk.offer(&key(), vec![Offer { sink, destination, alert, due: true }]);
+        self.desk.offer(&key(), vec![Offer { sink, destination, alert, due }]);
     }
 
     /// What became of it, once something did.
@@ -273,6 +277,30 @@ async fn what_fails_is_tried_again_and_arrives_once() {
         assert!(all.iter().all(|(_, body)| body["id"] == all[0].1["id"]), "the same notice under the same id");
         assert!(office.counted("Webhook", "failed") && office.counted("Webhook", "sent"));
     }
+}
+
+#[tokio::test]
+async fn a_look_that_began_before_a_notice_arrived_does_not_send_it_again() {
+    let server = receiver(ResponseTemplate::new(200)).await;
+    let office = Office::open("");
+    let sink = json!({"name": "hook", "type": "Webhook", "url": server.uri()});
+    let statuses = || async {
+        let all = received(&server).await;
+        all.into_iter().map(|(_, body)| body["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for alert in [firing(), resolved()] {
+        office.offer(&sink, alert.clone());
+        office.news().await;
+        office.offer(&sink, alert);
+    }
+    // Whatever was sent twice arrives before this one.
+    office.offer(&sink, firing());
+    office.news().await;
+    assert_eq!(statuses().await, ["firing", "resolved", "firing"]);
+    office.mention(&sink, firing(), false);
+    office.offer(&sink, firing());
+    office.news().await;
+    assert_eq!(statuses().await, ["firing", "resolved", "firing", "firing"], "who knows and asks again is heard");
 }
 
 #[tokio::test]
