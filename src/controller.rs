@@ -25,7 +25,7 @@ use crate::{
     execute::{Executor, keep},
     healing::{
         Decision,
-        alarm::Notice,
+        alarm::{self, Notice},
         decide,
         memory::Outcome,
         plan::{Plan, Step},
@@ -430,7 +430,9 @@ impl Context {
         let old = look.service.status.clone().unwrap_or_default();
         let Decision { verdict, conditions, memory, blocked_by, .. } = &look.decision;
         let (namespace, name) = (recorded.namespace().unwrap_or_default(), recorded.name_any());
-        self.options.metrics.decided(&namespace, &name, verdict.health, memory.circuit.state, conditions, blocked_by);
+        let undelivered = alarm::undelivered(&memory.alarms);
+        let (service, circuit) = ((namespace.as_str(), name.as_str()), memory.circuit.state);
+        self.options.metrics.decided(service, verdict.health, circuit, conditions, blocked_by, undelivered);
         let blocks_changed = recorded.status.as_ref().is_some_and(|new| new.blocked_by != old.blocked_by);
         let reasons_before: Vec<_> = old.blocked_by.iter().map(|block| block.reason.as_str()).collect();
         if blocks_changed {

@@ -5,7 +5,7 @@
 //! each time. What receivers know is remembered in the status: neither a restart nor a failover pages twice or forgets to
 //! say that it is over. Decides whom to tell what; telling, and trying again, is somebody else's.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -156,6 +156,12 @@ pub struct Scene<'a> {
     pub findings: &'a [Finding],
     /// Why a person is told, if one should be.
     pub escalation: Option<&'a Escalation>,
+}
+
+/// Receivers that cannot be told of something.
+pub fn undelivered(alarms: &[Alarm]) -> usize {
+    let told = alarms.iter().flat_map(|alarm| &alarm.told).filter(|told| told.problem.is_some());
+    told.map(|told| told.sink.as_str()).collect::<BTreeSet<_>>().len()
 }
 
 /// Takes in what became of earlier notices, lets alarms begin, grow and end, and says who is to be told what.

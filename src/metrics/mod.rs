@@ -209,20 +209,22 @@ impl Metrics {
         self.inner.suppressed.get_or_create(&[("reason", reason.as_str())]).inc();
     }
 
-    /// A decision was made about a service; its series show it until the next one or [`Metrics::forget`].
+    /// A decision was made about a service; its series show it until the next one or [`Metrics::forget`]. `undelivered`
+    /// counts the receivers of alerts that cannot be told.
     pub fn decided(
         &self,
-        namespace: &str,
-        name: &str,
+        (namespace, name): (&str, &str),
         health: Health,
         circuit: CircuitState,
         conditions: &[Condition],
         blocked_by: &[Block],
+        undelivered: usize,
     ) {
         self.inner.evaluations.get_or_create(&[("health", health.as_str())]).inc();
         let conditions = conditions.iter().map(|condition| (condition.kind, condition.status)).collect();
         let held_back = blocked_by.iter().map(|block| block.reason).collect();
-        self.inner.services.show((namespace.to_owned(), name.to_owned()), Shown { circuit, conditions, held_back });
+        let shown = Shown { circuit, conditions, held_back, undelivered };
+        self.inner.services.show((namespace.to_owned(), name.to_owned()), shown);
     }
 
     /// A service is well again, so many seconds after it was not.

@@ -29,6 +29,8 @@ pub(super) struct Shown {
     pub(super) circuit: CircuitState,
     pub(super) conditions: Vec<(ConditionType, Truth)>,
     pub(super) held_back: BTreeSet<Reason>,
+    /// Receivers of alerts that cannot be told.
+    pub(super) undelivered: usize,
 }
 
 impl Services {
@@ -82,6 +84,13 @@ impl Collector for Services {
                 let labels = [("namespace", namespace.as_str()), ("name", name.as_str()), ("reason", reason.as_str())];
                 family.encode_family(&labels)?.encode_gauge(&1)?;
             }
+        }
+        let help = "Receivers of alerts that cannot be told of what is wrong";
+        let mut family = encoder.encode_descriptor("kubeheal_alerts_undelivered", help, None, MetricType::Gauge)?;
+        for ((namespace, name), service) in &*shown {
+            let receivers = i64::try_from(service.undelivered).unwrap_or(i64::MAX);
+            let labels = [("namespace", namespace.as_str()), ("name", name.as_str())];
+            family.encode_family(&labels)?.encode_gauge(&receivers)?;
         }
         Ok(())
     }

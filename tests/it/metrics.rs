@@ -7,6 +7,7 @@ use std::{
 };
 
 use kubeheal::{
+    api::SinkType,
     healing::{
         condition::{Condition, ConditionType, Truth},
         health::Health,
@@ -14,7 +15,7 @@ use kubeheal::{
         plan::Step,
         reason::{Block, Reason},
     },
-    metrics::{Format, Metrics, ReconcileResult},
+    metrics::{AlertResult, Format, Metrics, ReconcileResult},
     queue::Queue,
 };
 
@@ -34,8 +35,9 @@ fn busy() -> Metrics {
         message: "api-7d9c-x2x: app exited 1".to_owned(),
     };
     let held = [Block::new(Reason::StormHold, "api-7d9c-x2x waits"), Block::new(Reason::StormHold, "so does another")];
-    metrics.decided("shop", "api", Health::Unhealthy, CircuitState::HalfOpen, &[degraded], &held);
-    metrics.decided("shop", "web", Health::Healthy, CircuitState::Closed, &[], &[]);
+    metrics.decided(("shop", "api"), Health::Unhealthy, CircuitState::HalfOpen, &[degraded], &held, 2);
+    metrics.decided(("shop", "web"), Health::Healthy, CircuitState::Closed, &[], &[], 0);
+    metrics.alerted(SinkType::Slack, AlertResult::Sent);
     metrics.recovered(95.0);
     metrics.watch("pods", true);
     metrics.watch("events", false);
@@ -70,6 +72,7 @@ fn every_name_is_written_as_documented() {
         "controller_runtime_reconcile_time_seconds_sum",
         "controller_runtime_reconcile_total",
         "kubeheal_alerts_total",
+        "kubeheal_alerts_undelivered",
         "kubeheal_build_info",
         "kubeheal_circuit_breaker_state",
         "kubeheal_evaluations_total",
@@ -106,6 +109,9 @@ fn values_are_what_was_reported() {
         (r#"kubeheal_healing_actions_total{action="RestartPod",outcome="Verified"}"#, 1.0),
         (r#"kubeheal_healing_actions_total{action="Rollback",outcome="Failed"}"#, 0.0),
         (r#"kubeheal_suppressed_actions_total{reason="DisruptionBudget"}"#, 1.0),
+        (r#"kubeheal_alerts_total{type="Slack",result="sent"}"#, 1.0),
+        (r#"kubeheal_alerts_total{type="PagerDuty",result="failed"}"#, 0.0),
+        (r#"kubeheal_alerts_undelivered{namespace="shop",name="api"}"#, 2.0),
         (r#"kubeheal_circuit_breaker_state{namespace="shop",name="api",state="HalfOpen"}"#, 1.0),
         (r#"kubeheal_circuit_breaker_state{namespace="shop",name="api",state="Closed"}"#, 0.0),
         (r#"kubeheal_circuit_breaker_state{namespace="shop",name="web",state="Closed"}"#, 1.0),
@@ -149,6 +155,6 @@ fn who_leads_no_longer_shows_no_services() {
 #[test]
 fn a_condition_that_is_no_longer_said_leaves_no_series() {
     let metrics = busy();
-    metrics.decided("shop", "api", Health::Healthy, CircuitState::Closed, &[], &[]);
+    metrics.decided(("shop", "api"), Health::Healthy, CircuitState::Closed, &[], &[], 0);
     assert!(!metrics.encode(Format::OpenMetrics).contains("Degraded"));
 }

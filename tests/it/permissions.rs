@@ -15,6 +15,7 @@ use kubeheal::{
     leader::{Elector, Settings},
     metrics::Metrics,
     preflight,
+    publish::alert::Pace,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -290,4 +291,50 @@ async fn the_component_for_logs_permits_to_read_them_and_without_it_that_is_said
     assert_eq!(refused, BTreeSet::from(["pods/log".to_owned()]));
     let found = &status.findings[0];
     assert!(found.diagnosis.is_none() && found.message.contains("deploy/components/logs"), "{}", found.message);
+}
+
+/// A service that is gone, and two receivers whose keys stand in Secrets, under the given roles.
+async fn alerting_under(rules: Vec<Value>) -> (Gate, Vec<String>) {
+    let world = World::without_controller();
+    let gate = Gate::default();
+    let client = gate.client(world.client.clone(), rules);
+    let (clock, stop) = (Clock::starting_at(START.parse().unwrap()), CancellationToken::new());
+    let metrics = Metrics::new(clock.now());
+    let options = Options { namespace: None, concurrency: 4, observe_only: false, metrics, leader: None };
+    let courier = world.inbox.courier();
+    let controller = Controller::telling(client.clone(), client, clock, options, courier, Pace::default());
+    tokio::spawn(controller.run(stop));
+    for name in ["kubeheal-alerts", "another"] {
+        let data = json!({"url": k8s_openapi::ByteString(b"http://chat".to_vec())});
+        world.create(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data})).await;
+    }
+    let sink =
+        |name: &str| json!({"name": name, "type": "Slack", "urlFrom": {"secretRef": {"name": name, "key": "url"}}});
+    world.create(deployment("api", 1)).await;
+    let sinks = [sink("kubeheal-alerts"), sink("another")];
+    world.create(service("api", json!({"alerts": {"sinks": sinks}, "remediation": {"recreate": "Never"}}))).await;
+    world.pass(60).await;
+    world.delete("Deployment", "api").await;
+    world.pass(60).await;
+    let told = world.status("api").await.alerts.remove(0).sinks;
+    (gate, told.into_iter().map(|sink| sink.problem.unwrap_or_default()).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_component_for_alerts_permits_to_read_one_secret_and_what_is_not_permitted_is_said() {
+    let refused = |name: &str| Asked {
+        verb: "get",
+        group: String::new(),
+        resource: "secrets".to_owned(),
+        name: Some(name.to_owned()),
+    };
+    let (gate, problems) = alerting_under(rules(&[&BASE[..], &["components/alert-secrets/rbac.yaml"]].concat())).await;
+    assert_eq!(*gate.refused.lock().unwrap(), BTreeSet::from([refused("another")]));
+    assert!(problems[0].is_empty(), "{problems:?}");
+    let words = "kubeheal may not read Secret another in namespace default: see deploy/components/alert-secrets";
+    assert_eq!(problems[1], words);
+
+    let (gate, problems) = alerting_under(rules(&BASE)).await;
+    assert_eq!(*gate.refused.lock().unwrap(), BTreeSet::from([refused("another"), refused("kubeheal-alerts")]));
+    assert!(problems.iter().all(|problem| problem.starts_with("kubeheal may not read Secret")), "{problems:?}");
 }

@@ -27,6 +27,7 @@ EVERYTHING = {
     "logs": {"enabled": True},
     "scaleToZero": {"enabled": True},
     "fallback": {"enabled": True},
+    "alertSecrets": ["kubeheal-alerts"],
     "serviceAccount": {"annotations": {"example.com/role": "healer"}},
     "nodeSelector": {"kubernetes.io/os": "linux"},
     "tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}],

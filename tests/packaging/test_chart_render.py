@@ -142,6 +142,13 @@ def test_a_switch_adds_just_its_verbs(switch, verbs, namespace):
     assert off <= on
 
 
+def test_it_may_read_the_secrets_that_are_named_and_no_others():
+    assert not [verb for verb, _, resource in grants(render()) if resource == "secrets"]
+    named = [rule for role in of_kind(render({"alertSecrets": ["a", "b.c"]}), "ClusterRole") for rule in role["rules"]
+             if "secrets" in rule["resources"]]
+    assert named == [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["a", "b.c"], "verbs": ["get"]}]
+
+
 def test_no_role_has_wildcards_or_reads_secrets(values):
     for role in of_kind(render(values), "ClusterRole", "Role"):
         for rule in role["rules"]:

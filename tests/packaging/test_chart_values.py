@@ -45,6 +45,7 @@ def test_every_value_is_in_the_schema_and_documented():
     ({"repicas": 3}, "repicas"),
     ({"image": {"tga": "1"}}, "tga"),
     ({"logs": {"enable": True}}, "enable"),
+    ({"alertSecrets": ["*"]}, "/alertSecrets/0"),
     ({"podMonitor": {"path": "/m"}}, "path"),
     ({"imagePullSecrets": ["registry"]}, "/imagePullSecrets/0"),
     ({"imagePullSecrets": [{"nmae": "registry"}]}, "nmae"),

@@ -20,6 +20,7 @@ SAME = {
     "logs": (["logs"], {"logs": {"enabled": True}}),
     "scale-to-zero": (["scale-to-zero"], {"scaleToZero": {"enabled": True}}),
     "fallback": (["fallback"], {"fallback": {"enabled": True}}),
+    "alert-secrets": (["alert-secrets"], {"alertSecrets": ["kubeheal-alerts"]}),
     "rollback": (["rollback"], {"rollback": {"enabled": True}}),
     "without-recreate": (["without-recreate"], {"recreate": {"enabled": False}}),
 }

@@ -39,7 +39,7 @@ async fn read(client: &Client, namespace: &str, wanted: &SecretKey) -> Result<St
             Answer::Unprepared(format!("Secret {name} does not exist in namespace {namespace}: create it"))
         }
         kube::Error::Api(status) if status.code == 403 => Answer::Unprepared(format!(
-            "kubeheal may not read Secret {name} in namespace {namespace}: allow it by a Role there (get on this one)"
+            "kubeheal may not read Secret {name} in namespace {namespace}: see deploy/components/alert-secrets"
         )),
         _ => Answer::Later(format!("Secret {name} in namespace {namespace} could not be read"), None),
     })?;

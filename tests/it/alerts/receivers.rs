@@ -322,7 +322,10 @@ async fn what_only_a_person_can_mend_is_said_in_a_sentence() {
         ),
         (json!({"name": "a", "type": "Slack", "url": "not an address"}), "its address is none"),
         (secret("missing", "url"), "Secret missing does not exist in namespace shop: create it"),
-        (secret("locked", "url"), "kubeheal may not read Secret locked in namespace shop: allow it by a Role there"),
+        (
+            secret("locked", "url"),
+            "kubeheal may not read Secret locked in namespace shop: see deploy/components/alert-secrets",
+        ),
         (secret("hook", "uri"), "Secret hook in namespace shop has no key uri"),
         (secret("hook", "empty"), "Secret hook in namespace shop has no key empty"),
     ];
