@@ -1,5 +1,7 @@
 //! The generated `CustomResourceDefinition`s, and the files that hold them.
 
+use std::sync::LazyLock;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use serde_json::Value;
@@ -31,7 +33,10 @@ pub struct CrdError {
 
 /// Every `CustomResourceDefinition` of kubeheal.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![HealedService::crd(), HealingPolicy::crd(), ClusterHealingPolicy::crd()]
+    // Made from the types once: that is slow, and they never change.
+    static CRDS: LazyLock<[CustomResourceDefinition; 3]> =
+        LazyLock::new(|| [HealedService::crd(), HealingPolicy::crd(), ClusterHealingPolicy::crd()]);
+    CRDS.to_vec()
 }
 
 /// Every CRD as the file it is published in.

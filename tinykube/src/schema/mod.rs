@@ -9,6 +9,7 @@ mod validate;
 use serde_json::Value;
 
 pub(crate) use self::rules::Rules;
+use self::validate::Patterns;
 use crate::api::{Cause, FieldValidation, Options, Status};
 use crate::object;
 use crate::resource::Resource;
@@ -19,13 +20,14 @@ pub struct Schema {
     /// `openAPIV3Schema`.
     pub root: Value,
     rules: Rules,
+    patterns: Patterns,
 }
 
 impl Schema {
     /// Compiles a schema.
     pub fn new(root: Value) -> Schema {
-        let rules = Rules::compile(&root);
-        Schema { root, rules }
+        let (rules, patterns) = (Rules::compile(&root), validate::patterns(&root));
+        Schema { root, rules, patterns }
     }
 
     /// Drops what the schema does not know and nulls it does not allow, then fills in defaults.
@@ -50,7 +52,7 @@ impl Schema {
 
     /// Everything wrong with an object, or with the change from `old`.
     pub(crate) fn causes(&self, version: &Value, object: &Value, old: Option<&Value>) -> Vec<Cause> {
-        let mut causes = validate::validate(&self.root, object);
+        let mut causes = validate::validate(&self.root, &self.patterns, object);
         causes.extend(scale_causes(version, object));
         if causes.iter().any(is_blocking) {
             causes.push(Cause::invalid(

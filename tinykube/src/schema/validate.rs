@@ -1,20 +1,43 @@
 //! Validation against a structural schema, worded as the real server words it.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use super::{field, preserves_unknown};
 use crate::api::Cause;
 
+/// The patterns of a schema, compiled once, by their text. One that cannot be compiled is missing and forbids nothing.
+pub(super) type Patterns = BTreeMap<String, Regex>;
+
+/// Compiles every pattern of a schema.
+pub(super) fn patterns(schema: &Value) -> Patterns {
+    let mut found = Patterns::new();
+    let mut open = vec![schema];
+    while let Some(part) = open.pop() {
+        match part {
+            Value::Object(members) => {
+                let pattern = members.get("pattern").and_then(Value::as_str);
+                found.extend(pattern.and_then(|pattern| Some((pattern.to_owned(), Regex::new(pattern).ok()?))));
+                open.extend(members.values());
+            }
+            Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+    found
+}
+
 /// Everything wrong with an object: first against the schema, then lists that repeat themselves.
-pub(super) fn validate(schema: &Value, object: &Value) -> Vec<Cause> {
+pub(super) fn validate(schema: &Value, patterns: &Patterns, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
-    check(schema, object, "", &mut causes);
+    check(schema, patterns, object, "", &mut causes);
     check_lists(schema, object, "", &mut causes);
     causes
 }
 
-fn check(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>) {
+fn check(schema: &Value, patterns: &Patterns, value: &Value, path: &str, causes: &mut Vec<Cause>) {
     if value.is_null() && schema["nullable"] == Value::Bool(true) {
         return;
     }
@@ -23,13 +46,13 @@ fn check(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>) {
     }
     check_enum(schema, value, path, causes);
     match value {
-        Value::Object(members) => check_members(schema, members, path, causes),
-        Value::Array(items) => check_items(schema, items, path, causes),
-        Value::String(text) => check_text(schema, text, path, causes),
+        Value::Object(members) => check_members(schema, patterns, members, path, causes),
+        Value::Array(items) => check_items(schema, patterns, items, path, causes),
+        Value::String(text) => check_text(schema, patterns, text, path, causes),
         Value::Number(_) => check_number(schema, value, path, causes),
         _ => {}
     }
-    check_combined(schema, value, path, causes);
+    check_combined(schema, patterns, value, path, causes);
 }
 
 /// Whether the type fits; nothing else is checked if it does not.
@@ -82,7 +105,13 @@ fn check_enum(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>
     }
 }
 
-fn check_members(schema: &Value, members: &Map<String, Value>, path: &str, causes: &mut Vec<Cause>) {
+fn check_members(
+    schema: &Value,
+    patterns: &Patterns,
+    members: &Map<String, Value>,
+    path: &str,
+    causes: &mut Vec<Cause>,
+) {
     for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         if !members.contains_key(name) {
             causes.push(Cause::required(field(path, name), ""));
@@ -96,18 +125,18 @@ fn check_members(schema: &Value, members: &Map<String, Value>, path: &str, cause
         let known =
             known.or_else(|| schema["additionalProperties"].as_object().map(|_| &schema["additionalProperties"]));
         if let Some(known) = known {
-            check(known, member, &field(path, key), causes);
+            check(known, patterns, member, &field(path, key), causes);
         } else if !preserves_unknown(schema) && properties.is_none() {
             // Pruned before; nothing to check against.
         }
     }
 }
 
-fn check_items(schema: &Value, items: &[Value], path: &str, causes: &mut Vec<Cause>) {
+fn check_items(schema: &Value, patterns: &Patterns, items: &[Value], path: &str, causes: &mut Vec<Cause>) {
     let count = items.len();
     limits(schema, ["minItems", "maxItems"], count, "items", path, &json!(count), causes);
     for (index, item) in items.iter().enumerate() {
-        check(&schema["items"], item, &format!("{path}[{index}]"), causes);
+        check(&schema["items"], patterns, item, &format!("{path}[{index}]"), causes);
     }
 }
 
@@ -133,7 +162,7 @@ fn limits(
     }
 }
 
-fn check_text(schema: &Value, text: &str, path: &str, causes: &mut Vec<Cause>) {
+fn check_text(schema: &Value, patterns: &Patterns, text: &str, path: &str, causes: &mut Vec<Cause>) {
     let length = text.chars().count();
     let bound = |key: &str| schema[key].as_u64().and_then(|bound| usize::try_from(bound).ok());
     if let Some(most) = bound("maxLength").filter(|most| length > *most) {
@@ -148,7 +177,7 @@ fn check_text(schema: &Value, text: &str, path: &str, causes: &mut Vec<Cause>) {
         causes.push(Cause::invalid(path, &json!(text), &why));
     }
     if let Some(pattern) = schema["pattern"].as_str()
-        && Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text))
+        && patterns.get(pattern).is_some_and(|pattern| !pattern.is_match(text))
     {
         let why = format!("{path} in body should match '{pattern}'");
         causes.push(Cause::invalid(path, &json!(text), &why));
@@ -200,15 +229,15 @@ fn check_number(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Caus
     }
 }
 
-fn check_combined(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>) {
+fn check_combined(schema: &Value, patterns: &Patterns, value: &Value, path: &str, causes: &mut Vec<Cause>) {
     let matches = |schema: &Value| {
         let mut causes = Vec::new();
-        check(schema, value, path, &mut causes);
+        check(schema, patterns, value, path, &mut causes);
         causes.is_empty()
     };
     let list = |key: &str| schema[key].as_array().map(Vec::as_slice).unwrap_or_default();
     for part in list("allOf") {
-        check(part, value, path, causes);
+        check(part, patterns, value, path, causes);
     }
     let mut refuse = |why: &str| {
         causes.push(Cause {
