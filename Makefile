@@ -10,6 +10,7 @@ target_dir := $(or $(CARGO_TARGET_DIR),target)
 venv := $(target_dir)/tools/venv
 requirements := tests/requirements.txt
 promtool := $(or $(KUBEHEAL_PROMTOOL),$(abspath $(target_dir)/tools/prometheus/promtool))
+alertmanager := $(or $(KUBEHEAL_ALERTMANAGER),$(abspath $(target_dir)/tools/prometheus/prometheus-alertmanager))
 
 # Somebody's own kubectl, or the pinned one.
 kubectl := $(or $(KUBEHEAL_KUBECTL),$(abspath $(venv)/bin/kubectl))
@@ -68,10 +69,11 @@ tests: $(tools)
 	@KUBEHEAL_KUBECTL='$(kubectl)' cargo test -q --workspace
 
 .PHONY: packaging
-packaging: cargo $(venv)/.stamp $(promtool) ## The chart, the manifests, the alerts and what is for GitOps tools
+packaging: cargo $(venv)/.stamp $(promtool) $(alertmanager) ## The chart, the manifests, the alerts and what is for GitOps tools
 	$(call say,chart and manifests)
 	@cargo test -q --workspace --no-run    # builds the programs, with what the tests have built already
 	@CARGO_TARGET_DIR='$(abspath $(target_dir))' KUBEHEAL_KUBECTL='$(kubectl)' KUBEHEAL_PROMTOOL='$(promtool)' \
+	  KUBEHEAL_ALERTMANAGER='$(alertmanager)' \
 	  $(venv)/bin/python -B -m pytest -q -p no:cacheprovider tests/packaging
 
 .PHONY: chart-readme
@@ -126,11 +128,16 @@ $(venv)/.stamp: $(requirements) | python3
 	@$(venv)/bin/kubectl version --client
 	@touch $@
 
-# promtool out of Debian's package, without installing it; else a promtool that is there already.
+# Programs out of Debian's packages, without installing them; else those that are there already.
 $(promtool):
 	$(call say,promtool for the tests)
 	@mkdir -p $(target_dir)/tools/prometheus
-	@tests/packaging/get-promtool $(target_dir)/tools/prometheus
+	@tests/packaging/get-program $(target_dir)/tools/prometheus prometheus promtool KUBEHEAL_PROMTOOL
+
+$(alertmanager):
+	$(call say,Alertmanager for the tests)
+	@mkdir -p $(target_dir)/tools/prometheus
+	@tests/packaging/get-program $(target_dir)/tools/prometheus prometheus-alertmanager prometheus-alertmanager KUBEHEAL_ALERTMANAGER
 
 .PHONY: cargo
 cargo:

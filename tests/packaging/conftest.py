@@ -34,6 +34,12 @@ def promtool():
 
 
 @pytest.fixture(scope="session")
+def alertmanager():
+    name = "prometheus-alertmanager"
+    return program("KUBEHEAL_ALERTMANAGER", TARGET / "tools/prometheus" / name, name, "alertmanager")
+
+
+@pytest.fixture(scope="session")
 def healctl():
     return program("KUBEHEAL_HEALCTL", TARGET / "debug/healctl")
 
