@@ -48,8 +48,8 @@ pub(crate) struct Story {
 pub(crate) struct Break {
     /// Since the beginning of the story.
     pub(crate) at: Span,
-    /// A sentence for people.
-    pub(crate) what: String,
+    /// A sentence for people, unless the one before says it all.
+    pub(crate) what: Option<String>,
     delete: Option<Target>,
     scale: Option<Scale>,
     apply: Option<Vec<Value>>,

@@ -65,9 +65,14 @@ pub(crate) struct Entry {
 /// The whole timeline, in the order of time.
 pub(crate) fn timeline(story: &Story, chronicle: &Chronicle, readiness: &[Change]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    for one in &story.breaks {
-        let at = one.value.at.duration().as_secs();
-        entries.push(Entry { at, mark: Mark::Broke, who: Vec::new(), text: one.value.what.clone() });
+    for one in story.breaks.iter().map(|one| &one.value) {
+        let told = |what: &String| Entry {
+            at: one.at.duration().as_secs(),
+            mark: Mark::Broke,
+            who: Vec::new(),
+            text: what.clone(),
+        };
+        entries.extend(one.what.as_ref().map(told));
     }
     for (name, seen) in chronicle.services() {
         entries.extend(Teller::new(name).tell(seen));
