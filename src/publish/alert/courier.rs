@@ -13,8 +13,8 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy, client::legacy::connect::HttpConnector, rt::TokioExecutor};
-use kube::client::ConfigExt;
 use tokio::time::timeout;
 
 use super::link_local::{Resolver, is_forbidden_host};
@@ -93,15 +93,15 @@ impl Courier {
     }
 }
 
-/// The same TLS as towards the API server, without its certificates.
+/// TLS as towards the API server, without its certificates.
 fn network() -> Result<Network, String> {
     let mut connector = HttpConnector::new_with_resolver(Resolver);
     connector.enforce_http(false);
     connector.set_connect_timeout(Some(CONNECT));
-    let nowhere = kube::Config::new(http::Uri::from_static("https://localhost"));
-    let connector = nowhere
-        .rustls_https_connector_with_connector(connector)
+    let tls = HttpsConnectorBuilder::new()
+        .with_native_roots()
         .map_err(|error| format!("TLS cannot be set up: {error}: install root certificates, or set SSL_CERT_FILE"))?;
+    let connector = tls.https_or_http().enable_http1().wrap_connector(connector);
     let client = legacy::Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build(connector);
     Ok(Box::new(move |request| client.request(request)))
 }

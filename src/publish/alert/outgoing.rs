@@ -1,7 +1,13 @@
 //! A request to a receiver, and where it goes.
 
-use http::{HeaderName, HeaderValue, Request, header::CONTENT_TYPE};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{
+    HeaderName, HeaderValue, Request, Uri,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+    uri::Scheme,
+};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::{Alert, alertmanager, cloudevents, pagerduty, slack, webhook};
@@ -44,10 +50,37 @@ pub(super) fn post_bytes(
     body: Vec<u8>,
     headers: Vec<(HeaderName, HeaderValue)>,
 ) -> Result<Request<Vec<u8>>, String> {
-    let mut request = Request::post(url)
-        .header(CONTENT_TYPE, content_type)
-        .body(body)
-        .map_err(|_| "its address is none: write one that begins with http:// or https://".to_owned())?;
+    let bad = || "its address is none: write one that begins with http:// or https://".to_owned();
+    let (address, authorization) = without_credentials(url).ok_or_else(bad)?;
+    let mut request = Request::post(address).header(CONTENT_TYPE, content_type).body(body).map_err(|_| bad())?;
     request.headers_mut().extend(headers);
+    if let Some(authorization) = authorization {
+        request.headers_mut().insert(AUTHORIZATION, authorization);
+    }
     Ok(request)
+}
+
+/// An address without the name and password in it, and these as the header that carries them.
+fn without_credentials(url: &str) -> Option<(Uri, Option<HeaderValue>)> {
+    let mut parts = url.parse::<Uri>().ok()?.into_parts();
+    if parts.scheme.as_ref().is_none_or(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
+        return None;
+    }
+    let authority = parts.authority.take()?;
+    let (credentials, place) = match authority.as_str().rsplit_once('@') {
+        Some((credentials, place)) => (Some(basic(credentials)?), place),
+        None => (None, authority.as_str()),
+    };
+    parts.authority = Some(place.parse().ok()?);
+    Some((Uri::from_parts(parts).ok()?, credentials))
+}
+
+fn basic(credentials: &str) -> Option<HeaderValue> {
+    let mut plain: Vec<u8> = percent_decode_str(credentials).collect();
+    if !plain.contains(&b':') {
+        plain.push(b':');
+    }
+    let mut value = HeaderValue::from_str(&format!("Basic {}", BASE64_STANDARD.encode(plain))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }

@@ -23,11 +23,11 @@ use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
 const SINCE: &str = "2026-11-23T10:00:00Z";
 
-fn time(text: &str) -> Timestamp {
+pub(super) fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn alert(severity: Severity, state: State) -> Alert {
+pub(super) fn alert(severity: Severity, state: State) -> Alert {
     Alert {
         subject: Subject::Service,
         key: "kubeheal/uid-api".to_owned(),
@@ -54,7 +54,7 @@ fn resolved() -> Alert {
 }
 
 /// A desk before a cluster that knows one Secret, `hook`, and may not show another, `locked`.
-struct Office {
+pub(super) struct Office {
     desk: Arc<Desk>,
     metrics: Metrics,
     _ends: tokio_util::sync::DropGuard,
@@ -82,7 +82,7 @@ fn encoded(text: &str) -> Value {
 }
 
 impl Office {
-    fn open(url: &str) -> Self {
+    pub(super) fn open(url: &str) -> Self {
         let metrics = Metrics::new(time(SINCE));
         let pace = Pace {
             patience: Duration::from_millis(250),
@@ -98,7 +98,7 @@ impl Office {
         Self { _ends: desk.ends(), desk, metrics }
     }
 
-    fn offer(&self, sink: &Value, alert: Alert) {
+    pub(super) fn offer(&self, sink: &Value, alert: Alert) {
         self.mention(sink, alert, true);
     }
 
@@ -109,7 +109,7 @@ impl Office {
     }
 
     /// What became of it, once something did.
-    async fn news(&self) -> Delivered {
+    pub(super) async fn news(&self) -> Delivered {
         loop {
             if let Some(delivery) = self.desk.news(&key()).pop() {
                 self.desk.written(&key(), std::slice::from_ref(&delivery));
@@ -130,13 +130,13 @@ fn key() -> Key {
     ("shop".to_owned(), "api".to_owned())
 }
 
-async fn receiver(answer: ResponseTemplate) -> MockServer {
+pub(super) async fn receiver(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(answer).mount(&server).await;
     server
 }
 
-async fn received(server: &MockServer) -> Vec<(wiremock::Request, Value)> {
+pub(super) async fn received(server: &MockServer) -> Vec<(wiremock::Request, Value)> {
     let requests = server.received_requests().await.unwrap();
     requests.into_iter().map(|request| (request.clone(), serde_json::from_slice(&request.body).unwrap())).collect()
 }
@@ -321,6 +321,7 @@ async fn what_only_a_person_can_mend_is_said_in_a_sentence() {
             "where no receiver of alerts may be",
         ),
         (json!({"name": "a", "type": "Slack", "url": "not an address"}), "its address is none"),
+        (json!({"name": "a", "type": "Slack", "url": "ftp://chat.example/x"}), "its address is none"),
         (secret("missing", "url"), "Secret missing does not exist in namespace shop: create it"),
         (
             secret("locked", "url"),
@@ -336,6 +337,19 @@ async fn what_only_a_person_can_mend_is_said_in_a_sentence() {
         assert!(why.contains(words), "{sink}: {why}");
     }
     assert!(received(&elsewhere).await.is_empty(), "another host got what was not meant for it");
+}
+
+#[tokio::test]
+async fn a_name_and_password_in_an_address_are_sent_as_a_header_and_not_in_the_address() {
+    let server = receiver(ResponseTemplate::new(200)).await;
+    let office = Office::open(&server.uri().replace("http://", "http://me:p%40ss@"));
+    let from = json!({"secretRef": {"name": "hook", "key": "url"}});
+    office.offer(&json!({"name": "am", "type": "Alertmanager", "urlFrom": from}), firing());
+    assert!(told_firing(&office.news().await));
+    let (request, _) = received(&server).await.remove(0);
+    assert_eq!(request.headers["authorization"], "Basic bWU6cEBzcw==");
+    assert_eq!(request.url.path(), "/api/v2/alerts");
+    assert!(request.url.username().is_empty() && !request.headers["host"].to_str().unwrap().contains('@'));
 }
 
 #[tokio::test]
