@@ -22,6 +22,8 @@ pub(super) struct OfService {
     conditions: BTreeMap<String, String>,
     finding: Option<FindingLike>,
     blocked_by: Option<String>,
+    /// The step that would be taken.
+    next_action: Option<String>,
     /// In the words of a condition, a finding or a reason to hold.
     says: Option<String>,
     ready_pods: Option<u32>,
@@ -93,6 +95,7 @@ impl OfService {
             conditions,
             finding,
             blocked_by,
+            next_action,
             says,
             ready_pods,
             history,
@@ -144,6 +147,11 @@ impl OfService {
         if let Some(reason) = blocked_by {
             let holds = |status: &HealedServiceStatus| status.blocked_by.iter().any(|block| block.reason == *reason);
             judged.push(judge(format!("blocked by {reason}"), &holds, &said_blocks));
+        }
+        if let Some(step) = next_action {
+            let next = |status: &HealedServiceStatus| status.next_action.as_ref().map(|next| next.step.clone());
+            let holds = |status: &HealedServiceStatus| next(status).as_ref() == Some(step);
+            judged.push(judge(format!("next {step}"), &holds, &|status| next(status).unwrap_or("nothing".to_owned())));
         }
         if let Some(text) = says {
             let holds = |status: &HealedServiceStatus| said(status).any(|message| message.contains(text.as_str()));

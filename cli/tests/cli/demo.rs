@@ -7,7 +7,7 @@ use crate::run::{Ran, file, repository, run};
 const STORIES: [&str; 5] = ["ghost-restart", "hasty-health-check", "restart-loop", "start-order", "cascading-failure"];
 
 fn story(name: &str) -> String {
-    std::fs::read_to_string(repository().join(format!("cli/stories/post-mortems/{name}.yaml"))).unwrap()
+    std::fs::read_to_string(repository().join(format!("cli/stories/{name}.yaml"))).unwrap()
 }
 
 fn report(ran: &Ran) -> Value {
@@ -125,7 +125,7 @@ fn a_story_of_ones_own_can_break_in_many_ways() {
 #[test]
 fn a_story_does_not_end_well_on_its_own() {
     let directory = tempfile::tempdir().unwrap();
-    let doomed = story("ghost-restart").replace(
+    let doomed = story("post-mortems/ghost-restart").replace(
         "workloadRef: {kind: Deployment, name: checkout}",
         "mode: Observe, workloadRef: {kind: Deployment, name: checkout}",
     );
@@ -140,7 +140,7 @@ fn a_story_does_not_end_well_on_its_own() {
 #[test]
 fn a_story_that_does_not_end_as_expected_fails() {
     let directory = tempfile::tempdir().unwrap();
-    let wrong = story("hasty-health-check").replace("actions: {most: 0}", "actions: {least: 7}");
+    let wrong = story("causes/image-pull").replace("actions: {most: 0}", "actions: {least: 7}");
     let path = file(&directory, "wrong.yaml", &wrong);
     let ran = run(&["demo", &path, "--output", "json"]);
     assert_eq!(ran.code, 1);
@@ -168,7 +168,7 @@ fn people_see_what_broke_and_what_came_of_it() {
 
 #[test]
 fn a_story_that_cannot_be_understood_is_told_by_file_and_line() {
-    let good = story("ghost-restart");
+    let good = story("post-mortems/ghost-restart");
     let directory = tempfile::tempdir().unwrap();
     for (from, to, problem) in [
         ("watch: Deployment/shop/checkout", "watch: ConfigMap/shop/checkout", "name one of Deployment"),
