@@ -198,15 +198,17 @@ impl Desk {
 
     fn note(&self, (key, subject): &About, name: &str, kind: SinkType, report: Report) {
         let (result, news) = match report {
-            Report::Told { alert, new } => (AlertResult::Sent, new.then(|| self.delivered(&alert))),
-            Report::Failed(why) => {
-                let shown = why.as_deref().unwrap_or("it will be tried again");
-                tracing::warn!(namespace = key.0, service = key.1, sink = name, "an alert was not sent: {shown}");
-                (AlertResult::Failed, why.map(Delivered::Problem))
+            Report::Told { alert, new } => (Some(AlertResult::Sent), new.then(|| self.delivered(&alert))),
+            Report::TakenBack => (None, Some(Delivered::Resolved)),
+            Report::Failed { why, worth_a_word } => {
+                tracing::warn!(namespace = key.0, service = key.1, sink = name, "an alert was not sent: {why}");
+                (Some(AlertResult::Failed), worth_a_word.then_some(Delivered::Problem(why)))
             }
-            Report::Dropped => (AlertResult::Dropped, None),
+            Report::Dropped => (Some(AlertResult::Dropped), None),
         };
-        self.metrics.alerted(kind, result);
+        if let Some(result) = result {
+            self.metrics.alerted(kind, result);
+        }
         let Some(news) = news else { return };
         lock(&self.news).entry(key.clone()).or_default().insert((*subject, name.to_owned()), news);
         (self.wake)(key.clone());

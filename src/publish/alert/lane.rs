@@ -69,8 +69,15 @@ pub(super) type About = (Key, Subject);
 pub(super) enum Report {
     /// The receiver knows; something that it did not know, or what it would have forgotten.
     Told { alert: Box<Alert>, new: bool },
-    /// It could not be told; a sentence, when it is time for one.
-    Failed(Option<String>),
+    /// It could not be told.
+    Failed {
+        /// A sentence.
+        why: String,
+        /// It is time for people to know.
+        worth_a_word: bool,
+    },
+    /// It is over before the receiver heard of it.
+    TakenBack,
     /// The oldest notice gave way.
     Dropped,
 }
@@ -123,7 +130,7 @@ struct Item {
     asked: Instant,
     /// The receiver has not been told this.
     new: bool,
-    /// An attempt was made.
+    /// An attempt was made that the receiver may have heard of.
     tried: bool,
 }
 
@@ -141,9 +148,9 @@ impl Lane {
     pub(super) fn offer(&self, about: About, offer: &Offer, around: &Surroundings) {
         let Offer { sink, destination: _, alert, due } = offer;
         let (name, due, now) = (&sink.name, *due, Instant::now());
-        if matches!(alert.state, State::Resolved(_)) && self.take_back(&about, alert.knows.is_some()) {
+        if matches!(alert.state, State::Resolved(_)) && self.take_back(&about, name, alert) {
             // Nobody has heard of it, so nobody needs to hear that it is over.
-            (around.report)(&about, name, self.sink.type_, Report::Told { alert: Box::new(alert.clone()), new: true });
+            (around.report)(&about, name, self.sink.type_, Report::TakenBack);
             return;
         }
         let mut queue = self.lock();
@@ -175,14 +182,15 @@ impl Lane {
         }
     }
 
-    /// Takes back a notice that nobody tried to send, if the receiver knows nothing else of it. Otherwise it must hear the
+    /// Takes back a notice that the receiver cannot have heard of, if it knows nothing else of it. Otherwise it must hear the
     /// end: an attempt that failed here may have arrived there.
-    fn take_back(&self, about: &About, knows: bool) -> bool {
+    fn take_back(&self, about: &About, name: &str, over: &Alert) -> bool {
         let mut queue = self.lock();
-        let untried = queue.items.get(about).is_some_and(|item| !item.tried && item.alert.state == State::Firing);
-        let taken = untried && !knows;
+        let unheard = queue.items.get(about).is_some_and(|item| !item.tried && item.alert.state == State::Firing);
+        let taken = unheard && over.knows.is_none();
         if taken {
             queue.items.remove(about);
+            queue.told.insert((about.clone(), name.to_owned()), over.id());
         }
         taken
     }
@@ -256,18 +264,19 @@ impl Lane {
                 queue.failures = queue.failures.saturating_add(1);
                 let wait = wait.unwrap_or_else(|| self.wait(&around.pace, queue.failures)).min(around.pace.last_wait);
                 queue.closed_until = Some(now + wait);
-                Report::Failed(Some(why).filter(|_| queue.failures >= TRIES_BEFORE_WORD))
+                Report::Failed { why, worth_a_word: queue.failures >= TRIES_BEFORE_WORD }
             }
             // A person must do something first.
             Answer::Unprepared(why) => {
                 queue.closed_until = Some(now + around.pace.last_wait);
-                Report::Failed(Some(why))
+                queue.put_off(about, sent, now);
+                Report::Failed { why, worth_a_word: true }
             }
             // Others in the lane may fare better.
             Answer::Refused(why) => {
                 queue.failures = 0;
-                queue.put_off(about, now + around.pace.refused_wait);
-                Report::Failed(Some(why))
+                queue.put_off(about, sent, now + around.pace.refused_wait);
+                Report::Failed { why, worth_a_word: true }
             }
         };
         drop(queue);
@@ -327,8 +336,11 @@ impl Queue {
         }
     }
 
-    fn put_off(&mut self, about: &About, until: Instant) {
-        if let Some(item) = self.items.get_mut(about) {
+    /// This attempt cannot have told the receiver anything. The same is not tried before `until`.
+    fn put_off(&mut self, about: &About, sent: &Item, until: Instant) {
+        let Some(item) = self.items.get_mut(about) else { return };
+        item.tried = sent.tried;
+        if item.alert.id() == sent.alert.id() {
             item.not_before = until;
         }
     }

@@ -2,8 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use kubeheal::api::status::HealthState;
+use kubeheal::{
+    api::status::HealthState,
+    controller::{Controller, Options},
+    leader::{Elector, Settings},
+    metrics::Metrics,
+    publish::alert::Pace,
+};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::inbox::Mood;
 use crate::{
@@ -255,6 +263,72 @@ async fn a_missing_secret_is_said_and_its_coming_is_enough() {
     assert_eq!(world.inbox.letters().len(), 1);
     let status = serde_json::to_string(&world.status("api").await).unwrap();
     assert!(!status.contains("T0/secret") && status.contains("notifiedAt"), "{status}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_have_heard_of_the_trouble_is_not_told_that_it_is_over() {
+    let sinks = |name: &str| match name {
+        "refused" => hook("hook"),
+        _ => json!({"name": "slack", "type": "Slack", "urlFrom": {"secretRef": {"name": "missing", "key": "url"}}}),
+    };
+    for name in ["refused", "unprepared"] {
+        let world = World::new();
+        world.inbox.feels(Mood::Refusing);
+        well(&world, name, 1, told(&[sinks(name)])).await;
+        world.delete("Deployment", name).await;
+        world.pass(120).await;
+        assert!(world.status(name).await.alerts[0].sinks[0].problem.is_some());
+        world.inbox.feels(Mood::Well);
+        world.create(deployment(name, 1)).await;
+        world.pass(600).await;
+        assert!(world.status(name).await.alerts.is_empty(), "{name}");
+        assert!(world.inbox.letters().is_empty(), "{name}: {:?}", world.inbox.letters());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_controllers_the_one_that_leads_alerts_and_the_other_goes_on_where_it_stopped() {
+    let world = World::without_controller();
+    let (first, stop_first) = candidate(&world, "first");
+    world.pass(5).await;
+    let (second, stop_second) = candidate(&world, "second");
+    watched(&world, "api").await;
+    world.delete("Deployment", "api").await;
+    world.pass(60).await;
+    assert_eq!(world.inbox.about("api"), ["firing warning"]);
+    // As a machine that dies.
+    first.abort();
+    stop_first.cancel();
+    world.pass(60).await;
+    world.create(deployment("api", 2)).await;
+    world.pass(600).await;
+    assert_eq!(world.inbox.about("api"), ["firing warning", "resolved warning"]);
+    assert!(world.status("api").await.alerts.is_empty());
+    stop_second.cancel();
+    second.await.unwrap();
+}
+
+/// A controller that stands for election.
+fn candidate(world: &World, identity: &str) -> (JoinHandle<()>, CancellationToken) {
+    let (client, clock, stop) = (world.client.clone(), world.clock(), CancellationToken::new());
+    let (elector, leadership) = Elector::new(client.clone(), clock.clone(), Settings::new("default", identity));
+    let options = Options {
+        namespace: None,
+        concurrency: 4,
+        observe_only: false,
+        metrics: Metrics::new(clock.now()),
+        leader: Some(leadership),
+    };
+    let controller =
+        Controller::telling(client.clone(), client, clock, options, world.inbox.courier(), Pace::default());
+    let until = stop.clone();
+    let both = async move { tokio::join!(elector.run(until.clone()), controller.run(until)) };
+    (
+        tokio::spawn(async move {
+            let ((), ()) = both.await;
+        }),
+        stop,
+    )
 }
 
 #[tokio::test(start_paused = true)]

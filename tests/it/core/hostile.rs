@@ -21,7 +21,7 @@ use tinykube::Cluster;
 
 use super::{
     cases,
-    play::{PODS, Play, histories, stored},
+    play::{PODS, Play, audience, histories, stored},
 };
 use crate::sketch::{at, pod, policy, snapshot, workload};
 
@@ -127,7 +127,7 @@ fn pods(ready: bool, now: i64) -> Vec<Pod> {
 
 fn seen(ready: bool, now: i64, status: &HealedServiceStatus) -> Snapshot {
     let state = workload(WorkloadKind::Deployment, u32::try_from(PODS).unwrap());
-    Snapshot { memory: recall(status), ..snapshot(state, pods(ready, now)) }
+    Snapshot { memory: recall(status), audience: audience(), ..snapshot(state, pods(ready, now)) }
 }
 
 proptest! {
