@@ -36,7 +36,12 @@ pub fn advance(
 /// Commands given by annotation, each handled once.
 fn obey(service: &Service, workload: &Workload, memory: &mut Memory, now: Timestamp) {
     if service.reset_breaker.is_some() && service.reset_breaker != memory.handled_reset {
-        memory.circuit = Circuit { closed_at: Some(now), forced: memory.circuit.forced.take(), ..Circuit::default() };
+        let before = std::mem::take(&mut memory.circuit);
+        memory.circuit = match before.forced {
+            // Who holds it open lets go of it.
+            Some(_) => Circuit { openings: 0, closed_at: Some(now), ..before },
+            None => Circuit { closed_at: Some(now), ..Circuit::default() },
+        };
         memory.end_back_off();
         note(memory, "ResetBreaker", Outcome::Verified, now);
     }

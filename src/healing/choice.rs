@@ -60,7 +60,9 @@ pub fn choose(policy: &Policy, known: &Known<'_>, memory: &Memory, wakeups: &mut
     if down {
         return Choice { aside, ..Choice::default() };
     }
-    let mut wish = ladder::wish(policy, snapshot, findings, missing, asked, memory, wakeups, now);
+    // What is to be restarted after an outage comes before what is not trouble enough.
+    let eager = asked && !recovery::goes_on(memory);
+    let mut wish = ladder::wish(policy, snapshot, findings, missing, eager, memory, wakeups, now);
     if wish == ladder::Wish::Nothing {
         wish = recovery::wish(policy, snapshot, memory, wakeups, now);
     }

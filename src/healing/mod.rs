@@ -143,12 +143,13 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     let asked = is_asked(snapshot, &memory);
     let down = down.is_some();
     let known = Known { snapshot, findings: &findings, verdict: &verdict, missing, down, asked };
-    let Choice { proposal, mut blocked_by, aside } = choose(policy, &known, &memory, &mut wakeups, now);
-    if let Some(plan) = &proposal {
-        let held = hold::reasons(policy, snapshot, plan, &dependencies, asked, &mut memory, &mut wakeups, now);
-        blocked_by.splice(0..0, held);
-        leave_out_the_passing(&mut blocked_by);
+    let was = memory.circuit.state;
+    let mut choice = weigh(policy, &known, &dependencies, &mut memory, &mut wakeups, now);
+    if was != memory.circuit.state {
+        // One more attempt would have been one too many, and an open circuit may ask for something else.
+        choice = weigh(policy, &known, &dependencies, &mut memory, &mut wakeups, now);
     }
+    let Choice { proposal, mut blocked_by, aside } = choice;
     answer_request(snapshot, asked, &blocked_by, proposal.is_some(), &mut memory, now);
     let plan = proposal.clone().filter(|_| blocked_by.is_empty() && policy.mode == Mode::Heal);
     if let Some(plan) = &plan {
@@ -344,6 +345,24 @@ fn answer_request(
         outcome,
         message: None,
     });
+}
+
+/// What would be done next, and all that holds it back.
+fn weigh(
+    policy: &Policy,
+    known: &Known<'_>,
+    dependencies: &Dependencies,
+    memory: &mut Memory,
+    wakeups: &mut Wakeups,
+    now: Timestamp,
+) -> Choice {
+    let mut choice = choose(policy, known, memory, wakeups, now);
+    if let Some(plan) = &choice.proposal {
+        let held = hold::reasons(policy, known.snapshot, plan, dependencies, known.asked, memory, wakeups, now);
+        choice.blocked_by.splice(0..0, held);
+        leave_out_the_passing(&mut choice.blocked_by);
+    }
+    choice
 }
 
 /// Pods that are ready, the target not counted.

@@ -59,8 +59,9 @@ pub fn wish(
     wakeups: &mut Wakeups,
     now: Timestamp,
 ) -> Wish {
+    // Not by a person, who may want nothing to be touched.
+    let opened = memory.circuit.state == CircuitState::Open && memory.circuit.forced.is_none();
     let Some(reaction) = &memory.reaction else {
-        let opened = memory.circuit.state == CircuitState::Open && memory.circuit.forced.is_none();
         return if opened { react(policy, snapshot, verdict, wakeups, now) } else { Wish::Nothing };
     };
     if let Some(due) = reaction.retry_at.filter(|due| now < *due) {
@@ -68,7 +69,8 @@ pub fn wish(
         return refusal(reaction, due);
     }
     match reaction.phase {
-        Phase::Intended => react(policy, snapshot, verdict, wakeups, now),
+        Phase::Intended if opened => react(policy, snapshot, verdict, wakeups, now),
+        Phase::Intended => Wish::Nothing,
         Phase::InForce => keep_or_undo(policy, snapshot, reaction, memory),
         Phase::Undoing => Wish::Nothing,
         Phase::Overruled => {

@@ -100,6 +100,11 @@ fn is_older(pod: &Pod, recovery: &Recovery) -> bool {
         })
 }
 
+/// Whether pods are still to be restarted.
+pub fn goes_on(memory: &Memory) -> bool {
+    memory.recovery.as_ref().is_some_and(|recovery| !recovery.pods.is_empty())
+}
+
 /// The next pod to be restarted: those that are not ready first. Asked only when nothing is to be repaired.
 pub fn wish(policy: &Policy, snapshot: &Snapshot, memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> Wish {
     let Some(recovery) = &memory.recovery else { return Wish::Nothing };
@@ -140,7 +145,11 @@ pub fn conclude(in_flight: &InFlight, outcome: Outcome, memory: &mut Memory) {
             let it = |action: &mut ActionRecord| action.time == in_flight.started && action.outcome == outcome;
             let _forgiven = memory.actions.pop_if(it);
         }
-        Outcome::Ineffective | Outcome::Failed => memory.recovery = None,
+        Outcome::Ineffective | Outcome::Failed => {
+            // An outage that goes on is another round.
+            let rest = memory.recovery.take().map(|known| Recovery { recovered: None, pods: Vec::new(), ..known });
+            memory.recovery = rest.filter(|recovery| *recovery != Recovery::default());
+        }
         Outcome::Pending | Outcome::Dropped => {}
     }
 }

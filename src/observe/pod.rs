@@ -249,13 +249,21 @@ fn patience(probe: &RawProbe) -> Patience {
 
 fn state(raw: &RawState) -> ContainerState {
     match (&raw.waiting, &raw.running, &raw.terminated) {
-        (Some(waiting), _, _) => {
-            ContainerState::Waiting { reason: clean(&waiting.reason), message: clean(&waiting.message) }
-        }
+        (Some(waiting), _, _) => waits(waiting),
         (_, Some(running), _) => ContainerState::Running(running.started_at),
         (_, _, Some(ended)) => ContainerState::Terminated(termination(ended)),
         (None, None, None) => ContainerState::Unknown,
     }
+}
+
+/// Between two tries to pull an image the kubelet says what the last one said, in other words: one trouble, said one way.
+fn waits(raw: &RawWaiting) -> ContainerState {
+    let tries = ["ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed"];
+    let last = |reason: &'static str| Some((reason, raw.message.split_once(&format!(": {reason}: "))?.1));
+    let again = Some(()).filter(|()| raw.reason == "ImagePullBackOff");
+    let again = again.and_then(|()| tries.into_iter().find_map(last));
+    let (reason, message) = again.unwrap_or((raw.reason.as_str(), raw.message.as_str()));
+    ContainerState::Waiting { reason: clean(reason), message: clean(message) }
 }
 
 fn termination(raw: &RawTerminated) -> Termination {

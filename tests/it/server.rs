@@ -7,7 +7,9 @@ use std::sync::{
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kubeheal::{
-    api::status::{CircuitState, CircuitStatus},
+    api::status::{CircuitState, CircuitStatus, HealthState},
+    controller::{Controller, Options},
+    leader::{Elector, Settings},
     metrics::{Format, Metrics},
     server::{self, CircuitReport, Probes},
 };
@@ -17,6 +19,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::{
+    journeys::{is, well},
+    world::World,
+};
+
 struct Port {
     address: std::net::SocketAddr,
     ready: Arc<AtomicBool>,
@@ -25,8 +32,6 @@ struct Port {
 }
 
 async fn port() -> Port {
-    let listener = server::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let address = listener.local_addr().unwrap();
     let ready = Arc::new(AtomicBool::new(false));
     let is_ready = ready.clone();
     let circuit = CircuitStatus {
@@ -36,13 +41,22 @@ async fn port() -> Port {
         ..CircuitStatus::default()
     };
     let open = CircuitReport::new("shop".to_owned(), "api".to_owned(), circuit);
-    let probes = Probes {
-        alive: Arc::new(|| Ok(())),
-        ready: Arc::new(move || {
-            if is_ready.load(Ordering::Relaxed) { Ok(()) } else { Err("watch of pods: not synced".to_owned()) }
-        }),
-        circuits: Arc::new(move || vec![open.clone()]),
-    };
+    serving(
+        Probes {
+            alive: Arc::new(|| Ok(())),
+            ready: Arc::new(move || {
+                if is_ready.load(Ordering::Relaxed) { Ok(()) } else { Err("watch of pods: not synced".to_owned()) }
+            }),
+            circuits: Arc::new(move || vec![open.clone()]),
+        },
+        ready,
+    )
+    .await
+}
+
+async fn serving(probes: Probes, ready: Arc<AtomicBool>) -> Port {
+    let listener = server::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap();
     let metrics = Metrics::new("2026-11-23T00:00:00Z".parse().unwrap());
     let stop = CancellationToken::new();
     let server = tokio::spawn(server::serve(listener, metrics, probes, stop.clone()));
@@ -116,4 +130,41 @@ async fn it_ends_when_told() {
     let port = port().await;
     port.stop.cancel();
     port.server.await.unwrap().unwrap();
+}
+
+/// A second replica, which never leads, knows the circuits as well as the first one.
+#[tokio::test(start_paused = true)]
+async fn circuits_are_those_of_the_cluster_also_where_nobody_leads() {
+    let world = World::new();
+    for name in ["api", "web"] {
+        well(&world, name, 1, serde_json::json!({})).await;
+    }
+    let force = serde_json::json!({"metadata": {"annotations": {"kubeheal.dev/force-open": "incident 7"}}});
+    world.patch("HealedService", "api", force).await;
+    world
+        .until("api", "open", 60, |status| {
+            status.circuit.as_ref().is_some_and(|circuit| circuit.state == CircuitState::Open)
+        })
+        .await;
+
+    let clock = world.clock();
+    let (_elector, leadership) = Elector::new(world.client.clone(), clock.clone(), Settings::new("default", "second"));
+    let metrics = Metrics::new(clock.now());
+    let options = Options { namespace: None, concurrency: 1, observe_only: false, metrics, leader: Some(leadership) };
+    let standby = Controller::new(world.client.clone(), world.client.clone(), clock, options);
+    let port = serving(standby.probes(), Arc::default()).await;
+    assert_eq!(port.get("/v1/circuits").await.2, "[]", "before it has seen anything");
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(standby.run(stop.clone()));
+    world.pass(10).await;
+    let shown: serde_json::Value = serde_json::from_str(&port.get("/v1/circuits").await.2).unwrap();
+    let opened = world.status("api").await.circuit.unwrap().opened_at.unwrap();
+    let expected = serde_json::json!([
+        {"namespace": "default", "name": "api", "state": "Open", "openings": 0, "openedAt": opened, "retryAt": null, "onOpen": null},
+        {"namespace": "default", "name": "web", "state": "Closed", "openings": 0, "openedAt": null, "retryAt": null, "onOpen": null},
+    ]);
+    assert_eq!(shown, expected);
+    assert!(is(HealthState::Healthy)(&world.status("web").await));
+    stop.cancel();
+    running.await.unwrap();
 }

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use kubeheal::{clock::Clock, wait::until_stable};
-use serde_json::json;
-use tokio::time::Instant;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use kubeheal::{api::HealedService, clock::Clock, wait::until_stable};
+use serde_json::{Value, json};
+use tinykube::{Cluster, auth::Auth};
+use tokio::{net::TcpListener, process::Command, time::Instant};
 
 use crate::world::{World, deployment, service};
 
@@ -40,4 +45,55 @@ async fn it_gives_up_in_time_and_says_why() {
     let sick = until_stable(world.client.clone(), clock(&world), "default", "db", minute, |_| ()).await.unwrap_err();
     assert!(sick.starts_with("default/db is ") && sick.contains("0 of 1 pods ready"), "{sick}");
     assert!(begun.elapsed() >= Duration::from_secs(60) && begun.elapsed() < Duration::from_secs(70));
+}
+
+/// A cluster that is served, with a service of that status, and where its kubeconfig is.
+async fn served(status: Value) -> (Cluster, tempfile::TempDir) {
+    let builder = kubeheal::api::crds().into_iter().fold(Cluster::builder(), tinykube::cluster::Builder::crd);
+    let cluster = builder.without_controllers().start().unwrap();
+    let services: Api<HealedService> = Api::namespaced(cluster.client(), "default");
+    let object = serde_json::from_value(service("db", json!({}))).unwrap();
+    services.create(&kube::api::PostParams::default(), &object).await.unwrap();
+    let patch = Patch::Merge(json!({ "status": status }));
+    services.patch_status("db", &PatchParams::default(), &patch).await.unwrap();
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    let serving = cluster.clone();
+    tokio::spawn(async move { serving.serve(listener, Auth::open()).await });
+    let folder = tempfile::tempdir().unwrap();
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "test",
+        "clusters": [{"name": "test", "cluster": {"server": server}}],
+        "users": [{"name": "test", "user": {}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "default"}}],
+    });
+    std::fs::write(folder.path().join("config"), config.to_string()).unwrap();
+    (cluster, folder)
+}
+
+#[tokio::test]
+async fn the_program_ends_with_what_scripts_need_to_know() {
+    let healthy = json!({"health": "Healthy", "healthySince": "2026-01-05T08:00:00Z"});
+    let ready = json!({
+        "type": "Ready", "status": "False", "reason": "CrashLoop", "message": "0 of 1 pods ready",
+        "lastTransitionTime": "2026-01-05T08:00:00Z",
+    });
+    let sick = json!({"health": "Unhealthy", "conditions": [ready]});
+    let table: [(&Value, &[&str], i32, &str); 5] = [
+        (&healthy, &["db"], 0, ""),
+        (&sick, &["db", "--timeout", "0s"], 1, "not in time: default/db is Unhealthy: 0 of 1 pods ready"),
+        (&sick, &["db", "--namespace", "data", "--timeout", "0s"], 1, "there is no HealedService data/db"),
+        (&sick, &["db", "--timeout", "soon"], 2, "soon"),
+        (&sick, &[], 2, "NAME"),
+    ];
+    for (status, arguments, code, words) in table {
+        let (_cluster, folder) = served(status.clone()).await;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubeheal"));
+        command.arg("wait").args(arguments).env_clear().env("KUBECONFIG", folder.path().join("config"));
+        let ended = command.kill_on_drop(true).output().await.unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(words) && !said.contains("panicked"), "{arguments:?}: {said}");
+    }
 }

@@ -1,5 +1,7 @@
 //! One service in a world that misbehaves at random, decided again and again through its status.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use kubeheal::{
     api::status::HealedServiceStatus,
@@ -8,11 +10,14 @@ use kubeheal::{
         alarm::{Audience, Sink},
         decide,
         dependency::{Dependency, DependencyState},
-        plan::Effect,
-        policy::Policy,
+        memory::CircuitState,
+        plan::{Effect, Plan},
+        policy::{OnOpen, Policy},
+        reaction::Change,
         settle,
         snapshot::{
-            ContainerState, Patience, Phase, Pod, Readiness, Rollout, Snapshot, Termination, Workload, WorkloadKind,
+            ContainerState, Live, Patience, Phase, Pod, Readiness, Rollout, Snapshot, Termination, Workload,
+            WorkloadKind,
         },
         verify::Execution,
     },
@@ -248,6 +253,9 @@ pub(crate) struct Play {
     requests: u32,
     forced: bool,
     resets: u32,
+    /// What the workload asks for, and whom the Service before it shows.
+    replicas: u32,
+    selector: BTreeMap<String, String>,
     dependency: Dependency,
     pub(crate) status: HealedServiceStatus,
 }
@@ -260,6 +268,8 @@ impl Play {
             requests: 0,
             forced: false,
             resets: 0,
+            replicas: u32::try_from(PODS).unwrap(),
+            selector: BTreeMap::from([("app".to_owned(), "api".to_owned())]),
             dependency: Dependency {
                 namespace: "shop".to_owned(),
                 name: "db".to_owned(),
@@ -284,7 +294,7 @@ impl Play {
         self.seconds += i64::from(step.wait);
         self.take(step.deed);
         let now = at(self.seconds);
-        let seen = self.see(step, now);
+        let seen = self.see(policy, step, now);
         let decision = decide(policy, &seen, now);
         self.status = stored(&decision, &self.status, now);
         check(&Turn { seen: &seen, decision: &decision, status: &self.status, now });
@@ -295,16 +305,33 @@ impl Play {
             Answer::Vanished => Execution::Vanished,
             Answer::Failed => Execution::Failed("forbidden".to_owned()),
         };
-        if execution != Execution::Done {
-            let memory = settle(policy, &seen, &decision.memory, plan, &execution, now);
-            remember(&mut self.status, &memory, decision.ineffective);
-        } else if matches!(plan.effect, Effect::EvictPod { .. }) {
-            let index = plan.action.target.rsplit('-').next().unwrap().parse::<usize>().unwrap();
-            self.actors[index].replaced(now);
-        } else {
-            self.actors.iter_mut().for_each(|actor| actor.replaced(now));
+        let memory = settle(policy, &seen, &decision.memory, plan, &execution, now);
+        remember(&mut self.status, &memory, decision.ineffective);
+        if execution == Execution::Done {
+            self.carry_out(plan, now);
         }
         self.status = travelled(&self.status);
+    }
+
+    fn carry_out(&mut self, plan: &Plan, now: Timestamp) {
+        match &plan.effect {
+            Effect::EvictPod { .. } => {
+                let index = plan.action.target.rsplit('-').next().unwrap().parse::<usize>().unwrap();
+                self.actors[index].replaced(now);
+            }
+            Effect::CreateWorkload { .. } | Effect::ReplaceWorkload { .. } | Effect::Rollback { .. } => {
+                self.actors.iter_mut().for_each(|actor| actor.replaced(now));
+            }
+            // Somebody else may have scaled it for this one look.
+            Effect::Scale { from: _, to } => {
+                self.replicas = *to;
+                self.actors.iter_mut().for_each(|actor| actor.replaced(now));
+            }
+            Effect::Select { from, to } => {
+                assert_eq!(self.selector, *from);
+                self.selector.clone_from(to);
+            }
+        }
     }
 
     /// The clock jumps.
@@ -330,10 +357,28 @@ impl Play {
         self.dependency = Dependency { state, down, recovering, ..self.dependency.clone() };
     }
 
-    fn see(&mut self, step: &Step, now: Timestamp) -> Snapshot {
+    /// What the controller would ask for.
+    fn live(&self, policy: &Policy, seen: &Snapshot) -> Live {
+        let reaction = seen.memory.reaction.as_ref().map(|reaction| &reaction.change);
+        let opened = seen.memory.circuit.state != CircuitState::Closed;
+        let uid = "uid-front".to_owned();
+        let front = Live::Service { uid, selector: self.selector.clone(), tool: None };
+        match (reaction, &policy.breaker.on_open, &seen.workload) {
+            (Some(Change::ToZero { .. }), _, Workload::Present(state)) => {
+                Live::Replicas { uid: state.uid.clone(), replicas: state.desired }
+            }
+            (Some(Change::ToZero { .. }), _, Workload::Missing { .. }) => Live::Missing,
+            (Some(Change::ToZero { .. }), _, Workload::Unknown(why)) => Live::Unreadable(why.clone()),
+            (Some(Change::Diverted { .. }), _, _) => front,
+            (None, OnOpen::Fallback { .. }, _) if opened => front,
+            (None, OnOpen::Hold | OnOpen::ScaleToZero | OnOpen::Fallback { .. }, _) => Live::NotAsked,
+        }
+    }
+
+    fn see(&mut self, policy: &Policy, step: &Step, now: Timestamp) -> Snapshot {
         let actors = self.actors.iter_mut().enumerate();
         let pods: Vec<Pod> = actors.map(|(index, actor)| actor.pod(index, step.pods[index], now)).collect();
-        let mut state = workload(WorkloadKind::Deployment, u32::try_from(PODS).unwrap());
+        let mut state = workload(WorkloadKind::Deployment, self.replicas);
         match step.whole {
             Whole::There | Whole::Gone | Whole::Unreadable => {}
             Whole::Rolling => state.rollout = Rollout::InProgress,
@@ -354,12 +399,21 @@ impl Play {
             }
             Whole::There | Whole::Rolling | Whole::Stuck | Whole::Deleting | Whole::ScaledToZero => {}
         }
+        if self.replicas == 0 {
+            seen.pods.clear();
+        }
         seen.service.heal_now = (self.requests > 0).then(|| self.requests.to_string());
         seen.service.reset_breaker = (self.resets > 0).then(|| self.resets.to_string());
         seen.service.force_open = self.forced.then(|| "by hand".to_owned());
         seen.dependencies = vec![self.dependency.clone()];
         seen.memory = recall(&self.status);
+        seen.live = self.live(policy, &seen);
         seen
+    }
+
+    /// A person resets the breaker.
+    pub(crate) fn reset(&mut self) {
+        self.resets += 1;
     }
 
     /// From now on all is well: looks five minutes apart, for ten hours.

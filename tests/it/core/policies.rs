@@ -1,13 +1,23 @@
 //! Policies of every kind: each field within what the API takes, but together they may contradict each other.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, civil, tz::TimeZone};
 use kubeheal::healing::policy::{
-    BreakerPolicy, Ceiling, HealthPolicy, MinReady, PodConditionPolicy, Policy, Recreate, RemediationPolicy, Rung,
-    Window,
+    BreakerPolicy, Ceiling, HealthPolicy, MinReady, OnOpen, PodConditionPolicy, Policy, Recreate, RemediationPolicy,
+    Rung, Window,
 };
 use proptest::{collection::vec, option, prelude::*};
 
 use crate::sketch::policy;
+
+/// The Service that a circuit may point at a stand-in.
+pub(crate) const FRONT: &str = "front";
+
+/// Its stand-in.
+pub(crate) fn stand_in() -> BTreeMap<String, String> {
+    BTreeMap::from([("app".to_owned(), "sorry".to_owned())])
+}
 
 /// Often as short as it may be.
 fn span(least: i64, most: i64) -> impl Strategy<Value = SignedDuration> {
@@ -76,12 +86,15 @@ fn remediation() -> impl Strategy<Value = RemediationPolicy> {
 }
 
 fn breaker() -> impl Strategy<Value = BreakerPolicy> {
-    (1..5_u32, span(1, 7200), 1..8_u32, span(60, 14_400), span(1, 1800), span(1, 3600), 0..4_u32).prop_map(
-        |(failure_threshold, window, recurrence_threshold, recurrence_window, open, max_open, latch_after)| {
+    let stand_in = OnOpen::Fallback { service: FRONT.to_owned(), selector: stand_in() };
+    let on_open = prop_oneof![2 => Just(OnOpen::Hold), 1 => Just(OnOpen::ScaleToZero), 1 => Just(stand_in)];
+    (1..5_u32, span(1, 7200), 1..8_u32, span(60, 14_400), span(1, 1800), span(1, 3600), 0..4_u32, on_open).prop_map(
+        |(failure_threshold, window, recurrence_threshold, recurrence_window, open, max_open, latch_after, on_open)| {
             let mut breaker = policy().breaker;
             (breaker.failure_threshold, breaker.window) = (failure_threshold, window);
             (breaker.recurrence_threshold, breaker.recurrence_window) = (recurrence_threshold, recurrence_window);
             (breaker.open, breaker.max_open, breaker.latch_after) = (open, max_open, latch_after);
+            breaker.on_open = on_open;
             breaker
         },
     )

@@ -8,8 +8,8 @@ use kubeheal::{
         Decision, decide,
         findings::node_lost,
         memory::{CircuitState, Memory},
-        plan::Effect,
-        policy::{Mode, Policy},
+        plan::{Charge, Effect, Plan, Step},
+        policy::{Mode, OnOpen, Policy},
         reason::{Block, Reason},
         settle,
         snapshot::{Diagnosis, Snapshot, Workload},
@@ -17,7 +17,7 @@ use kubeheal::{
     },
     observe::memory::recall,
 };
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 
 use super::{
     cases,
@@ -45,6 +45,25 @@ fn settled(decision: &Decision) -> Decision {
         conditions: Vec::new(),
         next_check: None,
         ..decision.clone()
+    }
+}
+
+/// What is planned, if it is an attempt.
+fn attempt(decision: &Decision) -> Option<&Plan> {
+    decision.plan.as_ref().filter(|plan| plan.charge == Charge::Attempt)
+}
+
+/// Nothing is planned, or only what brings back what an open circuit took away.
+fn only_gives_back(decision: &Decision) -> bool {
+    let step = decision.plan.as_ref().map(|plan| plan.action.step);
+    step.is_none_or(|step| matches!(step, Step::RestoreReplicas | Step::RestoreSelector))
+}
+
+/// A ceiling or a window may forbid for ever to scale back what was scaled to zero; it is said, and for people to change.
+fn lets_give_back(policy: &mut Policy) {
+    if policy.breaker.on_open != OnOpen::Hold {
+        policy.ceiling = None;
+        policy.remediation.windows.clear();
     }
 }
 
@@ -83,9 +102,15 @@ proptest! {
         let mut trial = None;
         Play::new().all(&policy, &history, |turn| {
             let (before, after) = (&turn.seen.memory, &turn.decision.memory);
-            assert!(after.circuit.state != CircuitState::Open || turn.decision.plan.is_none(), "open: {:?}", turn.decision.plan);
-            assert!(after.circuit.forced.is_none() || turn.decision.plan.is_none(), "held open by hand");
-            if turn.decision.plan.is_some() {
+            let tried = attempt(turn.decision);
+            assert!(after.circuit.state != CircuitState::Open || tried.is_none(), "open: {tried:?}");
+            assert!(after.circuit.forced.is_none() || tried.is_none(), "held open by hand");
+            if let Some(step) = turn.decision.plan.as_ref().filter(|_| tried.is_none()).map(|plan| plan.action.step) {
+                let takes = matches!(step, Step::ScaleToZero | Step::UseFallback);
+                let may = after.circuit.state == CircuitState::Open && after.circuit.forced.is_none();
+                assert!(!takes || (may && policy.breaker.on_open != OnOpen::Hold), "{step:?}");
+            }
+            if tried.is_some() {
                 let half_open = after.circuit.state == CircuitState::HalfOpen;
                 let this = (after.circuit.openings, turn.now);
                 if let Some((openings, time)) = trial.filter(|_| half_open) {
@@ -104,7 +129,7 @@ proptest! {
             let (before, after) = (&turn.seen.memory.in_flight, &turn.decision.memory.in_flight);
             let awaited = before.is_some() && before == after;
             assert!(!awaited || turn.decision.plan.is_none(), "two repairs at once");
-            assert!(turn.decision.plan.is_none() || after.is_some(), "an action without its intent");
+            assert!(attempt(turn.decision).is_none() || after.is_some(), "an action without its intent");
         });
     }
 
@@ -114,7 +139,7 @@ proptest! {
     ) {
         let mut acted: BTreeMap<String, Timestamp> = BTreeMap::new();
         Play::new().all(&policy, &history, |turn| {
-            let Some(plan) = &turn.decision.plan else { return };
+            let Some(plan) = attempt(turn.decision) else { return };
             let known = acted.insert(plan.action.target.clone(), turn.now);
             let apart = known.map(|known| turn.now.duration_since(known));
             assert!(apart.is_none_or(|apart| apart >= SignedDuration::from_secs(10)), "{plan:?} after {apart:?}");
@@ -183,7 +208,7 @@ proptest! {
     #[test]
     fn a_dependency_that_is_down_holds_the_dependent(policy in any_policy(), history in histories(120)) {
         Play::new().all(&policy, &history, |turn| {
-            assert!(turn.decision.dependencies.held.is_none() || turn.decision.plan.is_none());
+            assert!(turn.decision.dependencies.held.is_none() || only_gives_back(turn.decision));
         });
     }
 
@@ -201,7 +226,8 @@ proptest! {
             begun.push(turn.now);
             let hour = begun.iter().filter(|time| turn.now.duration_since(**time) < SignedDuration::from_hours(1));
             let counted = turn.decision.memory.recent.len();
-            assert!(counted <= limit as usize, "{counted} of {limit}, {} begun", hour.count());
+            // What an open circuit asks for follows from attempts that were within the ceiling.
+            assert!(attempt(turn.decision).is_none() || counted <= limit as usize, "{counted} of {limit}, {} begun", hour.count());
         });
     }
 
@@ -212,30 +238,49 @@ proptest! {
         let mut policy = policy;
         // A latch is a person's to open, and a stabilization longer than the test proves nothing.
         policy.breaker.latch_after = 0;
+        lets_give_back(&mut policy);
         let mut play = Play::new();
         play.all(&policy, &history, |_| {});
-        play.well(&policy, |turn| assert!(turn.decision.plan.is_none(), "it is well: {:?}", turn.decision.plan));
+        play.well(&policy, |turn| assert!(only_gives_back(turn.decision), "it is well: {:?}", turn.decision.plan));
         let memory = recall(&play.status);
         assert_eq!(memory.circuit.state, CircuitState::Closed);
         assert!(memory.actions.is_empty() && memory.in_flight.is_none() && memory.circuit.openings == 0, "{memory:?}");
+        assert_eq!(memory.reaction, None, "everything is given back");
         assert_eq!(memory.unhealthy_until.is_none(), memory.unhealthy_since.is_none(), "no trouble goes on");
     }
 
     #[test]
+    fn a_latch_that_a_person_opens_is_no_different(policy in policies(), history in histories(120)) {
+        let mut policy = policy;
+        policy.breaker.latch_after = 1;
+        lets_give_back(&mut policy);
+        let mut play = Play::new();
+        play.all(&policy, &history, |_| {});
+        play.reset();
+        play.well(&policy, |turn| assert!(only_gives_back(turn.decision), "it is well: {:?}", turn.decision.plan));
+        let memory = recall(&play.status);
+        assert_eq!((memory.circuit.state, memory.reaction, memory.in_flight), (CircuitState::Closed, None, None));
+    }
+
+    #[test]
     fn after_lasting_health_an_earlier_policy_decides_nothing_any_more(
-        first in policies(), last in any_policy(), history in histories(80),
+        earlier in vec(policies(), 1..4), last in any_policy(), history in histories(60),
     ) {
         let mut last = last;
         last.breaker.latch_after = 0;
+        lets_give_back(&mut last);
         let (mut changed, mut fresh) = (Play::new(), Play::new());
-        changed.all(&first, &history, |_| {});
+        for policy in &earlier {
+            changed.all(policy, &history, |_| {});
+        }
         fresh.all(&last, &history, |_| {});
         for play in [&mut changed, &mut fresh] {
             play.well(&last, |_| {});
         }
         let of = |play: &Play| {
             let memory = recall(&play.status);
-            (memory.circuit.state, memory.circuit.openings, memory.actions, memory.in_flight, memory.not_before)
+            let Memory { circuit, actions, in_flight, not_before, reaction, recovery, .. } = memory;
+            (circuit.state, circuit.openings, actions, in_flight, not_before, reaction, recovery)
         };
         assert_eq!(of(&changed), of(&fresh));
     }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod breaker;
+mod by_hand;
 mod dependencies;
 mod fallback;
 mod limits;
@@ -9,6 +10,7 @@ mod logs;
 mod owners;
 mod policies;
 mod process;
+mod quiet;
 mod recreate;
 mod replace;
 mod restart;

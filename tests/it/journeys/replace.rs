@@ -1,10 +1,37 @@
 //! A workload that restarts did not cure: replaced when opted in, with everything that is not its own left alone.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use http::{Request, Response};
+use kube::{Client, client::Body};
 use kubeheal::api::status::HealthState;
 use serde_json::{Value, json};
 
-use super::{is, steps, well};
+use super::{blocked, is, steps, well};
 use crate::world::{World, deployment, service};
+
+/// A client to which the namespace looks as if somebody had deleted it a moment ago.
+fn in_a_namespace_that_goes(inner: Client, goes: &Arc<AtomicBool>) -> Client {
+    let goes = goes.clone();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (inner, goes) = (inner.clone(), goes.load(Ordering::SeqCst));
+        let is_it = request.uri().path() == "/api/v1/namespaces/default";
+        async move {
+            if !(is_it && goes) {
+                return inner.send(request).await;
+            }
+            let object = json!({
+                "apiVersion": "v1", "kind": "Namespace",
+                "metadata": {"name": "default", "deletionTimestamp": "2026-01-05T08:00:00Z"},
+            });
+            Ok(Response::new(Body::from(object.to_string().into_bytes())))
+        }
+    });
+    Client::new(service, "default")
+}
 
 fn on_failure() -> Value {
     json!({"remediation": {"recreate": "OnFailure"}})
@@ -119,4 +146,29 @@ async fn a_controller_that_dies_while_it_replaces_brings_the_workload_back() {
         assert!(steps(&status).len() <= 3, "after {seconds}: {:#?}", status.history);
         assert!(world.get("Deployment", "api").await.is_some());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_namespace_that_is_being_deleted_nothing_is_replaced_or_created() {
+    let mut world = World::without_controller();
+    let goes = Arc::new(AtomicBool::new(false));
+    world.start_controller_with(in_a_namespace_that_goes(world.client.clone(), &goes), None);
+    let mut only_replace = on_failure();
+    only_replace["remediation"]["ladder"] = json!(["RecreateWorkload"]);
+    for name in ["sick", "gone"] {
+        well(&world, name, 1, only_replace.clone()).await;
+    }
+    let before = world.get("Deployment", "sick").await.unwrap();
+    goes.store(true, Ordering::SeqCst);
+    fall_ill_for_good(&world, "Deployment", "sick").await;
+    world.delete("Deployment", "gone").await;
+    for name in ["sick", "gone"] {
+        let status = world.until(name, "held", 1200, blocked("ServiceDeleting")).await;
+        assert!(steps(&status).is_empty(), "{name}: {:?}", status.history);
+    }
+    world.pass(3600).await;
+    assert_eq!(world.get("Deployment", "sick").await.unwrap()["metadata"]["uid"], before["metadata"]["uid"]);
+    assert_eq!(world.get("Deployment", "gone").await, None);
+    goes.store(false, Ordering::SeqCst);
+    world.until("gone", "back", 1200, is(HealthState::Healthy)).await;
 }

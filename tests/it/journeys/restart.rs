@@ -91,3 +91,46 @@ async fn causes_that_a_restart_cannot_help_are_named_and_left_alone() {
     }
     assert_eq!(condition(&world.status("nowhere").await, "Stalled"), ("True", "WorkloadNotFound"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_is_not_ready_is_deleted_past_its_budget_where_that_is_asked_for_and_no_other() {
+    for (policy, expected) in [("DeleteWhenUnready", &["RestartPod"][..]), ("RespectBudget", &[])] {
+        let world = World::new();
+        let budget = json!({
+            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "api"},
+            "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "api"}}},
+        });
+        world.create(budget).await;
+        well(&world, "api", 2, json!({"remediation": {"evictionPolicy": policy}})).await;
+        let pods = world.pods("api").await;
+        let name = |pod: &serde_json::Value| pod["metadata"]["name"].as_str().unwrap().to_owned();
+        let script = json!({"metadata": {"annotations": {"tinykube.dev/script": "not-ready"}}});
+        world.patch("Pod", &name(&pods[0]), script).await;
+        world.pass(2 * 3600).await;
+        let status = world.status("api").await;
+        assert_eq!(steps(&status), expected, "{policy}: {:?}", status.history);
+        let left: Vec<String> = world.pods("api").await.iter().map(name).collect();
+        assert_eq!(left.contains(&name(&pods[0])), expected.is_empty(), "{policy}");
+        assert!(left.contains(&name(&pods[1])), "{policy}: the one that serves");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_every_replica_is_sick_and_a_new_one_is_too_no_more_than_the_breaker_allows_are_tried() {
+    let world = World::new();
+    well(&world, "api", 6, json!({})).await;
+    let uids = |pods: &[serde_json::Value]| {
+        pods.iter().map(|pod| pod["metadata"]["uid"].to_string()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = uids(&world.pods("api").await);
+    world.break_workload("api", "not-ready").await;
+    world.until("api", "trying", 600, |status| status.in_flight.is_some()).await;
+    world.pass(590).await;
+    assert_eq!(before.difference(&uids(&world.pods("api").await)).count(), 1, "the first must prove itself first");
+    let open = |status: &kubeheal::api::status::HealedServiceStatus| {
+        status.circuit.as_ref().is_some_and(|circuit| circuit.openings == 1)
+    };
+    let status = world.until("api", "open", 4 * 3600, open).await;
+    assert_eq!(steps(&status), ["RestartPod"; 3], "{:?}", status.history);
+    assert!(before.difference(&uids(&world.pods("api").await)).count() <= 3);
+}
