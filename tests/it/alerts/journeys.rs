@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use kubeheal::{
     api::status::HealthState,
     controller::{Controller, Options},
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::inbox::Mood;
 use crate::{
     journeys::{is, well},
-    world::{World, deployment, service},
+    world::{START, World, deployment, service},
 };
 
 fn hook(host: &str) -> Value {
@@ -329,6 +330,35 @@ fn candidate(world: &World, identity: &str) -> (JoinHandle<()>, CancellationToke
         }),
         stop,
     )
+}
+
+#[tokio::test(start_paused = true)]
+async fn alertmanager_does_not_forget_what_still_fires_nor_hear_of_a_quieter_alert_again() {
+    let mut world = World::new();
+    let start: Timestamp = START.parse().unwrap();
+    let sink = json!({"name": "am", "type": "Alertmanager", "url": "http://am"});
+    well(&world, "api", 2, told(&[sink])).await;
+    world.delete("Deployment", "api").await;
+    world.pass(900).await;
+    world.kill_controller().await;
+    world.pass(300).await;
+    world.start_controller();
+    world.pass(3600).await;
+    world.create(deployment("api", 2)).await;
+    world.pass(900).await;
+
+    let letters = world.inbox.letters();
+    let ends = |alert: &Value| {
+        let end: Timestamp = alert["endsAt"].as_str().unwrap().parse().unwrap();
+        u64::try_from(end.duration_since(start).as_secs()).unwrap()
+    };
+    let (end, firing) = letters.split_last().unwrap();
+    for (letter, next) in firing.iter().zip(&letters[1..]) {
+        assert!(next.at < ends(&letter.body[0]), "forgotten between {} and {}", letter.at, next.at);
+    }
+    assert!(end.body.as_array().unwrap().iter().all(|alert| ends(alert) <= end.at), "{end:?}");
+    let quieter_ended = firing.iter().filter(|letter| letter.body.as_array().unwrap().len() == 2);
+    assert_eq!(quieter_ended.count(), 1, "when it grew louder, and not each time");
 }
 
 #[tokio::test(start_paused = true)]
