@@ -87,7 +87,7 @@ pub fn cluster_holds(
     blocks.extend(storm(policy, services, wakeups, now));
     let in_flight = services.iter().filter(|other| other.key != *me && other.in_flight).count();
     if in_flight >= policy.max_in_flight as usize {
-        let message = format!("{in_flight} repairs are in flight in the cluster, {} are allowed", policy.max_in_flight);
+        let message = format!("repairs in flight in the cluster: {in_flight}; allowed: {}", policy.max_in_flight);
         blocks.push(Block::new(Reason::ClusterBudget, message));
         wakeups.at(after(now, SignedDuration::from_secs(10)), now);
     }

@@ -49,7 +49,8 @@ pub struct Known<'a> {
 /// Chooses.
 pub fn choose(policy: &Policy, known: &Known<'_>, memory: &Memory, wakeups: &mut Wakeups, now: Timestamp) -> Choice {
     let Known { snapshot, findings, verdict, missing, down, asked } = *known;
-    if verdict.health == Health::Idle {
+    // What was removed on purpose is idle too, and it is said why it is not brought back.
+    if verdict.health == Health::Idle && (!missing || policy.suspend) {
         return Choice::default();
     }
     let aside = match on_open::wish(policy, snapshot, verdict, memory, wakeups, now) {

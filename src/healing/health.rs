@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     cause::{Cause, Finding},
     findings::node_lost,
+    memory::Memory,
     policy::Policy,
     readiness::is_starting,
     reason::Reason,
@@ -79,13 +80,36 @@ pub struct Verdict {
     pub unwell: bool,
 }
 
+/// What is known about the absence of a workload that was not found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// Seen once, and not believed yet.
+    Unconfirmed,
+    /// It is gone, and nobody said that it should be.
+    Loss,
+    /// It is gone, and a person had said so before: nothing is wanted any more.
+    Intended(Reason),
+}
+
+impl Absence {
+    /// What `memory` says about an absence that is confirmed or not.
+    pub fn of(confirmed: bool, memory: &Memory) -> Self {
+        match (confirmed, memory.intentional_delete, memory.last_replicas) {
+            (false, _, _) => Self::Unconfirmed,
+            (true, true, _) => Self::Intended(Reason::IntentionalDelete),
+            (true, false, Some(0)) => Self::Intended(Reason::ScaledToZero),
+            (true, false, _) => Self::Loss,
+        }
+    }
+}
+
 /// Sums up what was found.
 pub fn sum(
     policy: &Policy,
     workload: &Workload,
     pods: &[Pod],
     findings: &[Finding],
-    missing_confirmed: bool,
+    absence: Absence,
     wakeups: &mut Wakeups,
     now: Timestamp,
 ) -> Verdict {
@@ -105,13 +129,15 @@ pub fn sum(
             return verdict(Health::Unknown, Reason::WorkloadUnknown, why.clone(), PodCounts::default());
         }
         Workload::Missing { kind, name } => {
-            let (health, text) = if missing_confirmed {
-                (Health::Unhealthy, "is gone")
-            } else {
-                (Health::Unknown, "was not found; looking again before believing it")
+            let (health, reason, text) = match absence {
+                Absence::Unconfirmed => {
+                    let text = "was not found; looking again before believing it";
+                    (Health::Unknown, Reason::WorkloadMissing, text)
+                }
+                Absence::Loss => (Health::Unhealthy, Reason::WorkloadMissing, "is gone"),
+                Absence::Intended(reason) => (Health::Idle, reason, "was removed on purpose"),
             };
-            let message = format!("{} {name} {text}", kind.as_str());
-            return verdict(health, Reason::WorkloadMissing, message, PodCounts::default());
+            return verdict(health, reason, format!("{} {name} {text}", kind.as_str()), PodCounts::default());
         }
     };
     let counts = count(policy, state, pods, findings, wakeups, now);

@@ -49,7 +49,7 @@ use self::{
     condition::Condition,
     dependency::Dependencies,
     escalation::Escalation,
-    health::{Health, Verdict},
+    health::{Absence, Health, Verdict},
     look::Look,
     memory::{HistoryEntry, InFlight, Memory, Outcome},
     plan::{Charge, Plan, Step},
@@ -127,7 +127,10 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     memory.findings.clone_from(&findings);
     let verdict = match down {
         Some(replicas) => on_open::verdict(replicas),
-        None => health::sum(policy, &snapshot.workload, &snapshot.pods, &findings, missing, &mut wakeups, now),
+        None => {
+            let absence = Absence::of(missing, &memory);
+            health::sum(policy, &snapshot.workload, &snapshot.pods, &findings, absence, &mut wakeups, now)
+        }
     };
 
     let excuse = excuse(&verdict, missing, &dependencies);
