@@ -59,6 +59,7 @@ async fn a_workload_whose_removal_was_meant_stays_removed() {
     {
         let status = world.status(name).await;
         assert!(blocked(reason)(&status), "{name}: {:?}", status.blocked_by);
+        assert_eq!(is(HealthState::Idle)(&status), name != "owned", "nobody else said that {name} should go");
         assert!(steps(&status).is_empty());
         assert!(world.get("Deployment", name).await.is_none(), "{name} must not come back");
     }
