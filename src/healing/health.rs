@@ -28,7 +28,7 @@ pub enum Health {
     Unhealthy,
     /// Still within its time to start.
     Starting,
-    /// Nothing is wanted: suspended, scaled to zero, completed.
+    /// Nothing is wanted: suspended, scaled to zero, completed, removed on purpose.
     Idle,
     /// It cannot be seen.
     Unknown,
