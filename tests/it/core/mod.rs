@@ -2,6 +2,7 @@
 
 mod budgets;
 mod clocks;
+mod counts;
 mod hostile;
 mod play;
 mod policies;

@@ -146,6 +146,12 @@ fn after_an_outage_every_pod_is_restarted_once_and_the_breaker_counts_none_of_th
 }
 
 #[test]
+fn what_is_ready_besides_the_pod_itself_is_what_must_be_surpassed() {
+    let decision = Scene::after_outage(3, asked_for()).look(280, WELL);
+    assert_eq!(decision.memory.in_flight.map(|in_flight| in_flight.ready_before), Some(2));
+}
+
+#[test]
 fn pods_that_are_not_ready_come_first() {
     let mut scene = Scene::after_outage(3, asked_for());
     scene.seen.pods[2] = pod("api-2", false);
