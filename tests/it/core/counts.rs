@@ -92,3 +92,13 @@ fn when_the_dependencies_are_well_the_patience_begins_anew() {
     let decision = decided(&policy(), &seen);
     assert_eq!((decision.plan, decision.memory.released_at), (None, Some(at(NOW))));
 }
+
+#[test]
+fn two_actions_are_ten_seconds_apart_whatever_the_back_off() {
+    for (ago, waits) in [(9, true), (10, false)] {
+        let mut seen = unwell();
+        seen.memory.recent = vec![at(NOW - ago)];
+        let decision = decided(&policy(), &seen);
+        assert_eq!((decision.plan.is_none(), reasons(&decision).contains(&Reason::BackOff)), (waits, waits), "{ago}");
+    }
+}
