@@ -4,7 +4,9 @@ use kubeheal::{
     api::DiagnosisRule,
     diagnosis::{MASK, Rules, Said, compile, line, masked, tidy},
 };
-use proptest::{prelude::*, test_runner::RngSeed};
+use proptest::prelude::*;
+
+use crate::core::cases;
 
 /// Lines as they were printed, by the root cause they name.
 #[rustfmt::skip]
@@ -412,12 +414,7 @@ fn key_block(secret: &str) -> [String; 3] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 500,
-        rng_seed: RngSeed::Fixed(7),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(500))]
 
     #[test]
     fn a_planted_secret_is_never_shown(

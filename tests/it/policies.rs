@@ -19,7 +19,10 @@ use kubeheal::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::world::{policy, service};
+use crate::{
+    core::cases,
+    world::{policy, service},
+};
 
 fn object(value: Value) -> Object {
     match value["kind"].as_str().unwrap() {
@@ -385,7 +388,7 @@ fn everything(caches: &Caches) -> Vec<(Key, String, bool)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn whatever_was_written_before_only_what_stands_there_now_is_in_force(

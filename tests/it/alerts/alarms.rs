@@ -12,9 +12,12 @@ use kubeheal::{
     observe::memory::recall,
     publish::status::render,
 };
-use proptest::{prelude::*, test_runner::RngSeed};
+use proptest::prelude::*;
 
-use crate::sketch::{at, pod, policy, sick, snapshot, workload};
+use crate::{
+    core::cases,
+    sketch::{at, pod, policy, sick, snapshot, workload},
+};
 
 /// One moment of the play.
 #[derive(Debug, Clone, Copy)]
@@ -103,12 +106,7 @@ fn play(beats: &[Beat]) -> ([Receiver; 2], HealedServiceStatus) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 300,
-        rng_seed: RngSeed::Fixed(11),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn after_lasting_health_everybody_knows_that_it_is_over(mut beats in proptest::collection::vec(beat(), 1..60)) {
