@@ -10,7 +10,7 @@ use super::{
     alarm::Alarm,
     cause::Finding,
     log::{LogRead, MAX_LOGS},
-    plan::Action,
+    plan::{Action, Plan},
     policy::Policy,
     reaction::Reaction,
     reason::Reason,
@@ -248,6 +248,20 @@ pub struct HistoryEntry {
     pub outcome: Outcome,
     /// A sentence for people, where there is more to say.
     pub message: Option<String>,
+}
+
+impl HistoryEntry {
+    /// A step that begins now; how it ends is not known yet.
+    pub fn pending(plan: &Plan, message: Option<String>, now: Timestamp) -> Self {
+        Self {
+            time: now,
+            step: plan.action.step.as_str().to_owned(),
+            target: plan.action.target.clone(),
+            cause: plan.cause.as_str().to_owned(),
+            outcome: Outcome::Pending,
+            message,
+        }
+    }
 }
 
 /// The breaker's memory.

@@ -402,14 +402,7 @@ fn begin(
     });
     memory.not_before = None;
     memory.refused = None;
-    memory.record(HistoryEntry {
-        time: now,
-        step: plan.action.step.as_str().into(),
-        target: plan.action.target.clone(),
-        cause: plan.cause.as_str().into(),
-        outcome: Outcome::Pending,
-        message: None,
-    });
+    memory.record(HistoryEntry::pending(plan, None, now));
     match plan.action.step {
         Step::RestartPod
         | Step::RecreateWorkload

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     health::{Health, PodCounts, Verdict},
-    memory::{CircuitState, HistoryEntry, Memory, Outcome},
+    memory::{CircuitState, HistoryEntry, Memory},
     plan::{Action, Charge, Effect, Plan, Step},
     policy::{OnOpen, Policy, RemediationPolicy},
     reaction::{Change, Phase, Reaction, Seen, Selector, look},
@@ -226,14 +226,7 @@ fn note(plan: &Plan, memory: &mut Memory, now: Timestamp) {
         | Effect::ReplaceWorkload { .. }
         | Effect::Rollback { .. } => None,
     };
-    memory.record(HistoryEntry {
-        time: now,
-        step: plan.action.step.as_str().to_owned(),
-        target: plan.action.target.clone(),
-        cause: plan.cause.as_str().to_owned(),
-        outcome: Outcome::Pending,
-        message,
-    });
+    memory.record(HistoryEntry::pending(plan, message, now));
 }
 
 /// The last try was refused, and the next one is not due.

@@ -203,8 +203,8 @@ async fn the_gate_refuses_what_no_role_permits() {
     assert!(refused.iter().any(|asked| asked.resource == "pods/eviction"), "{refused:?}");
 }
 
-/// Two services whose circuits open, and what becomes of them, under the given roles.
-async fn opening_under(rules: Vec<Value>) -> (Gate, World) {
+/// A cluster with one controller, which stands for no election, under the given roles.
+fn alone_under(rules: Vec<Value>) -> (Gate, World) {
     let world = World::without_controller();
     let gate = Gate::default();
     let client = gate.client(world.client.clone(), rules);
@@ -212,6 +212,12 @@ async fn opening_under(rules: Vec<Value>) -> (Gate, World) {
     let metrics = Metrics::new(clock.now());
     let options = Options { namespace: None, concurrency: 4, observe_only: false, metrics, leader: None };
     tokio::spawn(Controller::new(client.clone(), client, clock, options).run(stop));
+    (gate, world)
+}
+
+/// Two services whose circuits open, and what becomes of them, under the given roles.
+async fn opening_under(rules: Vec<Value>) -> (Gate, World) {
+    let (gate, world) = alone_under(rules);
     let front = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "front"},
         "spec": {"selector": {"app": "front"}, "ports": [{"port": 80}]},
@@ -263,13 +269,7 @@ async fn without_the_components_an_open_circuit_holds_and_says_what_it_was_refus
 
 /// A container that falls and says why in its log alone, under the given roles.
 async fn reading_logs_under(rules: Vec<Value>) -> (Gate, HealedServiceStatus) {
-    let world = World::without_controller();
-    let gate = Gate::default();
-    let client = gate.client(world.client.clone(), rules);
-    let (clock, stop) = (Clock::starting_at(START.parse().unwrap()), CancellationToken::new());
-    let metrics = Metrics::new(clock.now());
-    let options = Options { namespace: None, concurrency: 4, observe_only: false, metrics, leader: None };
-    tokio::spawn(Controller::new(client.clone(), client, clock, options).run(stop));
+    let (gate, world) = alone_under(rules);
     let mut silent = deployment("api", 1);
     silent["spec"]["template"]["spec"]["containers"][0]["terminationMessagePolicy"] = json!("File");
     world.create(silent).await;

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use kubeheal::{
-    healing::{decide, memory::CircuitState, snapshot::Snapshot},
+    healing::{decide, memory::CircuitState, policy::Policy, snapshot::Snapshot},
     observe::memory::recall,
 };
 use proptest::prelude::*;
@@ -10,13 +10,23 @@ use serde_json::json;
 
 use super::{
     cases,
-    play::{Play, histories},
+    play::{Play, Step, histories},
     policies::policies,
 };
 use crate::{
     signals::scene::{Scene, deployment, end, pod, ready, runs, stamp, waits, with},
     sketch::policy,
 };
+
+/// What is left after a time in which the clock was that many seconds ahead.
+fn after_a_time_ahead(policy: &Policy, before: &[Step], seconds: i64, meanwhile: &[Step]) -> Play {
+    let mut play = Play::new();
+    play.all(policy, before, |_| {});
+    play.jump(seconds);
+    play.all(policy, meanwhile, |_| {});
+    play.jump(-seconds);
+    play
+}
 
 proptest! {
     #![proptest_config(cases(150))]
@@ -41,11 +51,7 @@ proptest! {
         history in histories(30), ahead in 3600..500_000_000_i64, later in histories(60),
     ) {
         let policy = policy();
-        let mut play = Play::new();
-        play.all(&policy, &history, |_| {});
-        play.jump(ahead);
-        play.all(&policy, &later, |_| {});
-        play.jump(-ahead);
+        let mut play = after_a_time_ahead(&policy, &history, ahead, &later);
         // Longer than the longest time for which a breaker is open, and what a trial takes to prove itself.
         let mut tried = 0;
         play.sick(&policy, 5, |turn| tried += usize::from(turn.decision.plan.is_some()));
@@ -57,11 +63,7 @@ proptest! {
         history in histories(30), ahead in 3600..500_000_000_i64, later in histories(30),
     ) {
         let policy = policy();
-        let mut play = Play::new();
-        play.all(&policy, &history, |_| {});
-        play.jump(ahead);
-        play.all(&policy, &later, |_| {});
-        play.jump(-ahead);
+        let mut play = after_a_time_ahead(&policy, &history, ahead, &later);
         play.all(&policy, &history, |_| {});
         play.well(&policy, |turn| assert!(turn.decision.plan.is_none()));
         let memory = recall(&play.status);

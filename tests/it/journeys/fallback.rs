@@ -1,9 +1,9 @@
 //! `onOpen: Fallback`: a Service shows a stand-in while the circuit is open, and the workload again afterwards.
 
-use kubeheal::api::status::{CircuitState, HealedServiceStatus, OnOpenStatus};
+use kubeheal::api::status::{CircuitState, HealedServiceStatus};
 use serde_json::{Value, json};
 
-use super::{blocked, hasty, well};
+use super::{blocked, circuit, hasty, in_phase, on_open, well};
 use crate::world::World;
 
 /// That app stands in behind the Service.
@@ -21,18 +21,6 @@ fn front(name: &str) -> Value {
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
         "spec": {"selector": {"app": name, "tier": "front"}, "ports": [{"port": 80, "targetPort": 8080}]},
     })
-}
-
-fn circuit(state: CircuitState) -> impl Fn(&HealedServiceStatus) -> bool {
-    move |status| status.circuit.as_ref().is_some_and(|circuit| circuit.state == state)
-}
-
-fn on_open(status: &HealedServiceStatus) -> Option<&OnOpenStatus> {
-    status.circuit.as_ref().and_then(|circuit| circuit.on_open.as_ref())
-}
-
-fn in_phase(phase: &'static str) -> impl Fn(&HealedServiceStatus) -> bool {
-    move |status| on_open(status).is_some_and(|change| change.phase == phase)
 }
 
 fn said(status: &HealedServiceStatus) -> String {

@@ -17,7 +17,7 @@ mod restart;
 mod rollback;
 mod scale_to_zero;
 
-use kubeheal::api::status::{HealedServiceStatus, HealthState};
+use kubeheal::api::status::{CircuitState, HealedServiceStatus, HealthState, OnOpenStatus};
 use serde_json::{Value, json};
 
 use crate::world::{World, deployment, service};
@@ -28,6 +28,19 @@ pub(crate) fn is(health: HealthState) -> impl Fn(&HealedServiceStatus) -> bool {
 
 pub(crate) fn blocked(reason: &'static str) -> impl Fn(&HealedServiceStatus) -> bool {
     move |status| status.blocked_by.iter().any(|block| block.reason == reason)
+}
+
+pub(super) fn circuit(state: CircuitState) -> impl Fn(&HealedServiceStatus) -> bool {
+    move |status| status.circuit.as_ref().is_some_and(|circuit| circuit.state == state)
+}
+
+/// What is done while the circuit is open.
+pub(super) fn on_open(status: &HealedServiceStatus) -> Option<&OnOpenStatus> {
+    status.circuit.as_ref().and_then(|circuit| circuit.on_open.as_ref())
+}
+
+pub(super) fn in_phase(phase: &'static str) -> impl Fn(&HealedServiceStatus) -> bool {
+    move |status| on_open(status).is_some_and(|change| change.phase == phase)
 }
 
 pub(super) fn steps(status: &HealedServiceStatus) -> Vec<&str> {

@@ -1,25 +1,13 @@
 //! `onOpen: ScaleToZero`: taken down while the circuit is open, brought back for the trial, and nobody is overruled.
 
-use kubeheal::api::status::{CircuitState, HealedServiceStatus, HealthState, OnOpenStatus};
+use kubeheal::api::status::{CircuitState, HealedServiceStatus, HealthState};
 use serde_json::{Value, json};
 
-use super::{blocked, condition, hasty, is, steps, well};
+use super::{blocked, circuit, condition, hasty, in_phase, is, on_open, steps, well};
 use crate::world::{World, deployment, service};
 
 fn to_zero() -> Value {
     json!({"circuitBreaker": {"onOpen": {"action": "ScaleToZero"}}})
-}
-
-fn circuit(state: CircuitState) -> impl Fn(&HealedServiceStatus) -> bool {
-    move |status| status.circuit.as_ref().is_some_and(|circuit| circuit.state == state)
-}
-
-fn on_open(status: &HealedServiceStatus) -> Option<&OnOpenStatus> {
-    status.circuit.as_ref().and_then(|circuit| circuit.on_open.as_ref())
-}
-
-fn in_phase(phase: &'static str) -> impl Fn(&HealedServiceStatus) -> bool {
-    move |status| on_open(status).is_some_and(|change| change.phase == phase)
 }
 
 async fn replicas(world: &World, kind: &str, name: &str) -> u64 {
