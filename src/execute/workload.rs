@@ -127,8 +127,8 @@ impl Executor {
         let autoscalers: Api<HorizontalPodAutoscaler> = Api::namespaced(self.client.clone(), &namespace(service));
         let (kind, (_, name)) = target_of(service);
         let scales = |autoscaler: &HorizontalPodAutoscaler| {
-            let target = autoscaler.spec.as_ref().map(|spec| &spec.scale_target_ref);
-            target.is_some_and(|target| target.kind == kind.as_str() && target.name == name)
+            let target = &autoscaler.spec.scale_target_ref;
+            target.kind == kind.as_str() && target.name == name
         };
         let all = autoscalers.list(&ListParams::default()).await?;
         Ok(all.items.iter().find(|one| scales(one)).map(ResourceExt::name_any))
