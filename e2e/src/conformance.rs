@@ -1,21 +1,14 @@
 //! Plays transcripts of a real API server to the cluster in KUBECONFIG, or to tinykube over HTTP, and compares.
 //!
-//! The transcripts name their namespaces; they must not be there before, and are removed afterwards.
+//! The transcripts name what they make; nothing of it may be there before, and all is removed afterwards.
+
+use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
-use golden::{play::Server, report::Report, transcript};
+use golden::{known, play::Server, report::Report, transcript};
 use http::{HeaderValue, Request, Response, header::HeaderName};
-use k8s_openapi::{
-    api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-};
-use kube::{
-    Api, Client, ResourceExt,
-    api::{DeleteParams, ListParams},
-    client::Body,
-    config::AuthInfo,
-    runtime::wait::await_condition,
-};
-use tokio::time::timeout;
+use kube::{Client, client::Body, config::AuthInfo};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -24,9 +17,8 @@ use crate::{
     hands::PATIENCE,
 };
 
-/// What the transcripts make.
-const NAMESPACES: &str = "g-";
-const DEFINITION: &str = "gauges.golden.test";
+/// Between two looks at whether something is gone.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Arguments of `e2e conformance`.
 #[derive(Debug, clap::Args)]
@@ -45,12 +37,12 @@ impl Conformance {
         expect(left.is_empty(), || {
             format!("the transcripts make {}, and something of that name is there: remove it", left.join(", "))
         })?;
-        let known = if ground.is_playground() { transcript::TINYKUBE } else { &[] };
+        let known = if ground.is_playground() { known::tinykube() } else { Vec::new() };
         let users = Users::of(&ground)?;
-        let played = stop.run_until_cancelled(golden::play::play(&users, known)).await;
+        let played = stop.run_until_cancelled(golden::play::play(&users, &known)).await;
         let cleaned = clean(&ground.client).await;
         let Some(played) = played else { return Err(Failure::new("interrupted")) };
-        let report = Report::new(&played, known);
+        let report = Report::new(&played, &known);
         println!("{report}");
         cleaned?;
         Ok(report.surprises().is_empty())
@@ -63,6 +55,7 @@ struct Users {
     limited: Client,
     anonymous: Client,
     wrong: Client,
+    admin_token: Option<String>,
 }
 
 impl Users {
@@ -78,10 +71,17 @@ impl Users {
             with(token(LIMITED_TOKEN))
         } else {
             let mut config = ground.config.clone();
-            config.headers.push((HeaderName::from_static("impersonate-user"), HeaderValue::from_static("limited")));
+            // As the token file of the recording has it: a UID, and one group without a name.
+            for (name, value) in
+                [("impersonate-user", "limited"), ("impersonate-uid", "lim"), ("impersonate-group", "")]
+            {
+                config.headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
+            }
             config
         };
+        let auth = serde_json::to_value(&ground.config.auth_info).unwrap_or_default();
         Ok(Users {
+            admin_token: auth["token"].as_str().map(str::to_owned),
             admin: ground.client.clone(),
             limited: client(limited)?,
             anonymous: client(with(AuthInfo::default()))?,
@@ -104,42 +104,63 @@ impl Server for Users {
         let sent = client.send(request.map(Body::from)).await;
         sent.map_err(|error| kubeheal::explain::explain(&path, &error))
     }
+
+    fn admin_token(&self) -> Option<String> {
+        self.admin_token.clone()
+    }
+}
+
+/// Paths of what the transcripts make for the whole cluster; what they make in a namespace goes with it.
+fn made() -> BTreeSet<String> {
+    let lines = transcript::CASES.iter().flat_map(transcript::Case::lines);
+    let created = lines.filter(|line| line["method"] == "POST" && line["status"] == 201);
+    created
+        .filter_map(|line| {
+            let (collection, name) = (line["path"].as_str()?, line["body"]["metadata"]["name"].as_str()?);
+            let lasts = !collection.contains("/namespaces/") && !collection.contains('?');
+            lasts.then(|| format!("{collection}/{name}"))
+        })
+        .collect()
 }
 
 /// What of the transcripts is in the cluster.
 async fn remains(client: &Client) -> Result<Vec<String>> {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let failed = |error: kube::Error| Failure::api("look for what the transcripts make", &error);
-    let found = namespaces.list(&ListParams::default()).await.map_err(failed)?;
-    let mut names: Vec<String> = found.iter().map(ResourceExt::name_any).filter(|name| is_ours(name)).collect();
-    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    names.extend(definitions.get_opt(DEFINITION).await.map_err(failed)?.map(|found| found.name_any()));
-    Ok(names)
+    let mut found = Vec::new();
+    for path in made() {
+        if is_there(client, &path).await? {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }
 
-fn is_ours(namespace: &str) -> bool {
-    namespace.starts_with(NAMESPACES)
-        && transcript::CASES
-            .iter()
-            .flat_map(transcript::Case::lines)
-            .any(|line| line["path"] == "/api/v1/namespaces" && line["body"]["metadata"]["name"] == namespace)
+async fn ask(client: &Client, method: &str, path: &str) -> Result<u16> {
+    let request = Request::builder().method(method).uri(path).body(Body::empty());
+    let request = request.map_err(|error| Failure::new(format!("{method} {path}: {error}")))?;
+    let answer = client.send(request).await.map_err(|error| Failure::api(format!("{method} {path}"), &error))?;
+    Ok(answer.status().as_u16())
+}
+
+async fn is_there(client: &Client, path: &str) -> Result<bool> {
+    // 501 is what tinykube says of a kind that it does not serve.
+    match ask(client, "GET", path).await? {
+        404 | 501 => Ok(false),
+        200 => Ok(true),
+        other => Err(Failure::new(format!("look for {path}, which the transcripts make: the answer is {other}"))),
+    }
 }
 
 async fn clean(client: &Client) -> Result<()> {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    for name in remains(client).await? {
-        let failed = |error: kube::Error| Failure::api(format!("remove {name}"), &error);
-        let waited = if name == DEFINITION {
-            definitions.delete(&name, &DeleteParams::background()).await.map_err(failed)?;
-            let gone = |found: Option<&CustomResourceDefinition>| found.is_none();
-            timeout(PATIENCE, await_condition(definitions.clone(), &name, gone)).await.is_ok()
-        } else {
-            namespaces.delete(&name, &DeleteParams::background()).await.map_err(failed)?;
-            let gone = |found: Option<&Namespace>| found.is_none();
-            timeout(PATIENCE, await_condition(namespaces.clone(), &name, gone)).await.is_ok()
+    for path in remains(client).await? {
+        let code = ask(client, "DELETE", &path).await?;
+        expect(code < 300 || code == 404, || format!("{path} cannot be removed: the answer is {code}"))?;
+        let gone = async {
+            while is_there(client, &path).await? {
+                sleep(PAUSE).await;
+            }
+            Ok(())
         };
-        expect(waited, || format!("{name} was removed and does not end"))?;
+        timeout(PATIENCE, gone).await.map_err(|_| Failure::new(format!("{path} was removed and does not end")))??;
     }
     Ok(())
 }

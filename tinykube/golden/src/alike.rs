@@ -8,6 +8,11 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
+/// Values of the machine that was recorded.
+const OF_ONE_MACHINE: [&str; 5] = ["<certificate>", "<kernel>", "<machineID>", "<systemUUID>", "<bootID>"];
+/// The token from which one was made that nobody can use, and how many of its last characters were replaced.
+const SPOILT_FROM: &str = "<token-7>";
+const SPOILT: usize = 8;
 /// What every namespace has.
 const ROOT_CERTIFICATE: &str = "kube-root-ca.crt";
 
@@ -22,9 +27,21 @@ pub struct Bindings {
     lists: BTreeMap<u64, u64>,
     /// `managedFields` as they were last seen here, by UID: who writes an object back sends their times along.
     managed: BTreeMap<String, Value>,
+    /// Whether admission of service accounts was off when it was recorded.
+    without_accounts: bool,
 }
 
 impl Bindings {
+    /// For a case of the first set, which was recorded without admission of service accounts, or of the second.
+    pub(crate) fn of(first: bool) -> Bindings {
+        Bindings { without_accounts: first, ..Bindings::default() }
+    }
+
+    /// From now on `here` stands for `recorded`.
+    pub(crate) fn know(&mut self, recorded: &str, here: &str) {
+        self.words.insert(recorded.to_owned(), here.to_owned());
+    }
+
     /// Rewrites a recorded text so that it can be sent or compared here.
     pub fn translate(&self, recorded: &str) -> String {
         let mut text = recorded.to_owned();
@@ -134,7 +151,10 @@ impl Bindings {
     pub fn differences(&mut self, recorded: &Value, here: &Value) -> Vec<String> {
         let mut found = Vec::new();
         self.remember_times(here);
-        let (recorded, here) = (without_controllers(recorded), without_controllers(here));
+        let (recorded, mut here) = (without_controllers(recorded), without_controllers(here));
+        if self.without_accounts {
+            remove_accounts(&mut here);
+        }
         self.walk("", &recorded, &here, &mut found);
         found
     }
@@ -156,7 +176,7 @@ impl Bindings {
                 for (key, value) in &one {
                     let Some(there) = other.get(key) else { continue };
                     let place = format!("{place}.{key}");
-                    if key == "managedFields" && written_over_time(there) {
+                    if key == "managedFields" && (written_over_time(value) || written_over_time(there)) {
                         self.walk(&place, &by_writer(value), &by_writer(there), found);
                         continue;
                     }
@@ -171,6 +191,8 @@ impl Bindings {
                         "resourceVersion" if !one.contains_key("name") => self.bind_list_version(text, ours),
                         "resourceVersion" => self.bind_version(one.get("uid").unwrap_or(&Value::Null), text, ours),
                         "name" if generated => self.bind(text, ours),
+                        "token" if text.starts_with("<token-") => self.bind_token(text, ours),
+                        "jti" => self.bind(text, ours),
                         _ => self.text_alike(text, ours),
                     };
                     if !alike {
@@ -188,13 +210,79 @@ impl Bindings {
             }
             (Value::String(one), Value::String(other)) if self.text_alike(one, other) => {}
             (Value::Number(one), Value::Number(other)) if one.as_f64() == other.as_f64() => {}
+            (Value::Number(one), Value::Number(other))
+                if place.ends_with(".nodePort") && are_node_ports(one, other) => {}
             _ if recorded == here => {}
             _ => found.push(format!("{place}: recorded {recorded}, here {here}")),
         }
     }
 
-    fn text_alike(&self, recorded: &str, here: &str) -> bool {
-        recorded == here || self.translate(recorded) == here || blurred(recorded) == blurred(here)
+    pub(crate) fn text_alike(&self, recorded: &str, here: &str) -> bool {
+        recorded == here
+            || OF_ONE_MACHINE.contains(&recorded)
+            || self.translate(recorded) == here
+            || blurred(&self.translate(recorded)) == blurred(here)
+    }
+
+    /// A token, and the one made from it that nobody can use.
+    fn bind_token(&mut self, recorded: &str, here: &str) -> bool {
+        if recorded == SPOILT_FROM {
+            let kept = here.get(..here.len().saturating_sub(SPOILT)).unwrap_or_default();
+            self.know("<token>", &format!("{kept}{}", "A".repeat(SPOILT)));
+        }
+        self.bind(recorded, here)
+    }
+}
+
+/// Ports that a server picks.
+fn are_node_ports(one: &serde_json::Number, other: &serde_json::Number) -> bool {
+    [one, other].iter().all(|port| port.as_u64().is_some_and(|port| (30_000..32_768).contains(&port)))
+}
+
+/// What admission of service accounts adds to pods.
+fn remove_accounts(value: &mut Value) {
+    const VOLUME: &str = "kube-api-access-";
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(remove_accounts),
+        Value::Object(members) => {
+            for key in ["serviceAccount", "serviceAccountName"] {
+                if members.get(key).is_some_and(|account| account == "default") {
+                    members.remove(key);
+                }
+            }
+            for key in ["volumes", "volumeMounts"] {
+                let Some(Value::Array(volumes)) = members.get_mut(key) else { continue };
+                volumes.retain(|volume| !volume["name"].as_str().is_some_and(|name| name.starts_with(VOLUME)));
+                if volumes.is_empty() {
+                    members.remove(key);
+                }
+            }
+            members.values_mut().for_each(remove_accounts);
+        }
+        _ => {}
+    }
+}
+
+/// A value with its lists sorted, and a list of causes in a message too: the server takes them from a map.
+pub(crate) fn in_any_order(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(in_any_order).collect();
+            items.sort_by_key(Value::to_string);
+            items.into()
+        }
+        Value::Object(members) => {
+            let sorted = members.iter().map(|(key, value)| match value {
+                Value::String(text) if key == "message" => {
+                    let mut parts: Vec<_> = text.split(['[', ']']).flat_map(|part| part.split(", ")).collect();
+                    parts.sort_unstable();
+                    (key.clone(), parts.join(", ").into())
+                }
+                other => (key.clone(), in_any_order(other)),
+            });
+            Value::Object(sorted.collect())
+        }
+        other => other.clone(),
     }
 }
 
@@ -256,6 +344,9 @@ static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"sha256:[0-9a-f]{64}", "<image>"),
         (r"-[bcdfghjklmnpqrstvwxz2456789]{5,10}\b", "-<generated>"),
         (r"^\d+(d|h|m|s)(\d+[hms])?$", "<age>"),
+        (r#"resourceVersion("?: ?)"\d+""#, "<version>"),
+        (r"\b3[012]\d{3}/(TCP|UDP|SCTP)", "<port>"),
+        (r"selfType\d+", "<type>"),
     ]
     .map(|(pattern, name)| (regex(pattern), name))
     .into()

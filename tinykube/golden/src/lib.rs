@@ -4,6 +4,8 @@
 //! recorded is in `transcripts/`, with a README of its own.
 
 pub mod alike;
+mod exchange;
+pub mod known;
 pub mod play;
 pub mod report;
 mod restored;

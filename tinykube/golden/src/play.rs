@@ -3,11 +3,10 @@
 //! Waits for what controllers behind the server do: what is read is read again until it is alike, for a while; what changes
 //! something is asked for once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, USER_AGENT, WARNING};
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -15,7 +14,9 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::alike::Bindings;
-use crate::transcript::{CASES, Case, Known};
+use crate::exchange::{self, ADMIN_TOKEN, Answer, Question};
+use crate::known::Known;
+use crate::transcript::{CASES, Case};
 
 /// How long controllers have for what they do.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,8 +28,12 @@ const SETTLING: Duration = Duration::from_secs(3);
 const COUNTING: Duration = Duration::from_secs(2);
 /// Long enough for a new namespace to get what each has.
 const NEW_NAMESPACE: Duration = Duration::from_millis(500);
-/// What the recording client called itself; servers derive the field manager from it.
-const AGENT: &str = "Python-urllib/3.14";
+/// How long a server keeps what it knows of a token.
+const FORGETTING: Duration = Duration::from_secs(11);
+/// Long enough for a changed definition to be served.
+const NEW_DEFINITION: Duration = Duration::from_secs(2);
+/// Long enough to see that a watch will not become as recorded, where that is known.
+const GLANCE: Duration = Duration::from_millis(200);
 
 /// Something that answers requests.
 pub trait Server {
@@ -38,6 +43,11 @@ pub trait Server {
     /// Answers one request of a user: `admin`, `limited` (who may do nothing), `anonymous`, or `wrong` (whose credentials
     /// nobody knows). The error is for people.
     fn send(&self, user: &str, request: Request<Bytes>) -> impl Future<Output = Result<Response<Self::Body>, String>>;
+
+    /// The bearer token of `admin`, if that is how it is known.
+    fn admin_token(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A line that was played.
@@ -51,32 +61,37 @@ pub struct Played {
     pub asked: String,
     /// Every difference to what was recorded, each with its place.
     pub differences: Vec<String>,
+    /// Whether two recordings agree in the body, so that it was compared.
+    pub in_full: bool,
+    /// Whether the answer depends on how long the cluster has been there.
+    pub aged: bool,
 }
 
 /// Plays all cases. `known` differences are not waited for.
 pub async fn play(server: &impl Server, known: &[Known]) -> Vec<Played> {
     let mut played = Vec::new();
     for case in CASES {
-        let mut session = Session { server, case, bindings: Bindings::default(), watches: BTreeMap::new() };
+        let mut session = Session::begin(server, case);
         let lines = case.lines();
         let mut before = &Value::Null;
         for line in &lines {
             let id = line["id"].as_u64().unwrap_or_default();
-            if let Some(path) = line["watching"].as_str() {
-                session.open(id, path, &lines).await;
+            if line["watching"].is_string() {
+                session.open(id, line, &lines).await;
                 continue;
             }
 
-            let is_known = known.iter().any(|known| known.case == case.name && known.lines.contains(&id));
+            let is_known = known.iter().any(|known| known.holds(case.name, id));
             sleep(settling(case, line, before, is_known)).await;
             let differences = if line["watch"].is_string() {
-                session.watched(id, line).await
+                session.watched(id, line, !is_known).await
             } else {
                 session.asked(id, line, !is_known).await
             };
             let text = |key: &str| line[key].as_str().unwrap_or_default();
-            let asked = format!("{} {}{}", text("method"), text("path"), text("watch"));
-            played.push(Played { case: case.name, id, asked: asked.trim().to_owned(), differences });
+            let asked = format!("{} {}{}", text("method"), text("path"), text("watch")).trim().to_owned();
+            let (in_full, aged) = (!case.is_status_only(id), case.is_aged(id));
+            played.push(Played { case: case.name, id, asked, differences, in_full, aged });
             before = line;
         }
     }
@@ -91,9 +106,11 @@ fn settling(case: Case, line: &Value, before: &Value, is_known: bool) -> Duratio
         method => method == Some("DELETE"),
     };
     let at_once = before["method"] == "GET" || (before["method"] == "DELETE" && before["path"] == line["path"]);
-    match case.name {
-        "workloads" | "eviction" if depends && !at_once => SETTLING,
-        "eviction" if !at_once => COUNTING,
+    match (case.name, id) {
+        ("workloads" | "eviction", _) if depends && !at_once => SETTLING,
+        ("eviction", _) if !at_once => COUNTING,
+        ("tokens", 57 | 135) => FORGETTING,
+        ("crd-rules", 83 | 112) | ("crd-life", 38 | 42 | 63 | 72) => NEW_DEFINITION,
         _ if before["path"] == "/api/v1/namespaces" => NEW_NAMESPACE,
         _ => Duration::ZERO,
     }
@@ -105,6 +122,8 @@ struct Session<'a, S: Server> {
     case: Case,
     bindings: Bindings,
     watches: BTreeMap<u64, Watch<S::Body>>,
+    /// Paths of objects that were to be deleted.
+    deleted: BTreeSet<String>,
 }
 
 enum Watch<B> {
@@ -112,17 +131,29 @@ enum Watch<B> {
     Failed(String),
 }
 
-impl<S: Server> Session<'_, S> {
-    /// Opens a watch, as it was recorded at its end.
-    async fn open(&mut self, id: u64, path: &str, lines: &[Value]) {
+impl<'a, S: Server> Session<'a, S> {
+    fn begin(server: &'a S, case: Case) -> Session<'a, S> {
+        let mut bindings = Bindings::of(case.first);
+        if let Some(token) = server.admin_token() {
+            bindings.know(ADMIN_TOKEN, &token);
+        }
+        Session { server, case, bindings, watches: BTreeMap::new(), deleted: BTreeSet::new() }
+    }
+
+    async fn send(&self, question: &Question) -> Result<Response<S::Body>, String> {
+        self.server.send(&question.user, question.request()?).await
+    }
+
+    /// Opens a watch, as it was recorded here or, in the first set, at its end.
+    async fn open(&mut self, id: u64, line: &Value, lines: &[Value]) {
         let end = lines.iter().find(|end| end["id"] == id && end["watch"].is_string());
-        let accept = end.and_then(|end| end["accept"].as_str()).unwrap_or("application/json");
-        let request = request("GET", &self.bindings.translate_path(path), accept, None, Bytes::new());
-        let opened = match request {
-            Ok(request) => self.server.send("admin", request).await,
-            Err(problem) => Err(problem),
-        };
-        let watch = match opened {
+        let mut line = line.clone();
+        if line.get("accept").is_none() {
+            line["accept"] =
+                end.and_then(|end| end.get("accept")).cloned().unwrap_or_else(|| "application/json".into());
+        }
+        line["path"] = line["watching"].clone();
+        let watch = match self.send(&Question::of(&line, &self.bindings)).await {
             Ok(answer) => Watch::Open(answer.status().as_u16(), answer.into_body()),
             Err(problem) => Watch::Failed(problem),
         };
@@ -130,14 +161,14 @@ impl<S: Server> Session<'_, S> {
     }
 
     /// What a watch has received by now.
-    async fn watched(&mut self, id: u64, line: &Value) -> Vec<String> {
+    async fn watched(&mut self, id: u64, line: &Value, waits: bool) -> Vec<String> {
         let (status, mut body) = match self.watches.remove(&id) {
             Some(Watch::Open(status, body)) => (status, body),
             Some(Watch::Failed(problem)) => return vec![problem],
             None => return vec!["the watch was never opened".to_owned()],
         };
         let wanted = without_bookmarks(&line["events"]);
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + if waits { PATIENCE } else { GLANCE };
         let mut received = Vec::new();
         loop {
             let mut ended = false;
@@ -152,8 +183,10 @@ impl<S: Server> Session<'_, S> {
                 }
             }
             let mut bindings = self.bindings.clone();
-            let mut differences = status_differs(line, status);
-            differences.extend(bindings.differences(&wanted, &without_bookmarks(&events(&received))));
+            let mut differences = exchange::status_differs(line, status);
+            if !self.case.is_status_only(id) {
+                differences.extend(bindings.differences(&wanted, &without_bookmarks(&events(&received, ended))));
+            }
             if differences.is_empty() || ended || Instant::now() >= end {
                 self.bindings = bindings;
                 return differences;
@@ -161,23 +194,42 @@ impl<S: Server> Session<'_, S> {
         }
     }
 
+    /// Waits until what an earlier line deleted is gone, if this line makes it anew.
+    async fn until_gone(&self, line: &Value) {
+        let (Some(collection), Some(name)) = (line["path"].as_str(), line["body"]["metadata"]["name"].as_str()) else {
+            return;
+        };
+        let path = format!("{}/{name}", collection.split('?').next().unwrap_or_default());
+        if line["method"] != "POST" || line["status"] != 201 || !self.deleted.contains(&path) {
+            return;
+        }
+        let end = Instant::now() + PATIENCE;
+        let question = Question::of(&serde_json::json!({"method": "GET", "path": path}), &self.bindings);
+        while Instant::now() < end && self.send(&question).await.is_ok_and(|answer| answer.status() != 404) {
+            sleep(PAUSE).await;
+        }
+    }
+
     /// Asks what was asked, again while the answer may still become the one that was recorded.
     async fn asked(&mut self, id: u64, line: &Value, waits: bool) -> Vec<String> {
+        self.until_gone(line).await;
+        if let (true, Some(path)) = (line["method"] == "DELETE", line["path"].as_str()) {
+            self.deleted.insert(path.to_owned());
+        }
         let end = Instant::now() + PATIENCE;
         loop {
             let mut bindings = self.bindings.clone();
-            let (status, mut differences, in_body) = match self.ask(&mut bindings, line).await {
+            let answer = match self.ask(line).await {
                 Ok(answer) => answer,
                 Err(problem) => return vec![problem],
             };
-            if self.case.is_status_only(id) {
-                // What stands for what cannot be told from a body that differs from run to run.
-                bindings = self.bindings.clone();
-            } else {
-                differences.extend(in_body);
+            let mut differences = answer.head_differs(line, self.case.first);
+            if !self.case.is_status_only(id) {
+                let unordered = self.case.is_unordered(id);
+                differences.extend(answer.body_differs(line, &mut bindings, unordered));
             }
             // What was refused changed nothing.
-            let harmless = line["method"] == "GET" || (status >= 400 && line["status"].as_u64() >= Some(400));
+            let harmless = line["method"] == "GET" || (answer.status >= 400 && line["status"].as_u64() >= Some(400));
             if differences.is_empty() || !waits || !harmless || Instant::now() >= end {
                 self.bindings = bindings;
                 return differences;
@@ -186,57 +238,22 @@ impl<S: Server> Session<'_, S> {
         }
     }
 
-    /// Asks once. The status, differences of status and headers, differences of the body.
-    async fn ask(&self, bindings: &mut Bindings, line: &Value) -> Result<(u16, Vec<String>, Vec<String>), String> {
-        let text = |key: &str| line[key].as_str();
-        let body = match &line["body"] {
-            Value::Null => String::new(),
-            Value::String(text) => text.clone(),
-            other => self.bindings.translate_body(other).to_string(),
-        };
-        let path = self.bindings.translate_path(text("path").unwrap_or_default());
-        let accept = text("accept").unwrap_or("application/json");
-        let request = request(text("method").unwrap_or("GET"), &path, accept, text("type"), body.into())?;
-        let answer = self.server.send(text("user").unwrap_or("admin"), request).await?;
-        let status = answer.status().as_u16();
-        let mut differences = status_differs(line, status);
-        for (key, name) in [("retryAfter", RETRY_AFTER), ("warning", WARNING)] {
-            let here = answer.headers().get(&name).and_then(|value| value.to_str().ok());
-            if text(key) != here {
-                differences.push(format!("{name}: recorded {}, here {here:?}", line[key]));
-            }
-        }
-        let collected = answer.into_body().collect().await.map_err(|_| "the answer broke off".to_owned())?.to_bytes();
-        let here = serde_json::from_slice(&collected)
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&collected).into_owned()));
-        Ok((status, differences, bindings.differences(&line["reply"], &here)))
+    async fn ask(&self, line: &Value) -> Result<Answer, String> {
+        let answer = self.send(&Question::of(line, &self.bindings)).await?;
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.map_err(|_| "the answer broke off".to_owned())?.to_bytes();
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 }
 
-fn request(
-    method: &str,
-    path: &str,
-    accept: &str,
-    content_type: Option<&str>,
-    body: Bytes,
-) -> Result<Request<Bytes>, String> {
-    let mut request = Request::builder().method(method).uri(path).header(ACCEPT, accept).header(USER_AGENT, AGENT);
-    if let Some(content_type) = content_type {
-        request = request.header(CONTENT_TYPE, content_type);
+/// The events of a watch; one that is not complete yet is not there yet. What is no JSON is the answer as a whole.
+fn events(received: &[u8], ended: bool) -> Value {
+    let lines = received.split(|byte| *byte == b'\n');
+    let events: Vec<Value> = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok()).collect();
+    if events.is_empty() && ended && !received.is_empty() {
+        return Value::Array(vec![String::from_utf8_lossy(received).into_owned().into()]);
     }
-    request.body(body).map_err(|error| format!("{method} {path} cannot be sent: {error}"))
-}
-
-fn status_differs(line: &Value, status: u16) -> Vec<String> {
-    if line["status"] == status {
-        return Vec::new();
-    }
-    vec![format!("status: recorded {}, here {status}", line["status"])]
-}
-
-/// The events of a watch; one that is not complete yet is not there yet.
-fn events(received: &[u8]) -> Value {
-    received.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok()).collect()
+    events.into()
 }
 
 /// Servers send bookmarks at their discretion; the one that ends the initial events is a promise.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::known::Known;
 use crate::play::Played;
-use crate::transcript::Known;
 
 /// Differences shown of one line; the rest follows from the first few.
 const SHOWN: usize = 8;
@@ -11,44 +11,95 @@ const SHOWN: usize = 8;
 /// The sum of a play.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    lines: usize,
+    /// Lines of which two recordings agree, about what is served: how many, and how many of them are alike.
+    compared: usize,
     alike: usize,
+    /// Lines of which two recordings agree in the status only.
+    status_only: usize,
+    unserved: usize,
     listed: Vec<Known>,
+    aged: Vec<String>,
     surprises: Vec<String>,
 }
 
 impl Report {
     /// Judges what was played by what is known to differ.
     pub fn new(played: &[Played], known: &[Known]) -> Report {
-        let mut surprises = Vec::new();
-        let mut alike = 0;
-        for Played { case, id, asked, differences } in played {
-            let is_known = known.iter().any(|known| known.case == *case && known.lines.contains(id));
-            match (differences.is_empty(), is_known) {
-                (true, false) => alike += 1,
-                (false, true) => {}
-                (true, true) => surprises.push(format!("{case} {id} is alike now: take it off the list")),
-                (false, false) => {
-                    let shown: Vec<_> = differences.iter().take(SHOWN).map(String::as_str).collect();
-                    surprises.push(format!("{case} {id}: {asked}\n    {}", shown.join("\n    ")));
-                }
+        let mut report = Report {
+            compared: 0,
+            alike: 0,
+            status_only: 0,
+            unserved: 0,
+            listed: known.to_vec(),
+            aged: Vec::new(),
+            surprises: Vec::new(),
+        };
+        for line in played {
+            report.judge(line, known.iter().find(|known| known.holds(line.case, line.id)));
+        }
+        report
+    }
+
+    fn judge(&mut self, line: &Played, known: Option<&Known>) {
+        let Played { case, id, asked, differences, in_full, aged } = line;
+        let shown: Vec<_> = differences.iter().take(SHOWN).map(String::as_str).collect();
+        let shown = format!("{case} {id}: {asked}\n    {}", shown.join("\n    "));
+        let is_alike = differences.is_empty();
+        if *aged && !is_alike {
+            self.aged.push(shown);
+            return;
+        }
+        match known {
+            Some(known) if !known.served => self.unserved += 1,
+            _ if !in_full => self.status_only += 1,
+            _ => {
+                self.compared += 1;
+                self.alike += usize::from(is_alike);
             }
         }
-        Report { lines: played.len(), alike, listed: known.to_vec(), surprises }
+        match (is_alike, known) {
+            (true, None) | (false, Some(_)) => {}
+            (true, Some(_)) => self.surprises.push(format!("{case} {id} is alike now: take it off the list")),
+            (false, None) => self.surprises.push(shown),
+        }
     }
 
     /// What nobody expected: a difference that is not listed, or a listed one that is none.
     pub fn surprises(&self) -> &[String] {
         &self.surprises
     }
+
+    /// Differences of lines whose answers depend on how long the cluster has been there.
+    pub fn aged(&self) -> &[String] {
+        &self.aged
+    }
+
+    /// How many of a hundred lines are alike, of those that two recordings agree on and that are about what is served.
+    pub fn share(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "some thousand lines")]
+        let share = self.alike as f64 * 100.0 / self.compared.max(1) as f64;
+        share
+    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let listed: usize = self.listed.iter().map(|known| known.lines.len()).sum();
-        writeln!(formatter, "{} of {} lines alike, {listed} listed differences", self.alike, self.lines)?;
-        for Known { case, lines, why } in &self.listed {
-            writeln!(formatter, "  {case} {lines:?}: {why}")?;
+        writeln!(
+            formatter,
+            "{:.1} % alike: {} of {} lines that two recordings agree on and that are about what is served; besides, {} of \
+             which only the status is compared, {} about what is not served",
+            self.share(),
+            self.alike,
+            self.compared,
+            self.status_only,
+            self.unserved,
+        )?;
+        for Known { case, lines, why, served } in &self.listed {
+            let not_served = if *served { "" } else { "not served: " };
+            writeln!(formatter, "  {case} {lines:?}: {not_served}{why}")?;
+        }
+        if !self.aged.is_empty() {
+            writeln!(formatter, "{} depend on the age of the cluster:\n{}", self.aged.len(), self.aged.join("\n"))?;
         }
         if !self.surprises.is_empty() {
             write!(formatter, "{} surprises:\n{}", self.surprises.len(), self.surprises.join("\n"))?;
@@ -63,15 +114,32 @@ mod tests {
 
     fn played(id: u64, differences: &[&str]) -> Played {
         let differences = differences.iter().map(|&text| text.to_owned()).collect();
-        Played { case: "crud", id, asked: "GET /".to_owned(), differences }
+        Played { case: "crud", id, asked: "GET /".to_owned(), differences, in_full: true, aged: false }
     }
+
+    const KNOWN: Known = Known { case: "crud", lines: &[2, 3], why: "for a reason", served: true };
 
     #[test]
     fn only_what_nobody_expected_is_a_surprise() {
-        let known = [Known { case: "crud", lines: &[2, 3], why: "for a reason" }];
-        let report = Report::new(&[played(1, &[]), played(2, &["differs"])], &known);
+        let report = Report::new(&[played(1, &[]), played(2, &["differs"])], &[KNOWN]);
         assert!(report.surprises().is_empty(), "{report}");
-        let report = Report::new(&[played(1, &["differs"]), played(3, &[])], &known);
+        let report = Report::new(&[played(1, &["differs"]), played(3, &[])], &[KNOWN]);
         assert_eq!(report.surprises().len(), 2, "{report}");
+    }
+
+    #[test]
+    fn the_share_is_of_what_is_served_and_certain() {
+        let lines = [played(1, &[]), played(2, &["differs"]), played(4, &[]), played(5, &[])];
+        let share = |lines: &[Played], known: &[Known]| Report::new(lines, known).share();
+        assert!((share(&lines, &[KNOWN]) - 75.0).abs() < 0.01);
+        assert!((share(&lines, &[Known { served: false, ..KNOWN }]) - 100.0).abs() < 0.01);
+        let status_only = lines.map(|line| Played { in_full: line.id != 4, ..line });
+        assert!((share(&status_only, &[KNOWN]) - 66.7).abs() < 0.1);
+    }
+
+    #[test]
+    fn a_young_cluster_is_not_needed() {
+        let report = Report::new(&[Played { aged: true, ..played(1, &["differs"]) }], &[]);
+        assert_eq!((report.surprises().len(), report.aged().len()), (0, 1), "{report}");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The client kept the objects it had sent and received, changed them in place for its next request and wrote all of it
 //! down at the end, so a few lines show a later state. What they were is known from their neighbours, named with each.
+//! The second set says of two bodies only how large they were.
 
 use serde_json::{Value, json};
 
@@ -71,6 +72,26 @@ const LINES: &[Restored] = &[
         place: "/reply/metadata/resourceVersion",
         was: || json!("3920"),
         known_by: "later than the request's, which line 4 is refused for; the object was sent without in line 5",
+    },
+    Restored {
+        case: "validation",
+        id: 23,
+        place: "/body",
+        was: || {
+            json!({
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": {"name": "p", "annotations": {"a": "x".repeat(262_144)}},
+                "spec": {"containers": [{"name": "c", "image": "busybox:1.37"}], "schedulerName": "nobody"},
+            })
+        },
+        known_by: "the description of it, in parentheses, and the pods of the lines around",
+    },
+    Restored {
+        case: "validation-kinds",
+        id: 87,
+        place: "/body",
+        was: || json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "large"}, "data": {"a": "x".repeat(1_048_577)}}),
+        known_by: "the description of it, in parentheses",
     },
 ];
 
