@@ -17,7 +17,8 @@ use super::remediation::Remediation;
 #[serde(rename_all = "camelCase", default = "HealingSettings::default")]
 #[x_kube(
     validation = Rule::new("self.circuitBreaker.windowSeconds >= self.circuitBreaker.failureThreshold * (self.remediation.verifySeconds + self.remediation.backoff.maxSeconds)")
-        .message(Message::Expression("'circuitBreaker.windowSeconds is ' + string(self.circuitBreaker.windowSeconds) + ', so the circuit could never open: write at least ' + string(self.circuitBreaker.failureThreshold * (self.remediation.verifySeconds + self.remediation.backoff.maxSeconds)) + ', which is failureThreshold × (remediation.verifySeconds + remediation.backoff.maxSeconds)'".into())),
+        // `format`, because the API server cannot bound the length of string(int) and refuses it in a concatenation.
+        .message(Message::Expression("'circuitBreaker.windowSeconds is %d, so the circuit could never open: write at least %d, which is failureThreshold × (remediation.verifySeconds + remediation.backoff.maxSeconds)'.format([self.circuitBreaker.windowSeconds, self.circuitBreaker.failureThreshold * (self.remediation.verifySeconds + self.remediation.backoff.maxSeconds)])".into())),
 )]
 pub struct HealingSettings {
     /// Heal, or Observe: decide and report, never act.

@@ -65,10 +65,10 @@ fn files_are_what_the_types_say() {
         let plural = read["spec"]["names"]["plural"].as_str().unwrap();
         assert_eq!(read["metadata"]["name"], format!("{plural}.kubeheal.dev"));
     }
-    let text = std::fs::read_to_string(directory.join("kustomization.yaml")).unwrap();
+    let text = std::fs::read_to_string(directory.join("Kustomization")).unwrap();
     let kustomization: Value = serde_saphyr::from_str(&text).unwrap();
     let names: Vec<&str> = manifests.iter().map(|manifest| manifest.file_name.as_str()).collect();
-    assert_eq!(kustomization["resources"], serde_json::json!(names), "crds/kustomization.yaml lists them all");
+    assert_eq!(kustomization["resources"], serde_json::json!(names), "crds/Kustomization lists them all");
     let files = std::fs::read_dir(&directory).unwrap().count();
     assert_eq!(files, manifests.len() + 1, "crds/ holds a file that no type generates");
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/kubeheal/files/crds");
