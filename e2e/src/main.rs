@@ -10,6 +10,7 @@ mod ground;
 mod hands;
 mod journeys;
 mod run;
+mod service_account;
 mod stage;
 mod table;
 mod workload;

@@ -1,6 +1,10 @@
 //! Runs journeys, as many at a time as may be, and cleans up after each, whatever came of it.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use kubeheal::clock::Clock;
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
@@ -11,6 +15,7 @@ use crate::{
     ground::Ground,
     hands::Hands,
     journeys::{JOURNEYS, Journey},
+    service_account::ServiceAccountName,
     stage::{Healer, Marks, Stage, Theatre},
     table,
 };
@@ -40,6 +45,9 @@ pub(crate) struct Journeys {
     /// Where the controller in the cluster is
     #[arg(long, env = "KUBEHEAL_E2E_NAMESPACE", default_value = "kubeheal-system")]
     home: String,
+    /// Service account whose rights local controllers have [default: those of the kubeconfig]
+    #[arg(long, env = "KUBEHEAL_E2E_SERVICE_ACCOUNT", value_name = "NAMESPACE/NAME")]
+    service_account: Option<ServiceAccountName>,
 }
 
 /// What came of a journey.
@@ -71,7 +79,11 @@ impl Journeys {
                 Vec::new()
             }
         };
-        let theatre = Arc::new(self.theatre(&ground, folder.path()));
+        let kubeconfig = match &self.service_account {
+            Some(account) => Some(account.kubeconfig(&ground, folder.path()).await?),
+            None => ground.kubeconfig.clone(),
+        };
+        let theatre = Arc::new(self.theatre(&ground, kubeconfig, folder.path()));
         println!("{} journeys, run {} on {}", journeys.len(), theatre.run, ground.config.cluster_url);
         let outcomes = self.all(&journeys, &theatre, stop).await;
         let cleaned = ground.uninstall(&installed).await;
@@ -103,10 +115,10 @@ impl Journeys {
         })
     }
 
-    fn theatre(&self, ground: &Ground, folder: &Path) -> Theatre {
+    fn theatre(&self, ground: &Ground, kubeconfig: Option<PathBuf>, folder: &Path) -> Theatre {
         Theatre {
             client: ground.client.clone(),
-            kubeconfig: ground.kubeconfig.clone(),
+            kubeconfig,
             image: self.image.clone(),
             healer: self.controller,
             home: self.home.clone(),
