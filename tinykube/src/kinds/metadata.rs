@@ -67,6 +67,11 @@ fn check_name(resource: &Resource, name: &str, causes: &mut Vec<Cause>) {
     }
 }
 
+/// Whether a text is a DNS subdomain, as the names of most objects are.
+pub(crate) fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_dns_label_part)
+}
+
 /// Whether a text is a DNS label.
 pub(super) fn is_dns_label(text: &str) -> bool {
     text.len() <= 63 && is_dns_label_part(text)

@@ -13,6 +13,7 @@ mod workload;
 
 use serde_json::{Value, json};
 
+pub(crate) use self::metadata::is_dns_subdomain;
 use crate::api::{Api, Options, Part, Status};
 use crate::object;
 use crate::resource::Resource;

@@ -13,9 +13,6 @@ use super::pod::{PodMachine, Stage};
 use super::spec::Role;
 use crate::object;
 
-/// The address of the node.
-const HOST_IP: &str = "192.0.2.2";
-
 /// Since when each condition has the status it has.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Transitions(BTreeMap<&'static str, (bool, Timestamp)>);
@@ -40,8 +37,8 @@ struct Verdict {
 }
 
 impl PodMachine {
-    /// The status to report for `object`, the pod as stored. Conditions of others are kept.
-    pub(crate) fn status(&mut self, stored: &Value, now: Timestamp) -> Value {
+    /// The status to report for the pod as stored, on a node with this address. Conditions of others are kept.
+    pub(crate) fn status(&mut self, stored: &Value, host_ip: &str, now: Timestamp) -> Value {
         let generation = object::generation(stored);
         let mut status = Map::new();
         status.insert("observedGeneration".into(), generation.into());
@@ -51,8 +48,8 @@ impl PodMachine {
             status.insert("message".into(), verdict.message.clone().into());
             status.insert("reason".into(), verdict.reason.into());
         }
-        status.insert("hostIP".into(), HOST_IP.into());
-        status.insert("hostIPs".into(), json!([{ "ip": HOST_IP }]));
+        status.insert("hostIP".into(), host_ip.into());
+        status.insert("hostIPs".into(), json!([{ "ip": host_ip }]));
         if self.has_ip {
             status.insert("podIP".into(), self.identity.ip.clone().into());
             status.insert("podIPs".into(), json!([{ "ip": self.identity.ip }]));

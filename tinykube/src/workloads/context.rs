@@ -5,15 +5,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::recorder::{Recorder, Source};
+use super::recorder::Recorder;
 use super::view::{Key, View};
 use crate::api::{Api, DeleteOptions, Options, Part, Status};
+use crate::correlator::Source;
 use crate::kubelet::Note;
 use crate::object;
 use crate::resource::Resource;
 
 /// The name of the one node.
 pub(crate) const NODE: &str = "n1";
+/// Its address.
+pub(crate) const NODE_IP: &str = "192.0.2.2";
 
 /// The built-in resources the controllers know by name.
 #[derive(Clone, Debug)]
@@ -72,7 +75,7 @@ impl Context {
 
     /// Tells something about an object.
     pub(crate) fn tell(&mut self, component: &'static str, resource: &Resource, about: &Value, note: &Note) {
-        self.recorder.record(&self.api, Source::controller(component), (resource, about), note);
+        self.recorder.record(&self.api, &Source::controller(component), (resource, about), note);
     }
 
     /// Replaces the status of an object, if it is another one; the status becomes exactly `status`.

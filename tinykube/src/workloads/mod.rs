@@ -28,15 +28,15 @@ mod view;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::context::{Context, NODE};
+pub(crate) use self::context::{Context, NODE, NODE_IP};
+pub(crate) use self::node::LOST_ANNOTATION;
 pub(crate) use self::node::quantity;
 pub(crate) use self::pods::is_ready as pod_is_ready;
-pub(crate) use self::recorder::Source;
+pub(crate) use self::queue::{Controller, Queue, Work};
 pub(crate) use self::selector::map_selects;
 pub(crate) use self::view::{Key, View};
 
 use self::context::Kinds;
-use self::queue::{Controller, Queue, Work};
 use crate::api::{Api, Status};
 use crate::kubelet::{Kubelet, Logs};
 use crate::storage::{Change, ChangeKind};

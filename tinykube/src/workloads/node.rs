@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Turn;
-use super::context::{Context, NODE};
+use super::context::{Context, NODE, NODE_IP};
 use super::queue::{Controller, Queue, Work};
 use super::view::Key;
 use crate::api::{DeleteOptions, Options, Part, Status};
@@ -102,7 +102,7 @@ fn report(context: &Context, node: &Value) -> Result<(), Status> {
         node["status"]["allocatable"] = amounts;
         node["status"]["conditions"] = conditions.into();
         node["status"]["addresses"] =
-            json!([{"type": "InternalIP", "address": "192.0.2.2"}, {"type": "Hostname", "address": NODE}]);
+            json!([{"type": "InternalIP", "address": NODE_IP}, {"type": "Hostname", "address": NODE}]);
         node["status"]["nodeInfo"]["kubeletVersion"] = "v1.36.0".into();
     })?;
     modify(context, Part::Main, |node| {

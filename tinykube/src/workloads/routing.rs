@@ -9,7 +9,7 @@ use super::queue::{Controller, Queue, Work};
 use super::selector;
 use super::view::{Key, key_of};
 use crate::kinds::namespace::ROOT_CA;
-use crate::kubelet::{Kubelet, SCRIPT_ANNOTATION};
+use crate::kubelet::{Kubelet, SCRIPT_ANNOTATION, pods_below};
 use crate::object;
 use crate::resource::Resource;
 use crate::storage::{self, ChangeKind};
@@ -154,15 +154,8 @@ fn route_script(change: &Change<'_>, context: &Context, queue: &mut Queue) {
     if before == now {
         return;
     }
-    let mut owners = vec![object::uid(&change.object).to_owned()];
-    while let Some(uid) = owners.pop() {
-        for key in context.view.owned_by(&uid) {
-            if key.storage == context.kinds.pods.storage {
-                queue.add(Work::new(Controller::Pod, key.clone()));
-            } else if let Some(child) = context.view.get_key(key) {
-                owners.push(object::uid(&child).to_owned());
-            }
-        }
+    for pod in pods_below(&context.view, &change.object) {
+        queue.add(Work::new(Controller::Pod, pod));
     }
 }
 
