@@ -70,10 +70,10 @@ impl ServiceAccountName {
     async fn token(&self, ground: &Ground) -> Result<String> {
         let accounts: Api<ServiceAccount> = Api::namespaced(ground.client.clone(), &self.namespace);
         let spec = TokenRequestSpec { expiration_seconds: Some(LIFETIME_SECONDS), ..TokenRequestSpec::default() };
-        let request = TokenRequest { spec, ..TokenRequest::default() };
+        let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
         let answer = accounts.create_token_request(&self.name, &PostParams::default(), &request).await;
         let doing = format!("ask for a token of service account {}/{}", self.namespace, self.name);
         let answer = answer.map_err(|error| Failure::api(doing.clone(), &error))?;
-        answer.status.map(|status| status.token).ok_or_else(|| Failure::new(format!("{doing}: the answer has none")))
+        answer.status.and_then(|status| status.token).ok_or_else(|| Failure::new(format!("{doing}: the answer has none")))
     }
 }
