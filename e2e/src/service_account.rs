@@ -74,6 +74,9 @@ impl ServiceAccountName {
         let answer = accounts.create_token_request(&self.name, &PostParams::default(), &request).await;
         let doing = format!("ask for a token of service account {}/{}", self.namespace, self.name);
         let answer = answer.map_err(|error| Failure::api(doing.clone(), &error))?;
-        answer.status.and_then(|status| status.token).ok_or_else(|| Failure::new(format!("{doing}: the answer has none")))
+        answer
+            .status
+            .and_then(|status| status.token)
+            .ok_or_else(|| Failure::new(format!("{doing}: the answer has none")))
     }
 }

@@ -29,12 +29,13 @@ pub struct Builder {
     history: usize,
     crds: Vec<Value>,
     controllers: bool,
+    node: bool,
 }
 
 impl Cluster {
     /// A cluster with controllers, real time and seed 0.
     pub fn builder() -> Builder {
-        Builder { clock: None, seed: 0, history: 20_000, crds: Vec::new(), controllers: true }
+        Builder { clock: None, seed: 0, history: 20_000, crds: Vec::new(), controllers: true, node: true }
     }
 
     /// The API server's verbs as functions.
@@ -111,6 +112,13 @@ impl Builder {
         self
     }
 
+    /// Runs everything but the node and its kubelet; nodes come from outside, for example [`crate::node::Node`].
+    #[must_use]
+    pub fn without_node(mut self) -> Builder {
+        self.node = false;
+        self
+    }
+
     /// Starts the cluster; to be called inside a tokio runtime.
     ///
     /// # Errors
@@ -131,7 +139,8 @@ impl Builder {
         let mut logs = None;
         if self.controllers {
             let control_plane = crate::workloads::ControlPlane::new(api.clone());
-            logs = Some(control_plane.logs());
+            let control_plane = if self.node { control_plane } else { control_plane.without_node() };
+            logs = self.node.then(|| control_plane.logs());
             tokio::spawn(control_plane.run(cancellation.clone()));
         }
         Ok(Cluster { api, logs, _running: Arc::new(cancellation.drop_guard()) })

@@ -17,13 +17,20 @@ use crate::workloads::{Context, Key, NODE, NODE_IP, View};
 pub(crate) struct Kubelet {
     pods: Pods,
     source: Source,
+    /// The cluster has a node of its own.
+    node: bool,
     offline: bool,
 }
 
 impl Kubelet {
-    pub(crate) fn new(logs: &Logs) -> Kubelet {
+    pub(crate) fn new(logs: &Logs, node: bool) -> Kubelet {
         let pods = Pods::new(logs, Addresses::of_cluster(), NODE_IP);
-        Kubelet { pods, source: Source::kubelet(NODE), offline: false }
+        Kubelet { pods, source: Source::kubelet(NODE), node, offline: false }
+    }
+
+    /// Whether the cluster has a node of its own.
+    pub(crate) fn has_node(&self) -> bool {
+        self.node
     }
 
     /// Stops talking to the API server, or begins again; true if that is a change. Containers go on in any case.
@@ -43,7 +50,7 @@ impl Kubelet {
 
     /// Brings one pod up to now and writes what is new. The next moment at which something will be.
     pub(crate) fn reconcile(&mut self, context: &mut Context, key: &Key) -> Result<Option<Timestamp>, Status> {
-        let stored = context.view.get_key(key).filter(|pod| object::text(pod, "/spec/nodeName") == NODE);
+        let stored = context.view.get_key(key).filter(|pod| self.node && object::text(pod, "/spec/nodeName") == NODE);
         let Some(stored) = stored else {
             self.pods.forget(key);
             return Ok(None);

@@ -169,7 +169,7 @@ impl Watch {
             _ => 0,
         };
         match code {
-            404 => self.answered = true,
+            404 | 501 => self.answered = true,
             401 | 403 if !self.answered && self.vital => {
                 return Err(NodeError::new(format!("list and watch {what}"), error));
             }

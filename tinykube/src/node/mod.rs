@@ -38,7 +38,7 @@ use crate::kubelet::{Addresses, Host, Logs, Pods};
 /// The address of every node: its kubelet is a program on this machine.
 const ADDRESS: &str = "127.0.0.1";
 /// More than a machine has, so that requests of pods that do nothing do not matter.
-const CAPACITY: [&str; 2] = ["64", "256Gi"];
+const CAPACITY: [&str; 2] = ["32", "128Gi"];
 
 /// A node that is still to run.
 #[derive(Clone)]

@@ -49,13 +49,21 @@ const ROUNDS: usize = 1000;
 pub struct ControlPlane {
     api: Api,
     logs: Logs,
+    node: bool,
 }
 
 impl ControlPlane {
     /// The control plane of the cluster behind `api`.
     pub fn new(api: Api) -> ControlPlane {
         let logs = Logs::new(api.clock().clone());
-        ControlPlane { api, logs }
+        ControlPlane { api, logs, node: true }
+    }
+
+    /// Nodes come from outside: none is registered, and no pod is acted out here.
+    #[must_use]
+    pub fn without_node(mut self) -> ControlPlane {
+        self.node = false;
+        self
     }
 
     /// Where the logs of containers can be read while it runs.
@@ -71,7 +79,7 @@ impl ControlPlane {
         };
         let mut latest = self.api.store().subscribe();
         let mut jumps = self.api.clock().jumps();
-        let mut running = Running::new(self.api, kinds, Kubelet::new(&self.logs));
+        let mut running = Running::new(self.api, kinds, Kubelet::new(&self.logs, self.node));
         loop {
             latest.mark_unchanged();
             let next = running.settle();
@@ -106,7 +114,9 @@ impl Running {
     fn new(api: Api, kinds: Kinds, kubelet: Kubelet) -> Running {
         let mut running = Running { context: Context::new(api, kinds), queue: Queue::default(), kubelet, seen: 0 };
         running.relist();
-        running.queue.add(Work::new(Controller::Node, running.context.node_key()));
+        if running.kubelet.has_node() {
+            running.queue.add(Work::new(Controller::Node, running.context.node_key()));
+        }
         running
     }
 
@@ -173,7 +183,7 @@ impl Running {
             Controller::StatefulSet => statefulset::reconcile(context, key),
             Controller::DaemonSet => daemonset::reconcile(context, key),
             Controller::Scheduler => scheduler::reconcile(context, key),
-            Controller::Node => node::reconcile(context, &mut self.kubelet, &mut self.queue),
+            Controller::Node => node::reconcile(context, &mut self.kubelet, &mut self.queue, key),
             Controller::Pod => self.kubelet.reconcile(context, key),
             Controller::Disruption => disruption::reconcile(context, key),
             Controller::Quota => quota::reconcile(context, key),

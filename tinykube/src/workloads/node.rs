@@ -1,8 +1,9 @@
-//! The one node: its object, its lease, and what happens to its pods when it is lost.
+//! Nodes: the object and the Lease of the cluster's own one, and what happens to the pods of any that is lost.
 //!
-//! A node whose object carries the annotation `tinykube.dev/lost: "true"` has a kubelet that is silent: after 40 s its
-//! conditions turn Unknown and the Ready condition of its pods False, without a reason, while the containers in their
-//! statuses stay ready. After another 300 s its pods are deleted. Without the annotation it is back at once.
+//! A node whose Lease was not renewed for 40 s is lost: its conditions turn Unknown and the Ready condition of its pods
+//! False, without a reason, while the containers in their statuses stay ready. After another 300 s its pods are deleted.
+//! The cluster's own node is lost while its object carries the annotation `tinykube.dev/lost: "true"`, which silences its
+//! kubelet; without it, it is back at once.
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::object;
 /// The annotation that silences the kubelet.
 pub(crate) const LOST_ANNOTATION: &str = "tinykube.dev/lost";
 
+const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 const COMPONENT: &str = "node-controller";
 const LEASE_NAMESPACE: &str = "kube-node-lease";
 const RENEWAL: Duration = Duration::from_secs(10);
@@ -32,8 +34,19 @@ const PRESSURES: [(&str, &str, &str); 3] = [
     ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
 ];
 
-/// One turn for the node.
-pub(crate) fn reconcile(context: &mut Context, kubelet: &mut Kubelet, queue: &mut Queue) -> Turn {
+/// One turn for one node.
+pub(crate) fn reconcile(context: &mut Context, kubelet: &mut Kubelet, queue: &mut Queue, key: &Key) -> Turn {
+    if kubelet.has_node() && *key.name == *NODE {
+        let next = keep_alive(context, kubelet, queue)?;
+        if next.is_some() {
+            return Ok(next);
+        }
+    }
+    watch_over(context, key)
+}
+
+/// The kubelet of the cluster's own node says that it is well; nothing if it is silent.
+fn keep_alive(context: &mut Context, kubelet: &mut Kubelet, queue: &mut Queue) -> Turn {
     let Some(node) = context.view.get(&context.kinds.nodes, "", NODE) else {
         register(context)?;
         return Ok(Some(after(context.now, RENEWAL)));
@@ -46,23 +59,56 @@ pub(crate) fn reconcile(context: &mut Context, kubelet: &mut Kubelet, queue: &mu
             queue.add(Work::new(Controller::Pod, key));
         }
     }
-    if !lost {
-        let next = renew_lease(context)?;
-        report(context, &node)?;
-        return Ok(Some(next));
+    if lost {
+        return Ok(None);
     }
-    let silent_from = last_renewal(context).unwrap_or(context.now);
+    let next = renew_lease(context)?;
+    report(context, &node)?;
+    Ok(Some(next))
+}
+
+/// A node whose Lease is old is lost, and later its pods are deleted; one that is well again is so at once.
+fn watch_over(context: &mut Context, key: &Key) -> Turn {
+    let Some(node) = context.view.get_key(key) else { return Ok(None) };
+    let created = || object::text(&node, "/metadata/creationTimestamp").parse().ok();
+    let silent_from = last_renewal(context, &key.name).or_else(created).unwrap_or(context.now);
     let dead_from = after(silent_from, GRACE);
     if context.now < dead_from {
+        if is_ready(&node) {
+            remove_taints(context, &node)?;
+        }
         return Ok(Some(dead_from));
     }
     declare_lost(context, &node)?;
     let evicted_from = after(dead_from, EVICTION);
     if context.now < evicted_from {
-        return Ok(Some(evicted_from));
+        return Ok(Some(evicted_from.min(after(context.now, RENEWAL))));
     }
-    evict(context)?;
-    Ok(None)
+    evict(context, &key.name)?;
+    Ok(Some(after(context.now, RENEWAL)))
+}
+
+/// Whether a node is one that the spec of a pod selects, by labels or, as for pods of DaemonSets, by name.
+pub(crate) fn is_selected(spec: &Value, node: &Value) -> bool {
+    let wanted = spec["nodeSelector"].as_object();
+    let labelled =
+        wanted.is_none_or(|wanted| wanted.iter().all(|(key, value)| node["metadata"]["labels"][key] == *value));
+    let named = pinned_to(spec);
+    labelled && (named.is_empty() || named.contains(&object::name(node)))
+}
+
+/// The names of the nodes that the spec of a pod requires; none if it does not say.
+pub(crate) fn pinned_to(spec: &Value) -> Vec<&str> {
+    let terms = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+    let fields = object::items(spec, terms).iter().flat_map(|term| object::items(term, "/matchFields"));
+    let named = fields.filter(|field| field["key"] == "metadata.name" && field["operator"] == "In");
+    named.flat_map(|field| object::items(field, "/values")).filter_map(Value::as_str).collect()
+}
+
+/// Whether the kubelet of a node says that it takes pods.
+pub(crate) fn is_ready(node: &Value) -> bool {
+    let mut conditions = object::items(node, "/status/conditions").iter();
+    conditions.any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
 
 fn register(context: &Context) -> Result<(), Status> {
@@ -97,7 +143,7 @@ fn report(context: &Context, node: &Value) -> Result<(), Status> {
         .map(|(kind, reason, message)| condition(kind, well(kind), &now, reason, message))
         .collect();
     let amounts = json!({"cpu": "2", "ephemeral-storage": "264212084Ki", "memory": "24684092Ki", "pods": "250"});
-    modify(context, Part::Status, |node| {
+    modify(context, NODE, Part::Status, |node| {
         node["status"]["capacity"] = amounts.clone();
         node["status"]["allocatable"] = amounts;
         node["status"]["conditions"] = conditions.into();
@@ -105,7 +151,14 @@ fn report(context: &Context, node: &Value) -> Result<(), Status> {
             json!([{"type": "InternalIP", "address": NODE_IP}, {"type": "Hostname", "address": NODE}]);
         node["status"]["nodeInfo"]["kubeletVersion"] = "v1.36.0".into();
     })?;
-    modify(context, Part::Main, |node| {
+    remove_taints(context, node)
+}
+
+fn remove_taints(context: &Context, node: &Value) -> Result<(), Status> {
+    if !object::items(node, "/spec/taints").iter().any(is_lost_taint) {
+        return Ok(());
+    }
+    modify(context, object::name(node), Part::Main, |node| {
         let mut taints = object::items(node, "/spec/taints").to_vec();
         taints.retain(|taint| !is_lost_taint(taint));
         let spec = object::entry(node, "spec");
@@ -137,15 +190,16 @@ fn declare_lost(context: &mut Context, node: &Value) -> Result<(), Status> {
             lost
         })
         .collect();
-    modify(context, Part::Status, |node| node["status"]["conditions"] = conditions.into())?;
-    modify(context, Part::Main, |node| {
+    let name = object::name(node);
+    modify(context, name, Part::Status, |node| node["status"]["conditions"] = conditions.into())?;
+    modify(context, name, Part::Main, |node| {
         let mut taints = object::items(node, "/spec/taints").to_vec();
         for effect in ["NoSchedule", "NoExecute"] {
-            taints.push(json!({"key": "node.kubernetes.io/unreachable", "effect": effect, "timeAdded": now}));
+            taints.push(json!({"key": UNREACHABLE, "effect": effect, "timeAdded": now}));
         }
         node["spec"]["taints"] = taints.into();
     })?;
-    for key in pods_of_node(context) {
+    for key in pods_of(context, name) {
         if let Some(pod) = context.view.get_key(&key) {
             turn_unready(context, &pod, &now)?;
         }
@@ -172,23 +226,34 @@ fn turn_unready(context: &mut Context, pod: &Value, now: &str) -> Result<(), Sta
 }
 
 /// The pods' tolerations of a lost node have run out.
-fn evict(context: &Context) -> Result<(), Status> {
-    for key in pods_of_node(context) {
-        let Some(pod) = context.view.get_key(&key).filter(|pod| !object::is_terminating(pod)) else { continue };
+fn evict(context: &Context, node: &str) -> Result<(), Status> {
+    for key in pods_of(context, node) {
+        let leaves = |pod: &std::sync::Arc<Value>| !object::is_terminating(pod) && !stays(pod);
+        let Some(pod) = context.view.get_key(&key).filter(leaves) else { continue };
         let options = DeleteOptions::default().with_uid(object::uid(&pod));
         context.api.delete(&context.kinds.pods, &key.namespace, &key.name, &options)?;
     }
     Ok(())
 }
 
-fn pods_of_node(context: &Context) -> Vec<Key> {
-    let pods = context.view.all(&context.kinds.pods).filter(|pod| object::text(pod, "/spec/nodeName") == NODE);
+/// Whether a pod tolerates a lost node for ever, as those of DaemonSets do.
+fn stays(pod: &Value) -> bool {
+    object::items(pod, "/spec/tolerations").iter().any(|toleration| {
+        matches!(object::text(toleration, "/key"), UNREACHABLE | "")
+            && matches!(object::text(toleration, "/effect"), "NoExecute" | "")
+            && toleration["operator"] == "Exists"
+            && toleration["tolerationSeconds"].is_null()
+    })
+}
+
+fn pods_of(context: &Context, node: &str) -> Vec<Key> {
+    let pods = context.view.all(&context.kinds.pods).filter(|pod| object::text(pod, "/spec/nodeName") == node);
     pods.map(|pod| Key::of(&context.kinds.pods, object::namespace(&pod), object::name(&pod))).collect()
 }
 
 /// Renews the lease when it is due; when it will be next.
 fn renew_lease(context: &Context) -> Result<Timestamp, Status> {
-    let due = last_renewal(context).map(|last| after(last, RENEWAL));
+    let due = last_renewal(context, NODE).map(|last| after(last, RENEWAL));
     if let Some(due) = due.filter(|due| *due > context.now) {
         return Ok(due);
     }
@@ -206,13 +271,13 @@ fn renew_lease(context: &Context) -> Result<Timestamp, Status> {
     Ok(after(context.now, RENEWAL))
 }
 
-fn last_renewal(context: &Context) -> Option<Timestamp> {
-    let lease = context.api.get(&context.kinds.leases, LEASE_NAMESPACE, NODE).ok()?;
+fn last_renewal(context: &Context, node: &str) -> Option<Timestamp> {
+    let lease = context.api.get(&context.kinds.leases, LEASE_NAMESPACE, node).ok()?;
     object::text(&lease, "/spec/renewTime").parse().ok()
 }
 
-fn modify(context: &Context, part: Part, change: impl FnOnce(&mut Value)) -> Result<(), Status> {
-    context.api.modify(&context.kinds.nodes, "", NODE, part, &Options::default(), change).map(|_| ())
+fn modify(context: &Context, node: &str, part: Part, change: impl FnOnce(&mut Value)) -> Result<(), Status> {
+    context.api.modify(&context.kinds.nodes, "", node, part, &Options::default(), change).map(|_| ())
 }
 
 fn condition(kind: &str, status: &str, now: &str, reason: &str, message: &str) -> Value {
@@ -227,7 +292,7 @@ fn condition(kind: &str, status: &str, now: &str, reason: &str, message: &str) -
 }
 
 fn is_lost_taint(taint: &Value) -> bool {
-    taint["key"] == "node.kubernetes.io/unreachable"
+    taint["key"] == UNREACHABLE
 }
 
 /// A quantity such as `500m`, `2` or `24684092Ki` as a number; 0 if it is none.

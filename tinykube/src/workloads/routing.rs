@@ -50,6 +50,10 @@ pub(crate) fn route(stored: &storage::Change, context: &mut Context, kubelet: &m
             for pod in context.view.orphaned_from_nodes(&context.kinds.pods) {
                 queue.add(Work::new(Controller::Scheduler, pod));
             }
+            for set in context.view.all(&context.kinds.daemon_sets) {
+                let key = Key::of(&context.kinds.daemon_sets, object::namespace(&set), object::name(&set));
+                queue.add(Work::new(Controller::DaemonSet, key));
+            }
         }
         ("policy", "poddisruptionbudgets") => queue.add(Work::new(Controller::Disruption, key.clone())),
         _ => {

@@ -1,11 +1,14 @@
-//! The scheduler: binds pods to the one node, or says why it cannot.
+//! The scheduler: binds pods to the node that has fewest of those that fit, or says why none does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::context::{Context, NODE};
+use super::context::Context;
 use super::recorder::Recorder;
 use super::view::Key;
-use super::{Turn, node};
+use super::{Turn, node, pods};
 use crate::api::{Options, Part};
 use crate::kubelet::Note;
 use crate::object;
@@ -18,32 +21,63 @@ pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
     if !waits || !(ours.is_empty() || ours == "default-scheduler") {
         return Ok(None);
     }
-    let Some(node) = context.view.get(&context.kinds.nodes, "", NODE) else { return Ok(None) };
-    match obstacle(&pod, &node) {
-        Some(obstacle) => refuse(context, key, &pod, &obstacle)?,
-        None => bind(context, key, &pod)?,
+    let nodes: Vec<Arc<Value>> = context.view.all(&context.kinds.nodes).collect();
+    if nodes.is_empty() {
+        return Ok(None);
+    }
+    let (mut fitting, mut obstacles) = (Vec::new(), BTreeMap::new());
+    for node in &nodes {
+        match obstacle(&pod, node) {
+            None => fitting.push(object::name(node)),
+            Some(obstacle) => *obstacles.entry(obstacle).or_insert(0_usize) += 1,
+        }
+    }
+    match emptiest(context, &fitting) {
+        Some(node) => bind(context, key, &pod, node)?,
+        None => refuse(context, key, &pod, &obstacles)?,
     }
     Ok(None)
 }
 
-/// Why the pod does not fit the node, in the scheduler's words.
+/// The node with the fewest pods, or the first of them by name.
+fn emptiest<'a>(context: &Context, nodes: &[&'a str]) -> Option<&'a str> {
+    if let [] | [_] = nodes {
+        return nodes.first().copied();
+    }
+    let mut pods: BTreeMap<String, usize> = BTreeMap::new();
+    // Not out of the view, which does not have what was bound a moment ago.
+    for pod in context.api.list(&context.kinds.pods, "").iter().filter(|pod| !pods::is_over(pod)) {
+        *pods.entry(object::text(pod, "/spec/nodeName").to_owned()).or_default() += 1;
+    }
+    nodes.iter().copied().min_by_key(|node| (pods.get(*node).copied().unwrap_or(0), *node))
+}
+
+/// Why the pod does not fit a node, in the scheduler's words.
 fn obstacle(pod: &Value, node: &Value) -> Option<String> {
     if node["spec"]["unschedulable"] == true {
-        return Some("1 node(s) were unschedulable".to_owned());
+        return Some("node(s) were unschedulable".to_owned());
     }
-    if let Some(taint) = object::items(node, "/spec/taints").iter().find(|taint| !tolerates(pod, taint)) {
+    let mut taints = object::items(node, "/spec/taints").iter();
+    if let Some(taint) = taints.find(|taint| !tolerates(pod, taint)) {
         let (key, value) = (object::text(taint, "/key"), object::text(taint, "/value"));
-        return Some(format!("1 node(s) had untolerated taint {{{key}: {value}}}"));
+        return Some(format!("node(s) had untolerated taint {{{key}: {value}}}"));
     }
-    let wanted = pod["spec"]["nodeSelector"].as_object();
-    if wanted.is_some_and(|wanted| wanted.iter().any(|(key, value)| node["metadata"]["labels"][key] != *value)) {
-        return Some("1 node(s) didn't match Pod's node affinity/selector".to_owned());
+    if !node::is_ready(node) && !tolerates(pod, &not_ready()) {
+        return Some("node(s) had untolerated taint {node.kubernetes.io/not-ready: }".to_owned());
+    }
+    if !node::is_selected(&pod["spec"], node) {
+        return Some("node(s) didn't match Pod's node affinity/selector".to_owned());
     }
     let short = ["cpu", "memory"].into_iter().find(|resource| {
         let there = node::quantity(&node["status"]["allocatable"][*resource]);
         requested(pod, resource) > there
     });
-    short.map(|resource| format!("1 Insufficient {resource}"))
+    short.map(|resource| format!("Insufficient {resource}"))
+}
+
+/// What a node has until its kubelet says that it is ready.
+fn not_ready() -> Value {
+    json!({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"})
 }
 
 fn tolerates(pod: &Value, taint: &Value) -> bool {
@@ -70,19 +104,27 @@ fn requested(pod: &Value, resource: &str) -> f64 {
     object::items(pod, "/spec/containers").iter().map(of).sum()
 }
 
-fn bind(context: &mut Context, key: &Key, pod: &Value) -> Result<(), crate::api::Status> {
+fn bind(context: &mut Context, key: &Key, pod: &Value, node: &str) -> Result<(), crate::api::Status> {
     let kinds = context.kinds.clone();
-    context.change(&kinds.pods, pod, |pod| pod["spec"]["nodeName"] = NODE.into())?;
+    context.change(&kinds.pods, pod, |pod| pod["spec"]["nodeName"] = node.into())?;
     write_condition(context, key, pod, &json!({"status": "True"}))?;
-    let message = format!("Successfully assigned {}/{} to {NODE}", key.namespace, key.name);
+    let message = format!("Successfully assigned {}/{} to {node}", key.namespace, key.name);
     Recorder::announce(&context.api, (&kinds.pods, pod), &Note::normal("Scheduled", message), "Binding");
     Ok(())
 }
 
-fn refuse(context: &mut Context, key: &Key, pod: &Value, obstacle: &str) -> Result<(), crate::api::Status> {
+fn refuse(
+    context: &mut Context,
+    key: &Key,
+    pod: &Value,
+    obstacles: &BTreeMap<String, usize>,
+) -> Result<(), crate::api::Status> {
+    let nodes: usize = obstacles.values().sum();
+    let why: Vec<String> = obstacles.iter().map(|(obstacle, nodes)| format!("{nodes} {obstacle}")).collect();
+    let why = why.join(", ");
     let message = format!(
-        "0/1 nodes are available: {obstacle}. no new claims to deallocate, preemption: 0/1 nodes are available: \
-         1 Preemption is not helpful for scheduling."
+        "0/{nodes} nodes are available: {why}. no new claims to deallocate, preemption: 0/{nodes} nodes are available: \
+         {nodes} Preemption is not helpful for scheduling."
     );
     let verdict = json!({"status": "False", "reason": "Unschedulable", "message": message});
     let known = object::items(pod, "/status/conditions").iter().find(|condition| condition["type"] == "PodScheduled");

@@ -1,5 +1,6 @@
 //! The pods of a cluster must look like those of a real one: for each recorded failure mode the same manifests and an
-//! equivalent script, on a paused runtime, and then the sequence of distinct pod status shapes is compared.
+//! equivalent script, on a paused runtime, and then the sequence of distinct pod status shapes is compared: of the
+//! cluster's own node, and of a node that is a client.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::semicolon_if_nothing_returned)]
 

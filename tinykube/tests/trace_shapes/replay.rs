@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use tinykube::Cluster;
 use tinykube::api::{DeleteOptions, Options, Part};
 use tinykube::clock::Clock;
+use tinykube::node::Node;
+use tokio_util::sync::CancellationToken;
 
 use crate::recording::{self, Event};
 use crate::shape::{Shape, distinct};
@@ -77,22 +79,46 @@ impl Mode {
     }
 }
 
-/// Fails unless every recorded pod has a counterpart with the same shapes.
+/// Who acts out the pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Driver {
+    /// The cluster's own node.
+    Inside,
+    /// A node that is a client of the cluster.
+    Client,
+}
+
+/// Fails unless every recorded pod has a counterpart with the same shapes, on the cluster's own node and on one that is a
+/// client, and unless both say the same of it in Events.
 pub(crate) async fn check(mode: &Mode) {
     let events = recording::read(mode.name);
     let recorded = events.iter().filter(|event| event.resource == "pods").map(|event| &event.object);
     let recorded = recording::pods(recorded);
-    let seen = run(mode, &events).await;
-    let seen = recording::pods(seen.iter().map(|pod| &**pod));
-    assert_eq!(seen.len(), recorded.len(), "{}: number of pods", mode.name);
-    for ((name, seen), (_, recorded)) in seen.into_iter().zip(recorded) {
-        compare(mode, &name, &tolerate(mode, seen), &tolerate(mode, recorded));
+    let mut told = Vec::new();
+    for driver in [Driver::Inside, Driver::Client] {
+        let (seen, said) = run(mode, &events, driver).await;
+        let seen = recording::pods(seen.iter().map(|pod| &**pod));
+        assert_eq!(seen.len(), recorded.len(), "{} {driver:?}: number of pods", mode.name);
+        for ((name, seen), (_, recorded)) in seen.into_iter().zip(&recorded) {
+            compare(mode, &format!("{driver:?} {name}"), &tolerate(mode, seen), &tolerate(mode, recorded.clone()));
+        }
+        told.push(said);
     }
+    assert_eq!(told[1], told[0], "{}: what a client and the cluster's own node say", mode.name);
 }
 
-async fn run(mode: &Mode, events: &[Event]) -> Vec<Arc<Value>> {
+async fn run(mode: &Mode, events: &[Event], driver: Driver) -> (Vec<Arc<Value>>, Vec<String>) {
     let clock = Clock::starting_at("2026-11-22T23:57:22Z".parse().unwrap());
-    let cluster = Cluster::builder().clock(clock).start().unwrap();
+    let builder = Cluster::builder().clock(clock.clone());
+    let builder = if driver == Driver::Inside { builder } else { builder.without_node() };
+    let cluster = builder.start().unwrap();
+    let end = CancellationToken::new();
+    if driver == Driver::Client {
+        let node = Node::new("n1", cluster.client()).unwrap().clock(clock);
+        tokio::spawn(node.run(end.clone()));
+        tokio::task::yield_now().await;
+    }
+    let _end = end.drop_guard();
     let api = cluster.api().clone();
     let create = |group: &str, plural: &str, namespace: &str, object: Value| {
         let resource = api.resource(group, plural).unwrap();
@@ -135,7 +161,20 @@ async fn run(mode: &Mode, events: &[Event]) -> Vec<Arc<Value>> {
     }
     let (changes, _) = api.store().changes_of(&pods, since).unwrap();
     seen.extend(changes.into_iter().map(|change| change.object.value()));
-    seen
+    let said = said(&api.list(&api.resource("", "events").unwrap(), mode.name));
+    (seen, said)
+}
+
+/// What kubelets said, without names, times and counts.
+fn said(events: &[Arc<Value>]) -> Vec<String> {
+    let kubelets = events.iter().filter(|event| event["source"]["component"] == "kubelet");
+    let text = |event: &Arc<Value>| {
+        let parts = [&event["type"], &event["reason"], &event["involvedObject"]["fieldPath"], &event["source"]["host"]];
+        parts.map(|part| part.as_str().unwrap_or("-")).join(" ")
+    };
+    let mut said: Vec<String> = kubelets.map(text).collect();
+    said.sort();
+    said
 }
 
 /// Puts a script on a pod as soon as it appears.

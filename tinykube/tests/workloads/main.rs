@@ -5,6 +5,7 @@
 mod containers;
 mod deployments;
 mod lifecycle;
+mod nodes;
 mod virtual_day;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use tinykube::Cluster;
 use tinykube::api::{DeleteOptions, Options, Part};
 use tinykube::clock::Clock;
+use tinykube::cluster::Builder;
 
 /// A cluster with a namespace `test`, and shortcuts to it.
 pub(crate) struct World {
@@ -22,9 +24,12 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> World {
+        World::of(Cluster::builder())
+    }
+
+    pub(crate) fn of(builder: Builder) -> World {
         let clock = Clock::starting_at("2026-01-01T00:00:00Z".parse().unwrap());
-        let cluster = Cluster::builder().clock(clock).start().unwrap();
-        let world = World { cluster };
+        let world = World { cluster: builder.clock(clock).start().unwrap() };
         world.create("", "namespaces", json!({"metadata": {"name": "test"}}));
         world
     }
