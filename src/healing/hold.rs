@@ -8,10 +8,12 @@ use super::{
     SPACING, breaker, budget,
     dependency::Dependencies,
     lock,
+    look::Look,
     memory::Memory,
     plan::{Charge, Plan, Step},
     policy::Policy,
     reason::{Block, Reason},
+    replacement,
     snapshot::{Neighbour, Snapshot},
     time::{Wakeups, after},
 };
@@ -34,6 +36,8 @@ pub fn reasons(
     if let Some((reason, message)) = dependencies.held.as_ref().filter(|_| !gives_back(plan)) {
         blocks.push(Block::new(*reason, message.clone()));
     }
+    let look = Look { memory, policy: &policy.health, calm: policy.remediation.stabilization, now };
+    blocks.extend(replacement::doubt(&look, snapshot, plan, wakeups));
     blocks.extend(lock::hold(&snapshot.rivals, wakeups, now));
     if let Some(in_flight) = &memory.in_flight {
         let message =

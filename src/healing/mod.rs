@@ -32,6 +32,7 @@ pub mod readiness;
 pub mod reason;
 pub mod recovery;
 pub mod recreate;
+pub mod replacement;
 pub mod replicas;
 pub mod restarts;
 pub mod rollback;

@@ -89,6 +89,7 @@ vocabulary! {
     SpecChanged
     NoStepLeft
     RestartCannotHelp
+    ReplacementUncertain
     // Dependencies.
     AllReady
     NoDependencies

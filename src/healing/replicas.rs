@@ -52,8 +52,12 @@ pub fn follow<'a>(
 
 /// Pods that are there and not about to go or done.
 pub fn living(pods: &[Pod]) -> u32 {
-    let living = pods.iter().filter(|pod| !pod.deleting && !matches!(pod.phase, Phase::Failed | Phase::Succeeded));
-    u32::try_from(living.count()).unwrap_or(u32::MAX)
+    u32::try_from(pods.iter().filter(|pod| is_living(pod)).count()).unwrap_or(u32::MAX)
+}
+
+/// It is there and neither about to go nor done.
+pub fn is_living(pod: &Pod) -> bool {
+    !pod.deleting && !matches!(pod.phase, Phase::Failed | Phase::Succeeded)
 }
 
 /// Pods that the controller does not make.

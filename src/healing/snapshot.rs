@@ -203,10 +203,28 @@ pub struct WorkloadState {
     pub claims_go_when_scaled: bool,
     /// Why its controller cannot create pods, in its own words: an exceeded quota, or what else refuses them.
     pub replica_failure: Option<String>,
+    /// How its pods are numbered; only of a StatefulSet.
+    pub ordinals: Option<Ordinals>,
     /// None of its containers has a probe: only crashes can be seen.
     pub no_probes: bool,
     /// Hash of the whole definition, to see when a new last known good must be recorded.
     pub definition: String,
+}
+
+/// How a StatefulSet numbers its pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ordinals {
+    /// The lowest number.
+    pub first: i64,
+    /// Each pod waits until those before it are ready (`podManagementPolicy: OrderedReady`).
+    pub one_by_one: bool,
+}
+
+impl Ordinals {
+    /// The number in the name of a pod.
+    pub fn of(pod: &str) -> Option<i64> {
+        pod.rsplit('-').next().and_then(|ordinal| ordinal.parse().ok())
+    }
 }
 
 /// A tool that deploys from a definition kept elsewhere.
@@ -268,6 +286,10 @@ pub struct Pod {
     pub phase: Phase,
     /// `status.reason`, such as `Evicted`.
     pub reason: Option<String>,
+    /// `status.message`, bounded and plain: why the node rejected it, say.
+    pub message: Option<String>,
+    /// Where it comes from, and where what replaces it would.
+    pub origin: Origin,
     /// The `Ready` condition.
     pub ready: Readiness,
     /// When the `Ready` condition last changed, by the node's clock: only to be compared with the containers' times.
@@ -282,6 +304,17 @@ pub struct Pod {
     pub containers: Vec<Container>,
     /// Name of the disruption budget that would refuse an eviction now.
     pub refused_by_budget: Option<String>,
+}
+
+/// Where a pod comes from, and where the one that replaces it would.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// When it was created, by the API server's clock: only to be compared with other pods.
+    pub created: Option<Timestamp>,
+    /// The ReplicaSet or the revision that it was made from, if that is said.
+    pub made_from: Option<String>,
+    /// The one that its replacement would be made from, if that can be told.
+    pub replaced_from: Option<String>,
 }
 
 /// `status.phase` of a pod.

@@ -16,28 +16,33 @@ use super::{
 /// Waiting reasons that a restart cannot change.
 pub fn blocked(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wakeups) -> Option<Finding> {
     let (reason, message) = obstacle(container)?;
-    let cause = match reason {
+    let cause = cannot_be_helped(reason)?;
+    let text = format!("{reason}{}", explained(container, message));
+    Some(lasting(look, pod, container, cause, text, wakeups))
+}
+
+/// The cause behind a reason to wait that no restart changes.
+pub fn cannot_be_helped(reason: &str) -> Option<Cause> {
+    match reason {
         "ErrImagePull"
         | "ImagePullBackOff"
         | "InvalidImageName"
         | "ErrImageNeverPull"
         | "RegistryUnavailable"
         | "ImageInspectError"
-        | "SignatureValidationFailed" => Cause::ImagePull,
+        | "SignatureValidationFailed" => Some(Cause::ImagePull),
         "CreateContainerConfigError"
         | "CreateContainerError"
         | "RunContainerError"
         | "StartError"
-        | "ContainerCannotRun" => Cause::ConfigError,
-        _ => return None,
-    };
-    let text = format!("{reason}{}", explained(container, message));
-    Some(lasting(look, pod, container, cause, text, wakeups))
+        | "ContainerCannotRun" => Some(Cause::ConfigError),
+        _ => None,
+    }
 }
 
 /// What the container waits for. One whose process cannot be started at all is tried again and again like one that crashes;
 /// how it ended tells them apart.
-fn obstacle(container: &Container) -> Option<(&str, &str)> {
+pub fn obstacle(container: &Container) -> Option<(&str, &str)> {
     let end = match &container.state {
         ContainerState::Waiting { reason, .. } if reason == CRASH_LOOP_BACK_OFF => container.last.as_ref()?,
         ContainerState::Waiting { reason, message } => return Some((reason, message)),
@@ -52,16 +57,18 @@ pub fn init(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wak
     if let Some(finding) = blocked(look, pod, container, wakeups) {
         return Some(finding);
     }
+    let message = init_failure(container)?;
+    Some(lasting(look, pod, container, Cause::InitFailed, message, wakeups))
+}
+
+/// How an init container failed, as a sentence, until it has succeeded.
+pub fn init_failure(container: &Container) -> Option<String> {
     let failed_now = matches!(&container.state, ContainerState::Terminated(end) if end.exit_code != 0);
     let looping = matches!(&container.state, ContainerState::Waiting { reason, .. } if reason == CRASH_LOOP_BACK_OFF);
     let retrying = container.restart_count > 0 && matches!(container.state, ContainerState::Running(_));
-    if !(failed_now || looping || retrying) {
-        return None;
-    }
-    let end = last_end(container)?;
+    let end = last_end(container).filter(|_| failed_now || looping || retrying)?;
     let said = explained(container, &end.message);
-    let message = format!("init container {} exited {}{said}", container.name, end.exit_code);
-    Some(lasting(look, pod, container, Cause::InitFailed, message, wakeups))
+    Some(format!("init container {} exited {}{said}", container.name, end.exit_code))
 }
 
 /// A pod that is pending for longer than it may take to start, and none of its containers says why.

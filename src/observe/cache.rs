@@ -38,6 +38,7 @@ pub struct Caches {
     replica_sets: BTreeMap<Key, ReplicaSet>,
     replica_set_owner: BTreeMap<String, String>,
     replica_sets_of: BTreeMap<String, BTreeSet<String>>,
+    replica_failures: BTreeMap<String, String>,
     pods: BTreeMap<Key, Arc<PodRecord>>,
     pods_of: BTreeMap<String, BTreeSet<Key>>,
     budgets: BTreeMap<Key, Budget>,
@@ -168,6 +169,12 @@ impl Caches {
             }
             WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => self.controlled_by(uid).collect(),
         }
+    }
+
+    /// Why the ReplicaSets of a Deployment cannot create pods.
+    pub(super) fn replica_failure(&self, deployment: &str) -> Option<&str> {
+        let mut sets = self.replica_sets_of.get(deployment).into_iter().flatten();
+        sets.find_map(|set| self.replica_failures.get(set)).map(String::as_str)
     }
 
     /// Whether a controller made this pod. Such a pod is no workload.
@@ -340,13 +347,19 @@ impl Caches {
         let uid = replica_set.meta.uid.clone().unwrap_or_default();
         let Some(owner) = replica_set.controller.clone() else { return BTreeSet::new() };
         let known = self.replica_set_owner.insert(uid.clone(), owner.clone());
+        let failure = replica_set.failure.clone();
+        let failed = match &failure {
+            Some(why) => self.replica_failures.insert(uid.clone(), why.clone()),
+            None => self.replica_failures.remove(&uid),
+        };
         self.replica_sets_of.entry(owner.clone()).or_default().insert(uid);
         self.replica_sets.insert(key_of(&replica_set.meta), replica_set);
-        if known.is_some() { BTreeSet::new() } else { self.services_of_uid(&owner) }
+        if known.is_some() && failed == failure { BTreeSet::new() } else { self.services_of_uid(&owner) }
     }
 
     fn remove_replica_set(&mut self, key: &Key) {
         let uid = self.replica_sets.remove(key).and_then(|gone| gone.meta.uid).unwrap_or_default();
+        self.replica_failures.remove(&uid);
         let Some(owner) = self.replica_set_owner.remove(&uid) else { return };
         if let Some(sets) = self.replica_sets_of.get_mut(&owner) {
             sets.remove(&uid);

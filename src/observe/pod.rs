@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::record::{RawMeta, watched};
 use crate::{
     diagnosis::tidy,
-    healing::snapshot::{Container, ContainerState, Patience, Phase, Pod, Readiness, Role, Termination},
+    healing::snapshot::{Container, ContainerState, Origin, Patience, Phase, Pod, Readiness, Role, Termination},
 };
 
 /// Longest message kept of a container, in characters: the longest there can be. What names the cause may stand before a
@@ -74,6 +74,7 @@ struct RawProbe {
 struct RawStatus {
     phase: String,
     reason: Option<String>,
+    message: Option<String>,
     conditions: Vec<RawCondition>,
     init_container_statuses: Vec<RawContainerStatus>,
     container_statuses: Vec<RawContainerStatus>,
@@ -142,6 +143,8 @@ impl From<RawPod> for PodRecord {
             deleting: raw.metadata.deletion_timestamp.is_some(),
             phase: phase(&raw.status.phase),
             reason: raw.status.reason.as_deref().map(clean),
+            message: raw.status.message.as_deref().map(clean),
+            origin: Origin { created: raw.metadata.creation_timestamp, ..Origin::default() },
             ready: readiness(&raw.status.conditions),
             ready_changed: raw
                 .status

@@ -25,6 +25,7 @@ pub(super) struct RawMeta {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) annotations: BTreeMap<String, String>,
     pub(super) owner_references: Vec<RawOwner>,
+    pub(super) creation_timestamp: Option<jiff::Timestamp>,
     pub(super) deletion_timestamp: Option<jiff::Timestamp>,
     /// Whoever sets the replicas all the time.
     #[serde(rename = "managedFields", deserialize_with = "scaler")]

@@ -24,8 +24,8 @@ use crate::{
         alarm::{Audience, Sink, Subject},
         restarts::CRASH_LOOP_BACK_OFF,
         snapshot::{
-            Container, ContainerState, Diagnosis, LastKnownGood, Live, Lock, Neighbour, Pod, Rivals, Service, Snapshot,
-            Termination, Workload, WorkloadKind,
+            Container, ContainerState, Diagnosis, LastKnownGood, Live, Lock, Neighbour, Origin, Pod, Rivals, Service,
+            Snapshot, Termination, Workload, WorkloadKind,
         },
     },
     publish::cut,
@@ -106,7 +106,12 @@ fn seen(caches: &Caches, service: &HealedService, workload: Option<&WorkloadReco
     let is_owned = kind == WorkloadKind::Pod && caches.is_controlled_pod(&key);
     let (_, name) = key;
     match (workload, presence) {
-        (Some(workload), _) => Workload::Present(workload.state.clone()),
+        (Some(workload), _) => {
+            let mut state = workload.state.clone();
+            let of_sets = || caches.replica_failure(&state.uid).map(str::to_owned);
+            state.replica_failure = state.replica_failure.take().or_else(of_sets);
+            Workload::Present(state)
+        }
         (None, Presence::Missing) => Workload::Missing { kind, name },
         (None, Presence::NotYetCached | Presence::Cached) if is_owned => {
             Workload::Unknown(format!("Pod {name} belongs to a controller: name that in spec.workloadRef instead"))
@@ -127,6 +132,7 @@ fn pods(caches: &Caches, namespace: &str, workload: &WorkloadRecord, rules: &Rul
 fn pod(caches: &Caches, namespace: &str, workload: &WorkloadRecord, record: &PodRecord, rules: &Rules) -> Pod {
     let mut pod = record.pod.clone();
     let update = workload.update.as_ref().zip(record.revision.as_ref());
+    pod.origin = origin(workload, record);
     pod.old_revision = update.is_some_and(|(update, revision)| update.leaves_behind(&pod.name, revision));
     pod.refused_by_budget =
         caches.budgets(namespace).find(|(_, budget)| budget.refuses(record)).map(|(name, _)| name.to_owned());
@@ -135,6 +141,20 @@ fn pod(caches: &Caches, namespace: &str, workload: &WorkloadRecord, record: &Pod
         container.diagnosis = diagnose(container, rules);
     }
     pod
+}
+
+/// What a pod was made from and what replaces it. A DaemonSet does not say which revision is the newest.
+fn origin(workload: &WorkloadRecord, record: &PodRecord) -> Origin {
+    let (made_from, replaced_from) = match workload.state.kind {
+        WorkloadKind::Deployment => (record.controller.clone(), record.controller.clone()),
+        WorkloadKind::StatefulSet => {
+            let next = workload.update.as_ref().map(|update| update.replaces_with(&record.pod.name).to_owned());
+            (record.revision.clone(), next.filter(|revision| !revision.is_empty()))
+        }
+        WorkloadKind::DaemonSet => (record.revision.clone(), None),
+        WorkloadKind::Pod => (None, None),
+    };
+    Origin { created: record.pod.origin.created, made_from, replaced_from }
 }
 
 /// Of a container that waits for more than its next start, why it waits; of any other, how it ended last.

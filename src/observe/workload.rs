@@ -11,7 +11,7 @@ use super::{
 use crate::{
     api::annotation,
     diagnosis::line,
-    healing::snapshot::{Rollout, WorkloadKind, WorkloadState},
+    healing::snapshot::{Ordinals, Rollout, WorkloadKind, WorkloadState},
 };
 
 /// Longest reason for missing pods, in characters.
@@ -26,20 +26,32 @@ pub struct WorkloadRecord {
     pub update: Option<Update>,
 }
 
-/// The rolling update of a StatefulSet.
+/// The update of a StatefulSet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
+    /// Revision that the pods had before it.
+    pub from: String,
     /// Revision that new pods get.
     pub to: String,
     /// Pods with a lower ordinal are meant to stay as they are.
     pub from_ordinal: i64,
+    /// Pods are replaced when somebody deletes them, and not before.
+    pub on_delete: bool,
 }
 
 impl Update {
     /// Whether the pod should have been replaced by one of the new revision.
     pub fn leaves_behind(&self, pod: &str, revision: &str) -> bool {
-        let ordinal = pod.rsplit('-').next().and_then(|ordinal| ordinal.parse::<i64>().ok());
-        revision != self.to && ordinal.is_some_and(|ordinal| ordinal >= self.from_ordinal)
+        revision != self.to && !self.on_delete && self.reaches(pod)
+    }
+
+    /// The revision of the pod that replaces this one.
+    pub fn replaces_with(&self, pod: &str) -> &str {
+        if self.on_delete || self.reaches(pod) { &self.to } else { &self.from }
+    }
+
+    fn reaches(&self, pod: &str) -> bool {
+        Ordinals::of(pod).is_some_and(|ordinal| ordinal >= self.from_ordinal)
     }
 }
 
@@ -76,7 +88,7 @@ pub struct DaemonSet {
 }
 watched!(DaemonSet, "apps", "v1", "DaemonSet", "daemonsets");
 
-/// A ReplicaSet in the cache: only the link between a Deployment and its pods.
+/// A ReplicaSet in the cache: the link between a Deployment and its pods, and why it makes none.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "RawReplicaSet")]
 pub struct ReplicaSet {
@@ -84,17 +96,31 @@ pub struct ReplicaSet {
     pub meta: ObjectMeta,
     /// UID of its Deployment.
     pub controller: Option<String>,
+    /// Why it cannot create pods. Its Deployment says so later, and not at all while it is paused.
+    pub failure: Option<String>,
 }
 watched!(ReplicaSet, "apps", "v1", "ReplicaSet", "replicasets");
 
 #[derive(Debug, Deserialize)]
 struct RawReplicaSet {
     metadata: RawMeta,
+    #[serde(default)]
+    status: RawReplicaSetStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawReplicaSetStatus {
+    conditions: Vec<RawCondition>,
 }
 
 impl From<RawReplicaSet> for ReplicaSet {
     fn from(raw: RawReplicaSet) -> Self {
-        Self { meta: raw.metadata.object_meta(), controller: raw.metadata.controller() }
+        Self {
+            meta: raw.metadata.object_meta(),
+            controller: raw.metadata.controller(),
+            failure: replica_failure(&raw.status.conditions),
+        }
     }
 }
 
@@ -149,14 +175,15 @@ impl From<Raw<RawDeploymentStatus>> for Deployment {
         let mut record = record(WorkloadKind::Deployment, &raw.metadata, &raw.spec);
         record.state.rollout = deployment_rollout(&raw, record.state.paused);
         record.state.updated = u32::try_from(raw.status.updated_replicas).unwrap_or(0);
-        record.state.replica_failure = raw
-            .status
-            .conditions
-            .iter()
-            .find(|condition| condition.r#type == "ReplicaFailure" && condition.status == "True")
-            .map(|condition| line(&condition.message, MAX_FAILURE));
+        record.state.replica_failure = replica_failure(&raw.status.conditions);
         Self { meta: raw.metadata.object_meta(), record }
     }
+}
+
+/// Why pods cannot be created, in the words of who tries.
+fn replica_failure(conditions: &[RawCondition]) -> Option<String> {
+    let failed = |condition: &&RawCondition| condition.r#type == "ReplicaFailure" && condition.status == "True";
+    conditions.iter().find(failed).map(|condition| line(&condition.message, MAX_FAILURE))
 }
 
 /// The Deployment controller says itself where its rollout stands; without a progress deadline it does not, and the
@@ -192,9 +219,15 @@ impl From<Raw<RawStatefulSetStatus>> for StatefulSet {
                 && !on_delete);
         record.state.rollout = if rolling { Rollout::InProgress } else { Rollout::Complete };
         record.state.updated = u32::try_from(status.updated_replicas).unwrap_or(0);
-        record.update = Some(status.update_revision.clone())
-            .filter(|name| !name.is_empty() && !on_delete)
-            .map(|to| Update { to, from_ordinal: integer("/ordinals/start").saturating_add(partition) });
+        let first = integer("/ordinals/start");
+        let parallel = raw.spec.get("podManagementPolicy").and_then(Value::as_str) == Some("Parallel");
+        record.state.ordinals = Some(Ordinals { first, one_by_one: !parallel });
+        record.update = Some(status.update_revision.clone()).filter(|name| !name.is_empty()).map(|to| Update {
+            from: status.current_revision.clone(),
+            to,
+            from_ordinal: first.saturating_add(partition),
+            on_delete,
+        });
         Self { meta: raw.metadata.object_meta(), record }
     }
 }
@@ -237,6 +270,7 @@ impl WorkloadRecord {
                 claims_go_with_it: false,
                 claims_go_when_scaled: false,
                 replica_failure: None,
+                ordinals: None,
                 no_probes,
                 definition: digest,
             },
@@ -265,6 +299,7 @@ fn record(kind: WorkloadKind, meta: &RawMeta, spec: &Value) -> WorkloadRecord {
             claims_go_with_it: claims_go(spec, "whenDeleted"),
             claims_go_when_scaled: claims_go(spec, "whenScaled"),
             replica_failure: None,
+            ordinals: None,
             no_probes: no_probes(template),
             definition: definition::digest(&definition::essence(spec)),
         },

@@ -8,8 +8,8 @@ use kubeheal::{
         memory::{ActionRecord, ContainerMemory, Memory, Outcome},
         policy::{ClusterPolicy, Policy},
         snapshot::{
-            Container, ContainerState, LastKnownGood, Live, Phase, Pod, Readiness, Rivals, Role, Rollout, Service,
-            Snapshot, Workload, WorkloadKind, WorkloadState,
+            Container, ContainerState, LastKnownGood, Live, Origin, Phase, Pod, Readiness, Rivals, Role, Rollout,
+            Service, Snapshot, Workload, WorkloadKind, WorkloadState,
         },
     },
     observe::policy::translate,
@@ -33,6 +33,8 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
         deleting: false,
         phase: Phase::Running,
         reason: None,
+        message: None,
+        origin: Origin::default(),
         ready: if ready {
             Readiness::Ready(Some(at(0)))
         } else {
@@ -79,6 +81,7 @@ pub(crate) fn workload(kind: WorkloadKind, desired: u32) -> WorkloadState {
         claims_go_with_it: false,
         claims_go_when_scaled: false,
         replica_failure: None,
+        ordinals: None,
         no_probes: false,
         definition: "definition".to_owned(),
     }

@@ -67,6 +67,7 @@ pub(crate) const GROUPS: &[Group] = &[
             "one-at-a-time",
             "disruption-budget",
             "proof",
+            "image-gone",
             "back-off",
             "redeployed",
             "last-replicas",

@@ -11,8 +11,9 @@ use kubeheal::{
         plan::{Charge, Effect, Plan, Step},
         policy::{Mode, OnOpen, Policy},
         reason::{Block, Reason},
+        restarts::CRASH_LOOP_BACK_OFF,
         settle,
-        snapshot::{Diagnosis, Snapshot, Workload},
+        snapshot::{Container, ContainerState, Diagnosis, Phase, Pod, Snapshot, Workload},
         verify::Execution,
     },
     observe::memory::recall,
@@ -65,6 +66,22 @@ fn lets_give_back(policy: &mut Policy) {
         policy.ceiling = None;
         policy.remediation.windows.clear();
     }
+}
+
+fn takes_away(plan: &Plan) -> bool {
+    match plan.effect {
+        Effect::EvictPod { .. } | Effect::ReplaceWorkload { .. } | Effect::Scale { from: _, to: 0 } => true,
+        Effect::CreateWorkload { .. } | Effect::Rollback { .. } | Effect::Scale { .. } | Effect::Select { .. } => false,
+    }
+}
+
+/// It waits for something else than its next try after a crash.
+fn cannot_start(pod: &Pod) -> bool {
+    let waits = |container: &Container| match &container.state {
+        ContainerState::Waiting { reason, .. } => reason != CRASH_LOOP_BACK_OFF,
+        ContainerState::Running(_) | ContainerState::Terminated(_) | ContainerState::Unknown => false,
+    };
+    pod.phase == Phase::Pending || pod.containers.iter().any(waits)
 }
 
 proptest! {
@@ -165,6 +182,18 @@ proptest! {
             let why = turn.decision.findings.iter().find(|finding| finding.uid == pod.uid && finding.cause.reason() == plan.cause);
             let why = why.expect("a finding of its own");
             assert!(why.cause.restart_helps() && why.acute && (why.lasting || asked), "{why:?}");
+        });
+    }
+
+    #[test]
+    fn nothing_is_taken_away_while_another_pod_of_the_template_cannot_start(
+        policy in any_policy(), history in histories(150),
+    ) {
+        Play::new().all(&policy, &history, |turn| {
+            let Some(plan) = turn.decision.plan.as_ref().filter(|plan| takes_away(plan)) else { return };
+            let others = turn.seen.pods.iter().filter(|pod| pod.uid != plan.action.target_uid && !pod.deleting);
+            let stuck: Vec<_> = others.filter(|pod| cannot_start(pod)).collect();
+            assert!(stuck.is_empty(), "{plan:?} beside {stuck:?}");
         });
     }
 

@@ -1,6 +1,7 @@
 //! What is seen in objects and what is made of it: one table for each kind of signal.
 
 mod ends;
+mod replacements;
 pub(crate) mod scene;
 mod starts;
 mod windows;
