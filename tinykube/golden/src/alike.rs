@@ -27,6 +27,8 @@ pub struct Bindings {
     lists: BTreeMap<u64, u64>,
     /// `managedFields` as they were last seen here, by UID: who writes an object back sends their times along.
     managed: BTreeMap<String, Value>,
+    /// Versions of objects as they were last seen here, by UID: some answers are not in the transcript.
+    latest: BTreeMap<String, String>,
     /// Whether admission of service accounts was off when it was recorded.
     without_accounts: bool,
 }
@@ -70,7 +72,10 @@ impl Bindings {
             Value::Object(members) => {
                 let translated = members.iter().map(|(key, value)| {
                     let value = match value {
-                        Value::String(text) if key == "resourceVersion" => Value::String(self.version(text)),
+                        Value::String(text) if key == "resourceVersion" => {
+                            let uid = members.get("uid").and_then(Value::as_str).unwrap_or_default();
+                            Value::String(self.version_of(uid, text))
+                        }
                         other => self.translate_body(other),
                     };
                     (key.clone(), value)
@@ -94,14 +99,20 @@ impl Bindings {
         metadata
     }
 
-    fn remember_times(&mut self, here: &Value) {
+    /// Remembers what writers send along that is not compared.
+    pub(crate) fn remember(&mut self, here: &Value) {
         match here {
-            Value::Array(items) => items.iter().for_each(|item| self.remember_times(item)),
+            Value::Array(items) => items.iter().for_each(|item| self.remember(item)),
             Value::Object(members) => {
+                if let (Some(Value::String(uid)), Some(Value::String(version))) =
+                    (members.get("uid"), members.get("resourceVersion"))
+                {
+                    self.latest.insert(uid.clone(), version.clone());
+                }
                 if let (Some(Value::String(uid)), Some(entries)) = (members.get("uid"), members.get("managedFields")) {
                     self.managed.insert(uid.clone(), entries.clone());
                 }
-                members.values().for_each(|member| self.remember_times(member));
+                members.values().for_each(|member| self.remember(member));
             }
             _ => {}
         }
@@ -113,6 +124,15 @@ impl Bindings {
             .ok()
             .and_then(|version: u64| self.versions.get(&version).or_else(|| self.lists.get(&version)));
         here.map_or_else(|| recorded.to_owned(), u64::to_string)
+    }
+
+    /// The version of an object that was recorded with this one.
+    fn version_of(&self, uid: &str, recorded: &str) -> String {
+        let known = recorded.parse().is_ok_and(|version: u64| self.versions.contains_key(&version));
+        match self.latest.get(&self.translate(uid)) {
+            Some(latest) if !known => latest.clone(),
+            _ => self.version(recorded),
+        }
     }
 
     fn bind(&mut self, recorded: &str, here: &str) -> bool {
@@ -150,7 +170,7 @@ impl Bindings {
     /// Every difference, each with its place. Binds what is new.
     pub fn differences(&mut self, recorded: &Value, here: &Value) -> Vec<String> {
         let mut found = Vec::new();
-        self.remember_times(here);
+        self.remember(here);
         let (recorded, mut here) = (without_controllers(recorded), without_controllers(here));
         if self.without_accounts {
             remove_accounts(&mut here);

@@ -101,10 +101,11 @@ impl Answer {
     /// Differences of the body. Binds what is new.
     pub(crate) fn body_differs(&self, line: &Value, bindings: &mut Bindings, unordered: bool) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.body);
+        let here = serde_json::from_slice(&self.body).unwrap_or_else(|_| Value::String(text.clone().into_owned()));
         if line["reply"].as_str().is_some_and(|reply| reply.starts_with("(left out")) {
+            bindings.remember(&here);
             return Vec::new();
         }
-        let here = serde_json::from_slice(&self.body).unwrap_or_else(|_| Value::String(text.clone().into_owned()));
         let mut differences = if unordered {
             bindings.differences(&in_any_order(&line["reply"]), &in_any_order(&here))
         } else {

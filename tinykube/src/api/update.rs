@@ -137,7 +137,7 @@ impl Api {
         check_preconditions(resource, old, &new)?;
         keep_server_owned(old, &mut new);
         kinds::prepare_update(self, resource, part, old, &mut new);
-        kinds::validate_update(self, resource, part, old, &new)?;
+        kinds::validate_update(self, resource, part, [old, &new], &options.warnings)?;
         count_generation(resource, part, old, &mut new);
         own(&mut new);
         if **old == new {

@@ -12,11 +12,41 @@ use crate::schema::Schema;
 pub(super) fn defaults(definition: &mut Value) {
     let spec = object::entry(definition, "spec");
     default(spec, "conversion", json!({"strategy": "None"}));
+    if let Some(service) =
+        spec["conversion"].pointer_mut("/webhook/clientConfig/service").filter(|service| service.is_object())
+    {
+        default(object::map(service), "port", 443);
+    }
+    for version in spec.get_mut("versions").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") {
+            drop_empty(schema);
+        }
+    }
     let names = spec.entry("names".to_owned()).or_insert_with(|| json!({}));
     let names = object::map(names);
     let kind = names.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
-    default(names, "listKind", format!("{kind}List"));
-    default(names, "singular", kind.to_lowercase());
+    if !kind.is_empty() {
+        default(names, "listKind", format!("{kind}List"));
+        default(names, "singular", kind.to_lowercase());
+    }
+}
+
+/// Members of a schema that the real server's types do not write when they are empty.
+fn drop_empty(schema: &mut Value) {
+    const LISTS: [&str; 6] = ["allOf", "anyOf", "enum", "oneOf", "required", "x-kubernetes-list-map-keys"];
+    match schema {
+        Value::Object(members) => {
+            members.retain(|key, member| match member {
+                Value::Null => key != "default",
+                Value::String(text) => !(text.is_empty() && key == "messageExpression"),
+                Value::Array(items) => !(items.is_empty() && LISTS.contains(&key.as_str())),
+                _ => true,
+            });
+            members.iter_mut().filter(|(key, _)| *key != "default").for_each(|(_, member)| drop_empty(member));
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_empty),
+        _ => {}
+    }
 }
 
 /// The status of a definition nobody has looked at yet.

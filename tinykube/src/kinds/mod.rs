@@ -14,7 +14,7 @@ mod workload;
 use serde_json::{Value, json};
 
 pub(crate) use self::metadata::is_dns_subdomain;
-use crate::api::{Api, Options, Part, Status};
+use crate::api::{Api, Options, Part, Status, Warnings};
 use crate::object;
 use crate::resource::Resource;
 
@@ -161,7 +161,7 @@ pub(crate) fn validate_create(api: &Api, resource: &Resource, object: &Value) ->
     let mut causes = metadata::causes(resource, object);
     causes.extend(validate::causes(resource, object));
     if let Some(custom) = api.registry().custom(resource) {
-        causes.extend(custom.schema.causes(&custom.version, object, None));
+        causes.extend(custom.schema.causes(&custom.version, object, None, &Warnings::default()));
     }
     refuse_if_any(resource, object, &causes)
 }
@@ -171,8 +171,8 @@ pub(crate) fn validate_update(
     api: &Api,
     resource: &Resource,
     part: Part,
-    old: &Value,
-    new: &Value,
+    [old, new]: [&Value; 2],
+    warnings: &Warnings,
 ) -> Result<(), Status> {
     let mut causes = Vec::new();
     if old["metadata"] != new["metadata"] {
@@ -184,7 +184,7 @@ pub(crate) fn validate_update(
             || (part != Part::Status && old.get("spec") != new.get("spec"))
             || resource.custom && old != new
         {
-            causes.extend(custom.schema.causes(&custom.version, new, Some(old)));
+            causes.extend(custom.schema.causes(&custom.version, new, Some(old), warnings));
         }
     } else if part != Part::Status && old.get("spec") != new.get("spec") {
         causes.extend(validate::causes(resource, new));

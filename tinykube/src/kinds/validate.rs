@@ -153,30 +153,8 @@ fn lease(object: &Value) -> Vec<Cause> {
 }
 
 fn definition(object: &Value) -> Vec<Cause> {
-    let spec = &object["spec"];
-    let mut causes = Vec::new();
-    let name = format!("{}.{}", text(spec, "/names/plural"), text(spec, "/group"));
-    if name != crate::object::name(object) {
-        let why = "must be spec.names.plural+\".\"+spec.group";
-        causes.push(Cause::invalid("metadata.name", &object["metadata"]["name"], why));
-    }
-    let versions = items(spec, "/versions");
-    if versions.iter().filter(|version| version["storage"] == true).count() != 1 {
-        let why = "must have exactly one version marked as storage version";
-        causes.push(Cause::invalid("spec.versions", &json!(versions.len()), why));
-    }
-    for (index, version) in versions.iter().enumerate() {
-        let schema = &version["schema"]["openAPIV3Schema"];
-        let place = format!("spec.versions[{index}].schema.openAPIV3Schema");
-        if !schema.is_object() {
-            causes.push(Cause::required(place, "schemas are required"));
-            continue;
-        }
-        for error in crate::schema::Rules::compile(schema).errors() {
-            causes.push(Cause::invalid(format!("{place}.x-kubernetes-validations"), &Value::Null, &error));
-        }
-    }
-    causes
+    let problems = crdcheck::problems(object, &crate::schema::declared::problems);
+    problems.into_iter().map(|crdcheck::Problem { reason, field, message }| Cause { reason, message, field }).collect()
 }
 
 /// Of a pod's spec only images, the deadline, new tolerations and scheduling by the scheduler may change.

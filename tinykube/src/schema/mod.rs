@@ -1,5 +1,6 @@
 //! Structural schemas of custom resources: pruning, defaults, validation, rules.
 
+pub(crate) mod declared;
 mod default;
 pub(crate) mod prune;
 mod rules;
@@ -8,11 +9,15 @@ mod validate;
 
 use serde_json::Value;
 
-pub(crate) use self::rules::Rules;
+use self::rules::Rules;
 use self::validate::Patterns;
-use crate::api::{Cause, FieldValidation, Options, Status};
+use crate::api::{Cause, FieldValidation, Options, Status, Warnings};
 use crate::object;
 use crate::resource::Resource;
+
+/// What is said when rules were not evaluated.
+const UNCHECKED: &str = "some validation rules were not checked because the object was invalid; correct the existing errors to \
+                         complete validation";
 
 /// A structural schema with its compiled rules.
 #[derive(Debug)]
@@ -50,22 +55,52 @@ impl Schema {
         default::fill(&self.root, object);
     }
 
-    /// Everything wrong with an object, or with the change from `old`.
-    pub(crate) fn causes(&self, version: &Value, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+    /// Everything wrong with an object, or with the change from `old`. What was wrong before and did not change is let be; a
+    /// rule says so in a warning.
+    pub(crate) fn causes(
+        &self,
+        version: &Value,
+        object: &Value,
+        old: Option<&Value>,
+        warnings: &Warnings,
+    ) -> Vec<Cause> {
         let mut causes = validate::validate(&self.root, &self.patterns, object);
+        if let Some(old) = old {
+            causes.retain(|cause| !is_unchanged(cause, object, old));
+        }
         causes.extend(scale_causes(version, object));
         if causes.iter().any(is_blocking) {
-            causes.push(Cause::invalid(
-                "<nil>",
-                &Value::Null,
-                "some validation rules were not checked because the object was invalid; \
-                 correct the existing errors to complete validation",
-            ));
+            causes.push(Cause::invalid("<nil>", &Value::Null, UNCHECKED));
         } else {
-            causes.extend(self.rules.causes(object, old));
+            let (unchanged, broken) = match old {
+                Some(old) => {
+                    self.rules.causes(object, Some(old)).into_iter().partition(|cause| is_unchanged(cause, object, old))
+                }
+                None => (Vec::new(), self.rules.causes(object, None)),
+            };
+            for Cause { field, message, .. } in unchanged {
+                warnings.add(format!("{field}: {message}"));
+            }
+            causes.extend(broken);
         }
         causes
     }
+}
+
+/// Whether a cause is about a value that was the same before. Of a list all must be: its items have no names.
+fn is_unchanged(cause: &Cause, object: &Value, old: &Value) -> bool {
+    let path = cause.field.split('[').next().unwrap_or_default();
+    // What is missing is wrong with what it is missing in.
+    let path = if cause.reason == "FieldValueRequired" {
+        path.rsplit_once('.').map_or("", |(parent, _)| parent)
+    } else {
+        path
+    };
+    if path.is_empty() || path == "<nil>" {
+        return object == old;
+    }
+    let before = rules::at(old, path);
+    before.is_some() && before == rules::at(object, path)
 }
 
 /// Errors of shape; rules are not evaluated on such an object.

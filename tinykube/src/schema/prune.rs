@@ -11,6 +11,13 @@ pub(crate) fn prune_root(schema: &Value, object: &mut Value) -> Vec<String> {
     dropped
 }
 
+/// Prunes a value that may be a part of an object.
+pub(super) fn prune_value(schema: &Value, value: &mut Value) -> Vec<String> {
+    let mut dropped = Vec::new();
+    prune(schema, value, "", schema["x-kubernetes-embedded-resource"] == Value::Bool(true), &mut dropped);
+    dropped
+}
+
 fn prune(schema: &Value, value: &mut Value, path: &str, is_object: bool, dropped: &mut Vec<String>) {
     match value {
         Value::Object(members) => {

@@ -112,11 +112,6 @@ fn check_members(
     path: &str,
     causes: &mut Vec<Cause>,
 ) {
-    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        if !members.contains_key(name) {
-            causes.push(Cause::required(field(path, name), ""));
-        }
-    }
     let count = members.len();
     limits(schema, ["minProperties", "maxProperties"], count, "properties", path, &json!(count), causes);
     let properties = schema["properties"].as_object();
@@ -128,6 +123,11 @@ fn check_members(
             check(known, patterns, member, &field(path, key), causes);
         } else if !preserves_unknown(schema) && properties.is_none() {
             // Pruned before; nothing to check against.
+        }
+    }
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if !members.contains_key(name) {
+            causes.push(Cause::required(field(path, name), ""));
         }
     }
 }
