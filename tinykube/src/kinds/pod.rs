@@ -13,6 +13,11 @@ pub(super) fn defaults(pod: &mut Value) {
         spec_defaults(&mut pod["spec"]);
         default(object::entry(pod, "spec"), "enableServiceLinks", true);
     }
+    let conditions = pod.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
+    for condition in conditions.into_iter().flatten().filter(|condition| condition.is_object()) {
+        // Written by the real server's types whether it was said or not.
+        object::map(condition).entry("lastProbeTime").or_insert(Value::Null);
+    }
 }
 
 /// Defaults of a pod's spec, or of a template's.

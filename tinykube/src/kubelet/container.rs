@@ -291,6 +291,13 @@ impl Container {
         self.ready = self.started && !self.has(ProbeKind::Readiness);
     }
 
+    /// One that was not started yet is asked from the beginning whether it is.
+    pub(crate) fn begin_startup_probe(&mut self, now: Timestamp) {
+        for probe in self.probes.iter_mut().filter(|probe| probe.kind == ProbeKind::Startup) {
+            probe.begin(now);
+        }
+    }
+
     /// Says something about this container.
     pub(crate) fn note(&self, scene: &mut Scene<'_>, note: Note) {
         let list = if self.role.is_init() { "initContainers" } else { "containers" };

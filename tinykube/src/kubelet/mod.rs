@@ -20,6 +20,7 @@ mod pod;
 mod pods;
 mod probe;
 mod process;
+mod recall;
 pub(crate) mod report;
 pub mod script;
 mod span;

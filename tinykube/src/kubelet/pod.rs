@@ -66,7 +66,7 @@ pub(crate) struct PodMachine {
     pub(crate) transitions: Transitions,
     pub(crate) gates: Vec<String>,
     volumes: Vec<(String, ConfigRef)>,
-    deadline: Timestamp,
+    pub(crate) deadline: Timestamp,
     remove_at: Timestamp,
 }
 

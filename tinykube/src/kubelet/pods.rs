@@ -19,6 +19,7 @@ use super::in_force::{Found, find_script};
 use super::needs::{Needs, Surroundings};
 use super::note::Note;
 use super::pod::{Nothing, PodMachine};
+use super::recall::is_over;
 use super::script::{SCRIPT_ANNOTATION, Script};
 use super::span::between;
 use crate::clock::Clock;
@@ -128,6 +129,10 @@ impl Pods {
         }
         let mut turn = Turn::default();
         let mut pods = logs.lock();
+        if known != Some(true) && is_over(stored) {
+            turn.remove = object::is_terminating(stored);
+            return turn;
+        }
         if known != Some(true) {
             let taken = pods.values().map(|managed| managed.machine.identity.ip.as_str()).collect();
             let address = self.addresses.next(&taken);
@@ -195,6 +200,7 @@ fn admit(stored: &Arc<Value>, address: String, now: Timestamp) -> Result<Managed
     let pod = core::Pod { metadata, spec: Some(spec), status: None };
     let mut machine = PodMachine::admit(&pod, address, now);
     machine.behave(None, now, &Nothing);
+    machine.recall(stored, now);
     Ok(Managed { machine, uid: object::uid(stored).to_owned(), script: None, needs: BTreeSet::new(), grace: None })
 }
 

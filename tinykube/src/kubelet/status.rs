@@ -26,6 +26,17 @@ impl Transitions {
         }
         entry.1
     }
+
+    /// Takes over what the conditions of a pod say.
+    pub(crate) fn recall(&mut self, stored: &Value) {
+        let known = object::items(stored, "/status/conditions");
+        for kind in ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"] {
+            let Some(condition) = known.iter().find(|condition| condition["type"] == kind) else { continue };
+            if let Ok(since) = object::text(condition, "/lastTransitionTime").parse() {
+                self.0.insert(kind, (condition["status"] == "True", since));
+            }
+        }
+    }
 }
 
 /// A condition's status, reason and message.

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::NodeError;
 use super::kind::Kind;
 use super::write::{MANAGER, PATIENCE};
+use super::{NodeError, innermost};
 use crate::clock::Clock;
 use crate::kubelet::Host;
 use crate::object;
@@ -63,7 +63,8 @@ impl Heartbeat {
                     Ok(Ok(true)) => reported = Instant::now(),
                     Ok(Ok(false)) => {}
                     Ok(Err(error)) => {
-                        tracing::warn!(node = self.host.name, %error, "the node could not report");
+                        let problem = innermost(&error);
+                        tracing::warn!(node = self.host.name, %problem, "the node could not report");
                         wait = RETRY;
                     }
                     Err(_) => tracing::warn!(node = self.host.name, "the API server does not answer"),

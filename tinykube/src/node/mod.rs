@@ -59,17 +59,22 @@ pub struct NodeError {
 }
 
 impl NodeError {
-    fn new(doing: impl Into<String>, error: &dyn Error) -> NodeError {
-        let mut cause = error;
-        while let Some(source) = cause.source() {
-            cause = source;
-        }
-        NodeError { doing: doing.into(), problem: cause.to_string() }
+    fn new(doing: impl Into<String>, error: &(dyn Error + 'static)) -> NodeError {
+        NodeError { doing: doing.into(), problem: innermost(error).to_string() }
     }
 
     fn silent(doing: String) -> NodeError {
         NodeError { doing, problem: "the API server does not answer".to_owned() }
     }
+}
+
+/// The cause behind all others, which says the most.
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause
 }
 
 impl Node {

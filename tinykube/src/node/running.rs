@@ -14,12 +14,12 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::NodeError;
 use super::feed::Feed;
 use super::heartbeat::is_lost;
 use super::kind::Kind;
 use super::known::{Known, News};
 use super::write::{Letter, PATIENCE, write};
+use super::{NodeError, innermost};
 use crate::clock::Clock;
 use crate::correlator::{Correlator, Source};
 use crate::kubelet::{Around, Found, Pods, SCRIPT_ANNOTATION, Script, Turn, find_script, pods_below, report};
@@ -153,7 +153,7 @@ impl Running {
         let client = self.client.clone();
         let writing = async move {
             let done = match timeout(PATIENCE, write(client, &letter)).await {
-                Ok(done) => done.map_err(|error| error.to_string()),
+                Ok(done) => done.map_err(|error| innermost(&error).to_string()),
                 Err(_) => Err("the API server does not answer".to_owned()),
             };
             Written { key, next, done }

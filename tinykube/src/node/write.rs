@@ -54,7 +54,10 @@ pub(super) async fn write(client: Client, letter: &Letter) -> Result<Option<Valu
         let uid = Some(letter.uid.clone());
         let preconditions = Some(Preconditions { uid, resource_version: None });
         let params = DeleteParams { preconditions, ..DeleteParams::default() }.grace_period(0);
-        pods.delete(&letter.name, &params).await?;
+        match pods.delete(&letter.name, &params).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            other => drop(other?),
+        }
     }
     Ok(written)
 }

@@ -147,6 +147,45 @@ async fn a_node_that_ends_is_lost_and_one_that_comes_back_is_well() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_is_started_again_goes_on_with_its_pods() {
+    let world = World::of(Cluster::builder().without_node());
+    let node = world.node("n1");
+    world.pass(5).await;
+    let script = |pod: &mut Value, script: &str| pod["metadata"]["annotations"]["tinykube.dev/script"] = script.into();
+    let mut pods = [("well", "Always"), ("ill", "Always"), ("once", "Never")].map(|(name, policy)| {
+        json!({"metadata": {"name": name}, "spec": {
+            "restartPolicy": policy,
+            "initContainers": [{"name": "setup", "image": "setup:1"}],
+            "containers": [{"name": "app", "image": "app:1"}],
+        }})
+    });
+    script(&mut pods[1], "app: {exits: [{after: 2s, code: 7, times: 3}]}");
+    script(&mut pods[2], "app: {exits: [{after: 2s, code: 0}]}");
+    for pod in pods {
+        world.create("", "pods", pod);
+    }
+    world.pass(30).await;
+    let status = |name: &str| world.get("", "pods", name).unwrap()["status"].clone();
+    let before = ["well", "ill", "once"].map(status);
+    assert_eq!(before[1]["containerStatuses"][0]["restartCount"], 2, "the third exit is waited for: {}", before[1]);
+    node.end().await;
+    world.pass(5).await;
+    let _again = world.node("n1");
+    world.pass(20).await;
+    let after = ["well", "ill", "once"].map(status);
+    assert_eq!(after[0], before[0], "a container that runs is not touched");
+    assert_eq!(after[2], before[2], "what is over is over");
+    let ill = &after[1]["containerStatuses"][0];
+    assert!(ill["restartCount"].as_i64() > before[1]["containerStatuses"][0]["restartCount"].as_i64(), "{ill}");
+    assert_eq!(ill["lastState"]["terminated"]["exitCode"], 7, "{ill}");
+    for name in ["well", "ill", "once"] {
+        world.delete("", "pods", name, &DeleteOptions::default());
+    }
+    world.pass(40).await;
+    assert_eq!(world.pods().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deleted_pod_gets_its_grace_and_is_gone_then() {
     let world = World::of(Cluster::builder().without_node());
     let _node = world.node("n1");
@@ -224,7 +263,7 @@ async fn a_script_that_a_controller_copied_does_not_outlive_the_one_it_was_copie
 
 #[tokio::test(start_paused = true)]
 async fn whatever_befalls_its_requests_a_node_brings_its_pods_up_and_down() {
-    for seed in 1..=4 {
+    for seed in 1..=2 {
         let world = World::of(Cluster::builder().without_node());
         let faults = Faults::new(world.cluster.api(), Plan { clock_jump: 0, ..Plan::storm() }, seed);
         let steady = world.node("n1");
@@ -263,4 +302,18 @@ async fn a_name_that_is_none_is_refused() {
         let refused = Node::new(name, world.cluster.client()).err().unwrap().to_string();
         assert!(refused.contains("lower case"), "{refused}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_is_well_is_written_no_more() {
+    let world = World::of(Cluster::builder().without_node());
+    let _node = world.node("n1");
+    world.pass(5).await;
+    world.create("apps", "deployments", workload("web", 3, "app:1"));
+    world.pass(30).await;
+    let version = |world: &World| world.cluster.api().store().rv();
+    let before = version(&world);
+    world.pass(240).await;
+    // The Lease every ten seconds, and nothing else.
+    assert_eq!(version(&world) - before, 24);
 }
