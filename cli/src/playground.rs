@@ -14,7 +14,11 @@ use kubeheal::{
     controller::{Controller, Options},
     metrics::Metrics,
 };
-use tinykube::{Cluster, auth::Auth};
+use tinykube::{
+    Cluster,
+    auth::{Auth, User},
+    tls::Certificate,
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -38,8 +42,7 @@ pub(crate) struct Playground {
     /// Run the cluster alone, for a kubeheal that is started by hand
     #[arg(long)]
     no_controller: bool,
-    /// Let in only these users and the kubeconfig's: a static token file, `token,user,uid,"group1,group2"` a line. kubectl
-    /// sends no token to a server without TLS and stays outside; without this option every process of this machine is admin
+    /// Users besides the kubeconfig's admin: a static token file, `token,user,uid,"group1,group2"` a line
     #[arg(long)]
     token_auth_file: Option<PathBuf>,
 }
@@ -65,15 +68,14 @@ impl Playground {
         let path =
             self.kubeconfig.clone().unwrap_or_else(|| std::env::temp_dir().join("kubeheal-playground.kubeconfig"));
         let path = std::path::absolute(&path).unwrap_or(path);
-        write_private(&path, &kubeconfig(address, &token))?;
+        let certificate = Certificate::generate().map_err(|error| Failure::new(error.to_string()))?;
+        write_private(&path, &certificate.kubeconfig("playground", address, Some(&token)))?;
         if !self.no_controller {
             tokio::spawn(controller(&cluster).run(CancellationToken::new()));
         }
         greet(address, &path, !self.no_controller).map_err(|error| Failure::output(&error))?;
         tokio::select! {
-            served = cluster.serve(listener, auth) => {
-                served.map_err(|error| Failure::new(format!("serve on {address}: {error}")))
-            }
+            () = cluster.serve(listener, auth, &certificate) => Ok(()),
             _ = terminate.recv() => Ok(()),
             pressed = tokio::signal::ctrl_c() => pressed.map_err(heard),
         }
@@ -89,14 +91,22 @@ impl Playground {
         Ok((listener, address))
     }
 
-    /// Everybody, since kubectl keeps its token to itself where there is no TLS; with a token file only those who have one.
+    /// The admin of the kubeconfig and the users of the token file; who comes without a token is anonymous.
     fn auth(&self, token: &str) -> Result<Auth, Failure> {
-        let Some(path) = &self.token_auth_file else { return Ok(Auth::open()) };
-        let users = std::fs::read_to_string(path).map_err(|error| {
-            Failure::new(format!("{}: cannot be read: {error}: check --token-auth-file", path.display()))
-        })?;
-        Ok(Auth::tokens(&format!("{token},kubernetes-admin,,\"system:masters\"\n{users}")))
+        let users = match &self.token_auth_file {
+            None => Auth::default(),
+            Some(path) => users(path)?,
+        };
+        Ok(users.with_user(token, User::admin()))
     }
+}
+
+fn users(path: &Path) -> Result<Auth, Failure> {
+    let failed = |what: &dyn std::fmt::Display| {
+        Failure::new(format!("{}: cannot be used: {what}: check --token-auth-file", path.display()))
+    };
+    let file = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    Auth::tokens(&file).map_err(|error| failed(&error))
 }
 
 fn cluster() -> Result<Cluster, Failure> {
@@ -124,29 +134,6 @@ fn token() -> Result<String, Failure> {
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
-fn kubeconfig(address: SocketAddr, token: &str) -> String {
-    format!(
-        "apiVersion: v1
-kind: Config
-current-context: playground
-contexts:
-- name: playground
-  context:
-    cluster: playground
-    user: admin
-    namespace: default
-clusters:
-- name: playground
-  cluster:
-    server: \"http://{address}\"
-users:
-- name: admin
-  user:
-    token: \"{token}\"
-"
-    )
-}
-
 /// Writes a file that only its owner can read.
 fn write_private(path: &Path, content: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
@@ -164,7 +151,7 @@ fn write_private(path: &Path, content: &str) -> Result<(), Failure> {
 fn greet(address: SocketAddr, path: &Path, healing: bool) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     let who = if healing { "with kubeheal at work" } else { "without kubeheal" };
-    writeln!(out, "A cluster {who} listens on http://{address}; kubeconfig: {}", path.display())?;
+    writeln!(out, "A cluster {who} listens on https://{address}; kubeconfig: {}", path.display())?;
     writeln!(out, "\n  export KUBECONFIG={}\n", quoted(&path.display().to_string()))?;
     writeln!(out, "  kubectl apply -f deploy/examples/")?;
     writeln!(out, "  kubectl get hsvc -w")?;

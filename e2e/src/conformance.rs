@@ -1,4 +1,4 @@
-//! Plays transcripts of a real API server to the cluster in KUBECONFIG, or to tinykube over HTTP, and compares.
+//! Plays transcripts of a real API server to the cluster in KUBECONFIG, or to tinykube over HTTPS, and compares.
 //!
 //! The transcripts name what they make; nothing of it may be there before, and all is removed afterwards.
 

@@ -113,7 +113,7 @@ async fn missing_verbs_are_named_all_at_once_and_waited_for() {
         "subjects": [{"kind": "User", "name": "robot", "apiGroup": "rbac.authorization.k8s.io"}],
     });
     bindings.create(&PostParams::default(), &serde_json::from_value(binding).unwrap()).await.unwrap();
-    let robot = cluster.service_for(Auth::tokens("robot-token,robot,1,\"\""));
+    let robot = cluster.service_for(Auth::tokens("robot-token,robot,1,\"\"").unwrap());
     let as_robot = robot.map_request(|mut request: Request<Body>| {
         request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static("Bearer robot-token"));
         request

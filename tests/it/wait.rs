@@ -60,7 +60,7 @@ async fn served(status: Value) -> (Cluster, tempfile::TempDir) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
     let serving = cluster.clone();
-    tokio::spawn(async move { serving.serve(listener, Auth::open()).await });
+    tokio::spawn(async move { serving.serve_http(listener, Auth::open()).await });
     let folder = tempfile::tempdir().unwrap();
     let config = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "test",

@@ -42,7 +42,7 @@ fn ten_thousand_pods() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = cluster.clone();
-        tokio::spawn(async move { server.serve(listener, Auth::open()).await });
+        tokio::spawn(async move { server.serve_http(listener, Auth::open()).await });
         let client = kube::Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
         let list = || http::Request::get("/api/v1/pods").body(Vec::new()).unwrap();
         client.request_text(list()).await.unwrap();

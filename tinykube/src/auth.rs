@@ -55,6 +55,14 @@ impl User {
     }
 }
 
+/// A line of a token file that names no user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {number}: expected token,user,uid or token,user,uid,\"group1,group2\"")]
+pub struct BadLine {
+    /// Counted from 1.
+    pub number: usize,
+}
+
 /// How requests over HTTP are authenticated.
 #[derive(Clone, Debug, Default)]
 pub struct Auth {
@@ -68,21 +76,28 @@ impl Auth {
         Auth { users: BTreeMap::new(), open: true }
     }
 
-    /// Users of a static token file: `token,user,uid,"group1,group2"` a line; the group `system:masters` may do
-    /// everything, others what roles allow them. Lines that say less than token and user are skipped.
-    pub fn tokens(file: &str) -> Auth {
-        let mut users = BTreeMap::new();
-        for line in file.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
-            let mut parts = line.splitn(4, ',').map(|part| part.trim_matches('"'));
-            let (Some(token), Some(name)) = (parts.next(), parts.next()) else {
+    /// Users of a static token file: `token,user,uid,"group1,group2"` a line, the groups being optional. The group
+    /// `system:masters` may do everything, others what roles allow them. Lines that begin with `#` are comments.
+    ///
+    /// # Errors
+    /// For a line that says less than token, user and UID.
+    pub fn tokens(file: &str) -> Result<Auth, BadLine> {
+        let mut auth = Auth::default();
+        for (number, line) in (1..).zip(file.lines().map(str::trim)) {
+            if line.is_empty() || line.starts_with('#') {
                 continue;
-            };
-            let uid = parts.next().unwrap_or_default();
-            let mut groups: Vec<String> = parts.next().unwrap_or_default().split(',').map(str::to_owned).collect();
-            groups.push("system:authenticated".into());
-            users.insert(token.to_owned(), User::of(name, uid, groups));
+            }
+            let (token, user) = user_of(line).ok_or(BadLine { number })?;
+            auth = auth.with_user(&token, user);
         }
-        Auth { users, open: false }
+        Ok(auth)
+    }
+
+    /// The same, and the user of one more token.
+    #[must_use]
+    pub fn with_user(mut self, token: &str, user: User) -> Auth {
+        self.users.insert(token.to_owned(), user);
+        self
     }
 
     /// The user of a request; `None` means 401.
@@ -90,10 +105,23 @@ impl Auth {
         if self.open {
             return Some(User::admin());
         }
-        let Some(authorization) = authorization else {
-            return Some(User::anonymous());
-        };
-        let token = authorization.strip_prefix("Bearer ").unwrap_or(authorization);
-        self.users.get(token.trim()).cloned()
+        // Like the real server: a name and a password are not looked at.
+        match authorization.unwrap_or_default().trim().split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.starts_with(' ') => {
+                self.users.get(token).cloned()
+            }
+            _ => Some(User::anonymous()),
+        }
     }
+}
+
+/// Token and user of a line.
+fn user_of(line: &str) -> Option<(String, User)> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(line.as_bytes());
+    let record = reader.records().next()?.ok()?;
+    let token = record.get(0).filter(|token| !token.is_empty())?;
+    let (name, uid) = (record.get(1)?, record.get(2)?);
+    let mut groups: Vec<String> = record.get(3).unwrap_or_default().split(',').map(str::to_owned).collect();
+    groups.push("system:authenticated".into());
+    Some((token.to_owned(), User::of(name, uid, groups)))
 }

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use crate::api::{Api, Options, Status};
 use crate::auth::Auth;
 use crate::clock::Clock;
-use crate::http::{self, Service};
+use crate::http::Service;
 use crate::kubelet::Logs;
+use crate::socket;
+use crate::tls::Certificate;
 
 /// A running cluster. It ends when the last clone is dropped.
 #[derive(Clone, Debug)]
@@ -62,12 +64,15 @@ impl Cluster {
         kube::Client::new(self.service(), "default")
     }
 
-    /// Serves HTTP on `listener` until the future is dropped.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn serve(&self, listener: TcpListener, auth: Auth) -> std::io::Result<()> {
-        http::serve(listener, self.service_for(auth)).await
+    /// Serves HTTPS on `listener` until the future is dropped: what kubectl and other clients need to send their token.
+    pub async fn serve(&self, listener: TcpListener, auth: Auth, certificate: &Certificate) {
+        socket::serve(listener, self.service_for(auth), Some(certificate.acceptor())).await;
+    }
+
+    /// Serves HTTP without TLS on `listener` until the future is dropped, for clients of the same process: what they send,
+    /// tokens too, can be read on the way.
+    pub async fn serve_http(&self, listener: TcpListener, auth: Auth) {
+        socket::serve(listener, self.service_for(auth), None).await;
     }
 
     /// The clock of the cluster.

@@ -1,4 +1,4 @@
-//! The API server as a `tower::Service`, in this process and over a socket.
+//! The API server as a `tower::Service`.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -11,9 +11,6 @@ use http::{Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
 
 use crate::access::{self, Attempt};
 use crate::api::{Api, Status};
@@ -133,25 +130,6 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let service = self.clone();
         Box::pin(async move { Ok(service.answer(request).await) })
-    }
-}
-
-/// Accepts connections until the task is dropped.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(listener: TcpListener, service: Service) -> std::io::Result<()> {
-    loop {
-        let (stream, _) = listener.accept().await?;
-        let service = TowerToHyperService::new(service.clone());
-        tokio::spawn(async move {
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-        });
     }
 }
 

@@ -22,8 +22,10 @@ pub mod registry;
 pub mod resource;
 mod route;
 mod schema;
+mod socket;
 pub mod storage;
 pub mod stored;
+pub mod tls;
 pub mod workloads;
 
 pub use cluster::Cluster;

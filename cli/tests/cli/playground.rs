@@ -1,7 +1,8 @@
-//! `healctl playground` and `healctl break`, over HTTP and in real time.
+//! `healctl playground` and `healctl break`, over HTTPS and in real time.
 
 use std::{
     io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -205,7 +206,7 @@ async fn what_cannot_be_broken_is_told_in_one_line() {
 
     let directory = tempfile::tempdir().unwrap();
     let kubeconfig = std::fs::read_to_string(&playground.kubeconfig).unwrap();
-    let nobody = file(&directory, "nobody", &kubeconfig.replace("http://127.0.0.1:", "http://127.0.0.1:1#"));
+    let nobody = file(&directory, "nobody", &kubeconfig.replace("https://127.0.0.1:", "https://127.0.0.1:1#"));
     let ran = run(&["break", "deploy/api", "--how", "crash", "--kubeconfig", &nobody]);
     assert_eq!((ran.code, ran.err.lines().count()), (1, 1), "{}", ran.err);
 }
@@ -225,6 +226,17 @@ async fn with_a_token_file_only_its_users_and_the_kubeconfigs_are_let_in() {
         let services: Api<HealedService> = Api::default_namespaced(Client::try_from(config).unwrap());
         assert_eq!(services.list(&ListParams::default()).await.is_ok(), allowed, "{token}");
     }
+}
+
+#[tokio::test]
+async fn who_comes_without_a_token_may_do_nothing() {
+    let playground = Playground::start(&["--no-controller"]);
+    let mut kubeconfig = Kubeconfig::read_from(&playground.kubeconfig).unwrap();
+    kubeconfig.auth_infos[0].auth_info.as_mut().unwrap().token = None;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let services: Api<HealedService> = Api::default_namespaced(Client::try_from(config).unwrap());
+    let refused = services.list(&ListParams::default()).await.unwrap_err();
+    assert!(refused.to_string().contains("User \"system:anonymous\" cannot list"), "{refused}");
 }
 
 #[tokio::test]
@@ -269,11 +281,17 @@ async fn a_playground_says_what_to_do_and_ends_at_once() {
         assert!(playground.greeting.contains(text), "{text}: {}", playground.greeting);
     }
     let kubeconfig = std::fs::read_to_string(&playground.kubeconfig).unwrap();
-    assert!(kubeconfig.contains("server: \"http://127.0.0.1:"), "{kubeconfig}");
+    assert!(kubeconfig.contains("server: \"https://127.0.0.1:"), "{kubeconfig}");
     let port = kubeconfig.split("127.0.0.1:").nth(1).unwrap().split('"').next().unwrap();
     run(&["playground", "--port", port]).fails(1, port);
     run(&["playground", "--kubeconfig", "/no/such/place/config"]).fails(1, "/no/such/place/config");
     run(&["playground", "--token-auth-file", "no-such-file"]).fails(1, "no-such-file");
+    let directory = tempfile::tempdir().unwrap();
+    let users = file(&directory, "users.csv", "s3cret,ci,1\ns3cret\n");
+    run(&["playground", "--token-auth-file", &users])
+        .fails(1, "users.csv: cannot be used: line 2: expected token,user,uid");
+    let mode = std::fs::metadata(&playground.kubeconfig).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it holds a token");
 
     let pid = playground.child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
@@ -287,32 +305,59 @@ async fn a_playground_says_what_to_do_and_ends_at_once() {
     panic!("it still runs three seconds after SIGTERM");
 }
 
-/// With a real kubectl, where one is at hand.
+/// kubectl as the admin of a playground, or as whom the arguments say.
+struct Kubectl<'a>(&'a Playground);
+
+impl Kubectl<'_> {
+    fn run(&self, arguments: &[&str]) -> crate::run::Ran {
+        let kubectl = std::env::var_os("KUBEHEAL_KUBECTL");
+        let kubectl =
+            kubectl.expect("KUBEHEAL_KUBECTL names no kubectl: set it to a path, or run `make tests`, which gets one");
+        let cache = std::path::Path::new(&self.0.kubeconfig).with_file_name("cache");
+        let mut command = Command::new(kubectl);
+        crate::run::Ran::of(command.arg("--cache-dir").arg(cache).args(arguments).env("KUBECONFIG", &self.0.kubeconfig))
+    }
+
+    /// What it prints when it succeeds.
+    fn says(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.err);
+        ran.out
+    }
+}
+
 #[tokio::test]
 async fn a_real_kubectl_can_use_a_playground() {
-    let Some(kubectl) = std::env::var_os("KUBEHEAL_KUBECTL") else {
-        eprintln!("skipped: KUBEHEAL_KUBECTL does not name a kubectl");
-        return;
-    };
     let playground = Playground::start(&[]);
-    let kubectl = |arguments: &[&str]| {
-        let output = Command::new(&kubectl).args(arguments).env("KUBECONFIG", &playground.kubeconfig).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {said}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
+    let kubectl = Kubectl(&playground);
     let examples = repository().join("deploy/examples");
-    kubectl(&["apply", "-f", examples.to_str().unwrap()]);
+    kubectl.says(&["apply", "-f", examples.to_str().unwrap()]);
     let directory = tempfile::tempdir().unwrap();
     for (name, object) in [("workload.json", workload("quick")), ("service.json", service("quick"))] {
-        kubectl(&["apply", "-f", &file(&directory, name, &object.to_string())]);
+        kubectl.says(&["apply", "-f", &file(&directory, name, &object.to_string())]);
     }
-    kubectl(&["wait", "--for=condition=Ready", "hsvc/quick", "--timeout=30s"]);
+    kubectl.says(&["wait", "--for=condition=Ready", "hsvc/quick", "--timeout=30s"]);
     assert_eq!(playground.breaks("deploy/quick", "not-ready").code, 0);
     let client = playground.client().await;
     until(&client, "quick", "healed", |one| is_healthy(one) && has_verified(one, "RestartPod")).await;
-    let listed = kubectl(&["get", "hsvc", "-A"]);
+    let listed = kubectl.says(&["get", "hsvc", "-A"]);
     assert!(listed.contains("quick") && listed.contains("Closed"), "{listed}");
+    let explained = kubectl.says(&["explain", "hsvc.spec.mode"]);
+    assert!(explained.contains("HealedService") && explained.contains("Observe"), "{explained}");
     // The playground's script rides on a pod: the workload itself was never touched.
-    assert!(!kubectl(&["get", "deploy", "quick", "-o", "json"]).contains("tinykube.dev/script"));
+    assert!(!kubectl.says(&["get", "deploy", "quick", "-o", "json"]).contains("tinykube.dev/script"));
+}
+
+#[tokio::test]
+async fn a_real_kubectl_is_who_its_token_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let users = file(&directory, "users.csv", "s3cret,ci,1,\"system:masters\"\nweak,guest,2,\"guests\"\n");
+    let playground = Playground::start(&["--no-controller", "--token-auth-file", &users]);
+    let kubectl = Kubectl(&playground);
+    kubectl.says(&["get", "hsvc"]);
+    kubectl.says(&["get", "hsvc", "--token", "s3cret"]);
+    kubectl.run(&["get", "hsvc", "--token", "weak"]).fails(1, "User \"guest\" cannot list resource \"healedservices\"");
+    kubectl.run(&["get", "hsvc", "--token", "guessed"]).fails(1, "You must be logged in to the server");
+    kubectl.says(&["config", "set-credentials", "nobody", "--username=me", "--password=secret"]);
+    kubectl.run(&["get", "hsvc", "--user", "nobody"]).fails(1, "User \"system:anonymous\" cannot list resource");
 }

@@ -13,6 +13,12 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
+    }
+
     /// It failed with this code, and said why in one line.
     #[track_caller]
     pub(crate) fn fails(&self, code: i32, saying: &str) {
@@ -29,9 +35,7 @@ pub(crate) fn healctl() -> Command {
 }
 
 pub(crate) fn run(arguments: &[&str]) -> Ran {
-    let Output { status, stdout, stderr } = healctl().args(arguments).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
+    Ran::of(healctl().args(arguments))
 }
 
 /// A file in a directory for this test.

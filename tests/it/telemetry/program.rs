@@ -126,7 +126,7 @@ async fn serve(cluster: &Cluster) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let serving = cluster.clone();
-    tokio::spawn(async move { serving.serve(listener, Auth::open()).await });
+    tokio::spawn(async move { serving.serve_http(listener, Auth::open()).await });
     address
 }
 

@@ -1,6 +1,6 @@
 //! Transcripts of a real Kubernetes API server, played to another one and compared line by line.
 //!
-//! tinykube's tests play them to tinykube in this process; the end-to-end suite plays them over HTTP to any server. What is
+//! tinykube's tests play them to tinykube in this process; the end-to-end suite plays them over a socket to any server. What is
 //! recorded is in `transcripts/`, with a README of its own.
 
 pub mod alike;

@@ -4,7 +4,7 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tinykube::Cluster;
 use tinykube::api::Options;
-use tinykube::auth::Auth;
+use tinykube::auth::{Auth, User};
 use tinykube::http::Service;
 use tower::ServiceExt;
 
@@ -19,7 +19,7 @@ struct World {
 impl World {
     fn start() -> World {
         let cluster = Cluster::builder().without_controllers().start().unwrap();
-        World { service: cluster.service_for(Auth::tokens(USERS)), cluster }
+        World { service: cluster.service_for(Auth::tokens(USERS).unwrap()), cluster }
     }
 
     fn put(&self, plural: &str, object: Value) {
@@ -144,4 +144,20 @@ async fn reviews_say_who_may_and_by_which_binding() {
     let (_, refused) = world.ask("bob", ("GET", MAPS), &[], Value::Null).await;
     let message = refused["message"].as_str().unwrap();
     assert!(message.ends_with("RBAC: clusterrole.rbac.authorization.k8s.io \"gone\" not found"), "{message}");
+}
+
+#[test]
+fn a_token_file_holds_users_and_a_line_without_one_is_named() {
+    let file = "# token,user,uid,groups\n\n a , ann , 7 ,\"devs,ops\"\nb,\"Doe, Jane\",\nc,carl,9\n";
+    let auth = Auth::tokens(file).unwrap();
+    let user = |token: &str| auth.user(Some(&format!("Bearer {token}")));
+    let groups = |groups: &[&str]| groups.iter().map(|&group| group.to_owned()).collect::<Vec<_>>();
+    let ann = User::of("ann", "7", groups(&["devs", "ops", "system:authenticated"]));
+    assert_eq!(user("a"), Some(ann));
+    assert_eq!(user("b").unwrap().name, "Doe, Jane");
+    assert_eq!(user("c").unwrap().uid, "9");
+    assert_eq!(user("d"), None);
+    for (bad, number) in [("a,ann,1\nlonely\n", 2), ("# one\n\na,ann\n", 3), (",ann,1", 1)] {
+        assert_eq!(Auth::tokens(bad).unwrap_err().number, number, "{bad}");
+    }
 }

@@ -41,7 +41,7 @@ async fn answers_like_a_real_server() {
     let clock = Clock::starting_at("2026-11-23T00:00:00Z".parse().unwrap());
     let cluster = Cluster::builder().clock(clock).seed(1).start().unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let server = Within(Service::new(cluster.api().clone(), Auth::tokens(USERS)));
+    let server = Within(Service::new(cluster.api().clone(), Auth::tokens(USERS).unwrap()));
     let known = known::tinykube();
     let report = Report::new(&play(&server, &known).await, &known);
     println!("{report}");

@@ -27,7 +27,9 @@ async fn a_socket_serves_what_the_process_has() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = cluster.clone();
-    tokio::spawn(async move { serving.serve(listener, Auth::tokens("secret,me,1,\"system:masters\"")).await });
+    tokio::spawn(
+        async move { serving.serve_http(listener, Auth::tokens("secret,me,1,\"system:masters\"").unwrap()).await },
+    );
     let path = "/api/v1/namespaces/default/configmaps";
     let (status, made) = send(address, request("POST", path, &json!({"metadata": {"name": "a"}}).to_string())).await;
     assert_eq!((status, &made["metadata"]["name"]), (201, &json!("a")));

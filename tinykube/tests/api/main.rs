@@ -7,3 +7,4 @@ mod controller;
 mod http;
 mod load;
 mod strict;
+mod tls;

@@ -3,7 +3,8 @@
 use std::process::Stdio;
 
 use tinykube::Cluster;
-use tinykube::auth::Auth;
+use tinykube::auth::{Auth, User};
+use tinykube::tls::Certificate;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -19,33 +20,35 @@ pub(crate) struct Said {
 /// kubectl, aimed at a cluster of its own.
 pub(crate) struct Kubectl {
     binary: std::ffi::OsString,
-    server: String,
     _cluster: Cluster,
     home: std::path::PathBuf,
 }
 
 impl Kubectl {
-    /// A cluster and a kubectl; nothing, said aloud, where no kubectl is named.
-    pub(crate) async fn start(test: &str) -> Option<Kubectl> {
-        let Some(binary) = std::env::var_os("KUBEHEAL_KUBECTL") else {
-            eprintln!("skipped: KUBEHEAL_KUBECTL does not name a kubectl (make test gets one)");
-            return None;
-        };
+    /// A cluster, and a kubectl that is its admin; it may be `guest` by another token, and `nobody` by a password.
+    pub(crate) async fn start(test: &str) -> Kubectl {
+        let binary = std::env::var_os("KUBEHEAL_KUBECTL");
+        let binary =
+            binary.expect("KUBEHEAL_KUBECTL names no kubectl: set it to a path, or run `make tests`, which gets one");
         let cluster = Cluster::builder().start().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = format!("http://{}", listener.local_addr().unwrap());
-        let serving = cluster.clone();
-        tokio::spawn(async move { serving.serve(listener, Auth::open()).await });
+        let certificate = Certificate::generate().unwrap();
         let home = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kubectl-{test}"));
         std::fs::create_dir_all(&home).unwrap();
-        Some(Kubectl { binary, server, _cluster: cluster, home })
+        let kubeconfig = certificate.kubeconfig("test", listener.local_addr().unwrap(), Some("admin-token"));
+        std::fs::write(home.join("config"), kubeconfig + "- name: nobody\n  user: {username: me, password: secret}\n")
+            .unwrap();
+        let auth = Auth::tokens("guest-token,guest,1,guests").unwrap().with_user("admin-token", User::admin());
+        let serving = cluster.clone();
+        tokio::spawn(async move { serving.serve(listener, auth, &certificate).await });
+        Kubectl { binary, _cluster: cluster, home }
     }
 
     /// Runs kubectl with `arguments`, split at spaces, and `input`.
     pub(crate) async fn run(&self, arguments: &str, input: &str) -> Said {
         let mut command = Command::new(&self.binary);
-        command.args(["--server", &self.server, "--cache-dir"]).arg(self.home.join("cache"));
-        command.args(arguments.split(' ')).env("HOME", &self.home).env("KUBECONFIG", "/dev/null");
+        command.arg("--cache-dir").arg(self.home.join("cache")).args(arguments.split(' '));
+        command.env("HOME", &self.home).env("KUBECONFIG", self.home.join("config"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();

@@ -5,3 +5,4 @@ mod kubectl;
 mod objects;
 mod rollouts;
 mod server;
+mod users;

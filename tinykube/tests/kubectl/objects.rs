@@ -6,7 +6,7 @@ const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n
 
 #[tokio::test]
 async fn objects_are_applied_compared_and_patched() {
-    let Some(kubectl) = Kubectl::start("apply").await else { return };
+    let kubectl = Kubectl::start("apply").await;
     assert!(kubectl.ok_with("apply -f -", MAP).await.contains("configmap/settings created"));
     assert!(kubectl.ok_with("apply -f -", MAP).await.contains("configmap/settings unchanged"));
     let green = MAP.replace("blue", "green");
@@ -21,7 +21,7 @@ async fn objects_are_applied_compared_and_patched() {
     kubectl.says("patch cm settings --type merge -p {\"data\":{\"size\":\"9\"}}", &["patched"]).await;
     kubectl.says("get cm settings -o jsonpath={.data}", &["\"size\":\"9\"", "green"]).await;
     kubectl.says("label cm settings tier=one", &["labeled"]).await;
-    kubectl.says("annotate cm settings note=x", &["annotated"]).await;
+    kubectl.says("annotate cm settings note=x", &["configmap/settings annotate"]).await;
     kubectl.says("get cm -l tier=one -o name", &["configmap/settings"]).await;
     kubectl.ok("create namespace there").await;
     kubectl.ok("create configmap made --from-literal=a=b -n there").await;
@@ -34,7 +34,7 @@ async fn objects_are_applied_compared_and_patched() {
 
 #[tokio::test]
 async fn a_list_is_checked_and_applied() {
-    let Some(kubectl) = Kubectl::start("list").await else { return };
+    let kubectl = Kubectl::start("list").await;
     let list = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: one}\n\
                 - apiVersion: policy/v1\n  kind: PodDisruptionBudget\n  metadata: {name: two}\n  \
                 spec: {minAvailable: 50%, selector: {matchLabels: {app: web}}}\n";
@@ -50,7 +50,7 @@ async fn a_list_is_checked_and_applied() {
 
 #[tokio::test]
 async fn workloads_are_created_without_a_file() {
-    let Some(kubectl) = Kubectl::start("create").await else { return };
+    let kubectl = Kubectl::start("create").await;
     kubectl.says("create deployment quick --image=docker.io/local/box:1 --replicas=2", &["created"]).await;
     kubectl.ok("rollout status deployment/quick --timeout=20s").await;
     kubectl.says("expose deployment quick --port=80", &["service/quick exposed"]).await;
@@ -62,7 +62,7 @@ async fn workloads_are_created_without_a_file() {
 
 #[tokio::test]
 async fn deletion_cascades_as_asked() {
-    let Some(kubectl) = Kubectl::start("delete").await else { return };
+    let kubectl = Kubectl::start("delete").await;
     for mode in ["background", "foreground"] {
         kubectl.ok_with("apply -f -", &deployment(1, "docker.io/local/box:1")).await;
         kubectl.ok("wait --for=condition=Available deploy/web --timeout=20s").await;

@@ -4,7 +4,7 @@ use crate::kubectl::{Kubectl, deployment};
 
 #[tokio::test]
 async fn a_deployment_is_rolled_out_and_back() {
-    let Some(kubectl) = Kubectl::start("rollout").await else { return };
+    let kubectl = Kubectl::start("rollout").await;
     kubectl.ok_with("apply -f -", &deployment(2, "docker.io/local/box:1")).await;
     kubectl.says("rollout status deploy/web --timeout=30s", &["successfully rolled out"]).await;
     kubectl.says("get deploy", &["NAME", "UP-TO-DATE", "2/2"]).await;
@@ -29,7 +29,7 @@ async fn a_deployment_is_rolled_out_and_back() {
 
 #[tokio::test]
 async fn the_log_of_the_instance_before_the_last_start_is_kept() {
-    let Some(kubectl) = Kubectl::start("previous").await else { return };
+    let kubectl = Kubectl::start("previous").await;
     let pod = serde_json::json!({
         "apiVersion": "v1",
         "kind": "Pod",
@@ -43,7 +43,7 @@ async fn the_log_of_the_instance_before_the_last_start_is_kept() {
 
 #[tokio::test]
 async fn a_watch_shows_what_is_there_and_what_comes() {
-    let Some(kubectl) = Kubectl::start("watch").await else { return };
+    let kubectl = Kubectl::start("watch").await;
     kubectl.ok("run first --image=docker.io/local/box:1").await;
     let whole = kubectl.run("get pods -w --request-timeout=6s -o name", "");
     let coming = kubectl.run("get pods --watch-only --request-timeout=6s -o name", "");
@@ -61,7 +61,7 @@ async fn a_watch_shows_what_is_there_and_what_comes() {
 
 #[tokio::test]
 async fn logs_are_those_of_the_script() {
-    let Some(kubectl) = Kubectl::start("logs").await else { return };
+    let kubectl = Kubectl::start("logs").await;
     let pod = serde_json::json!({
         "apiVersion": "v1",
         "kind": "Pod",

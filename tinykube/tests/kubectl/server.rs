@@ -4,7 +4,7 @@ use crate::kubectl::Kubectl;
 
 #[tokio::test]
 async fn kinds_and_fields_are_explained() {
-    let Some(kubectl) = Kubectl::start("server").await else { return };
+    let kubectl = Kubectl::start("server").await;
     kubectl.says("version", &["tinykube"]).await;
     kubectl.says("api-resources", &["deployments", "apps/v1", "leases", "pods"]).await;
     kubectl.says("api-versions", &["apps/v1", "policy/v1"]).await;
@@ -13,7 +13,10 @@ async fn kinds_and_fields_are_explained() {
         .await;
     kubectl.says("explain pod.spec --recursive", &["containers", "livenessProbe"]).await;
     kubectl.says("auth can-i delete pods", &["yes"]).await;
-    kubectl.says("auth whoami", &["kubernetes-admin"]).await;
+    let whoami = kubectl.run("auth whoami", "").await;
+    // kubectl 1.27 asks for a version of the review that servers of today do not have.
+    let too_old = whoami.err.contains("enable APISelfSubjectReview feature gate");
+    assert!(whoami.out.contains("kubernetes-admin") || too_old, "{whoami:#?}");
     kubectl.says("get --raw /readyz", &["ok"]).await;
     kubectl.says("get all -A", &[]).await;
     kubectl.fails("get unheard", "the server doesn't have a resource type").await;
