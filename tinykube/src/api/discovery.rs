@@ -170,7 +170,7 @@ impl Api {
     }
 
     /// `APIGroupDiscoveryList`: of the core group alone, or of all others.
-    pub(crate) fn aggregated(&self, core: bool) -> Value {
+    pub(crate) fn aggregated(&self, core: bool, version: &str) -> Value {
         let groups = self.groups().into_iter().filter(|(group, _)| group.is_empty() == core);
         let items: Vec<Value> = groups
             .map(|(group, versions)| {
@@ -188,7 +188,7 @@ impl Api {
             .collect();
         json!({
             "kind": "APIGroupDiscoveryList",
-            "apiVersion": "apidiscovery.k8s.io/v2",
+            "apiVersion": version,
             "metadata": {},
             "items": items,
         })

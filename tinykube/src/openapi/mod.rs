@@ -108,7 +108,13 @@ fn add_paths(paths: &mut Map<String, Value>, resource: &Resource) {
     let writes = ["dryRun", "fieldManager", "fieldValidation"];
     let mut collection = json!({"post": operation("post", &writes)});
     if !resource.virtual_only {
-        collection["get"] = operation("list", &["labelSelector", "fieldSelector", "limit", "continue", "watch"]);
+        let list = operation("list", &["labelSelector", "fieldSelector", "limit", "continue", "watch"]);
+        if resource.namespaced {
+            // Of all namespaces: where `kubectl explain` of 1.27 looks for a kind.
+            let path = format!("/{}/{}", root(&resource.group, &resource.version), resource.plural);
+            paths.insert(path, json!({"get": list.clone()}));
+        }
+        collection["get"] = list;
         paths.insert(
             format!("{base}/{{name}}"),
             json!({

@@ -78,16 +78,14 @@ fn json_or_404(found: Option<Value>) -> Response<Body> {
 }
 
 fn answer_other(request: &Request<'_>, path: &str) -> Response<Body> {
-    const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-    let aggregated = request.accept.contains("as=APIGroupDiscoveryList") && request.accept.contains("v=v2");
     let trimmed = path.trim_matches('/');
+    if let ("api" | "apis", Some((media_type, version))) = (trimmed, aggregated_discovery(request.accept)) {
+        return reply(200, media_type, request.api.aggregated(trimmed == "api", version).to_string().into_bytes());
+    }
     match trimmed {
         "healthz" | "livez" | "readyz" => reply(200, TEXT, b"ok".to_vec()),
         "" => json_or_404(Some(json!({"paths": paths(request.api)}))),
         "version" => json_or_404(Some(discovery::version())),
-        "api" | "apis" if aggregated => {
-            reply(200, AGGREGATED, request.api.aggregated(trimmed == "api").to_string().into_bytes())
-        }
         "api" => json_or_404(Some(json!({
             "kind": "APIVersions",
             "versions": ["v1"],
@@ -104,6 +102,20 @@ fn answer_other(request: &Request<'_>, path: &str) -> Response<Body> {
             None => json_or_404(None),
         },
     }
+}
+
+/// Media type and version of the first kind of aggregated discovery that a client accepts: kubectl asks for `v2beta1` until
+/// 1.29, and does not understand another.
+fn aggregated_discovery(accept: &str) -> Option<(&'static str, &'static str)> {
+    const V2: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+    const V2BETA1: &str = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
+    accept.split(',').filter(|accepted| accepted.contains("as=APIGroupDiscoveryList")).find_map(|accepted| {
+        accepted.split(';').find_map(|parameter| match parameter.trim() {
+            "v=v2" => Some((V2, "apidiscovery.k8s.io/v2")),
+            "v=v2beta1" => Some((V2BETA1, "apidiscovery.k8s.io/v2beta1")),
+            _ => None,
+        })
+    })
 }
 
 /// Every path that leads to more.
