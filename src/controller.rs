@@ -22,7 +22,7 @@ use crate::{
     api::{FIELD_MANAGER, HealedService, status::HealedServiceStatus},
     clock::{Clock, Watchman},
     error::Error,
-    execute::{Executor, keep},
+    execute::{Executor, Stay, keep},
     healing::{
         Decision,
         alarm::{self, Notice},
@@ -39,6 +39,8 @@ use crate::{
     leader::Leadership,
     metrics::{Metrics, ReconcileResult},
     observe::{
+        cache::Caches,
+        decode::Lenient,
         log::LogReader,
         policy::Effective,
         record::Key,
@@ -120,6 +122,23 @@ struct Look {
     snapshot: Snapshot,
     decision: Decision,
     now: Timestamp,
+    /// Nothing new gets into the namespace any more.
+    namespace_ends: bool,
+}
+
+impl Look {
+    fn leave_alone(&mut self) {
+        self.namespace_ends = true;
+        leave_alone(&mut self.snapshot);
+    }
+}
+
+/// All that goes wrong in a namespace that is being deleted is meant to.
+fn leave_alone(seen: &mut Snapshot) {
+    seen.service.deleting = true;
+    if matches!(seen.workload, Workload::Present(_)) {
+        seen.workload = Workload::Unknown("the namespace is being deleted".to_owned());
+    }
 }
 
 impl Controller {
@@ -271,7 +290,7 @@ impl Context {
         };
         if look.decision.plan.is_none() {
             let recorded = self.record(&look).await?;
-            self.report(&look, &recorded);
+            self.report(&look, &recorded).await;
             return Ok(Some(self.next_look(&look)));
         }
         let recorded = {
@@ -281,7 +300,7 @@ impl Context {
             look = self.confirm(again).await;
             self.record(&look).await?
         };
-        self.report(&look, &recorded);
+        self.report(&look, &recorded).await;
         if let Some(plan) = look.decision.plan.clone() {
             let execution = self.act(&look, &plan).await;
             audit::acted(&recorded, &look.decision, &plan, &execution);
@@ -314,18 +333,36 @@ impl Context {
         if let Some((kind, _, why)) = self.shared.behind() {
             seen.workload = Workload::Unknown(format!("the watch of {} is interrupted: {why}", kind.as_str()));
         }
+        let namespace_ends = namespace_deleting || self.namespace_ends(&seen).await;
+        if namespace_ends {
+            leave_alone(&mut seen);
+        }
         self.logs.complete(key, &effective, &mut seen, now);
         seen.live = self.executor.live(&service, &policy, &seen.memory).await;
         let decision = decide(&policy, &seen, now);
-        Some(Look { service, effective, policy, snapshot: seen, decision, now })
+        Some(Look { service, effective, policy, snapshot: seen, decision, now, namespace_ends })
+    }
+
+    /// Whether the namespace is being deleted, asked where it looks as if: pods go or are missing.
+    async fn namespace_ends(&self, seen: &Snapshot) -> bool {
+        let Workload::Present(state) = &seen.workload else { return false };
+        let pods_go = state.deleting || seen.pods.iter().any(|pod| pod.deleting);
+        let too_few = u32::try_from(seen.pods.len()).is_ok_and(|pods| pods < state.desired);
+        (pods_go || too_few) && self.executor.namespaces().ask_lately(&seen.service.namespace).await == Stay::Ends
     }
 
     /// The last questions before acting, asked live. The answers become part of what was seen.
     async fn confirm(&self, mut look: Look) -> Look {
         let Some(plan) = &look.decision.plan else { return look };
         let namespace = look.service.namespace().unwrap_or_default();
-        if plan.effect.replaces() && self.executor.is_namespace_deleting(&namespace).await {
-            look.snapshot.service.deleting = true;
+        let ends = match self.executor.namespaces().ask(&namespace).await {
+            Stay::Stays => false,
+            Stay::Ends => true,
+            // What would be missed if it did not come back is not taken away.
+            Stay::Unclear => plan.effect.replaces(),
+        };
+        if ends {
+            look.leave_alone();
             look.decision = decide(&look.policy, &look.snapshot, look.now);
         }
         if look.decision.plan.is_some() {
@@ -338,12 +375,17 @@ impl Context {
 
     /// A workload that the cache does not have is asked for live: a cache alone never says that something is gone.
     async fn ask(&self, service: &HealedService) -> (Presence, bool) {
-        if self.shared.caches().workload(service).is_some() {
+        // What is there and cannot be read is not missing either.
+        let is_known = |caches: &Caches| caches.workload(service).is_some() || caches.unreadable(service).is_some();
+        if is_known(&self.shared.caches()) {
             return (Presence::Cached, false);
         }
         let presence = self.executor.presence(service).await;
         let deleting = match presence {
-            Presence::Missing => self.executor.is_namespace_deleting(&service.namespace().unwrap_or_default()).await,
+            // What cannot be read counts as being deleted: nothing is brought back on a guess.
+            Presence::Missing => {
+                self.executor.namespaces().ask(&service.namespace().unwrap_or_default()).await != Stay::Stays
+            }
             Presence::Cached | Presence::NotYetCached | Presence::Unreadable(_) => false,
         };
         (presence, deleting)
@@ -385,10 +427,11 @@ impl Context {
             return Ok(written);
         }
         written.status = Some(status);
-        let api: Api<HealedService> = Api::namespaced(self.reads.clone(), &service.namespace().unwrap_or_default());
+        let api: Api<Lenient<HealedService>> =
+            Api::namespaced(self.reads.clone(), &service.namespace().unwrap_or_default());
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        match api.replace_status(&service.name_any(), &params, &written).await {
-            Ok(answer) => {
+        match api.replace_status(&service.name_any(), &params, &Lenient(written)).await {
+            Ok(Lenient(answer)) => {
                 self.shared.wrote(answer.clone());
                 Ok(answer)
             }
@@ -421,12 +464,12 @@ impl Context {
         let mut status = old.clone();
         remember(&mut status, &memory, look.decision.ineffective);
         let written = self.write(&recorded, status).await?;
-        self.tell(&recorded, &old, &written, now);
+        self.tell(look, &old, &written, now).await;
         Ok(())
     }
 
     /// Events, metrics and the audit line.
-    fn report(&self, look: &Look, recorded: &HealedService) {
+    async fn report(&self, look: &Look, recorded: &HealedService) {
         let old = look.service.status.clone().unwrap_or_default();
         let Decision { verdict, conditions, memory, blocked_by, .. } = &look.decision;
         let (namespace, name) = (recorded.namespace().unwrap_or_default(), recorded.name_any());
@@ -451,7 +494,7 @@ impl Context {
             self.options.metrics.recovered(until.duration_since(since).as_secs_f64());
         }
         self.alert(look);
-        self.tell(&look.service, &old, recorded, look.now);
+        self.tell(look, &old, recorded, look.now).await;
     }
 
     /// Hands over what receivers of alerts are to know.
@@ -484,16 +527,25 @@ impl Context {
         }
     }
 
-    fn tell(&self, service: &HealedService, old: &HealedServiceStatus, written: &HealedService, now: Timestamp) {
+    async fn tell(&self, look: &Look, old: &HealedServiceStatus, written: &HealedService, now: Timestamp) {
         let new = written.status.clone().unwrap_or_default();
         for entry in new.history.iter().filter(|entry| !old.history.contains(entry)) {
             if let (Some(step), Some(outcome)) = (Step::parse(&entry.step), Outcome::parse(&entry.outcome)) {
                 self.options.metrics.acted(step, outcome);
             }
         }
-        for notice in notices(old, &new) {
+        let notices = notices(old, &new);
+        let namespace = &look.snapshot.service.namespace;
+        // No Event gets into a namespace that ends, and nobody will read it.
+        if notices.is_empty()
+            || look.namespace_ends
+            || self.executor.namespaces().ask_lately(namespace).await == Stay::Ends
+        {
+            return;
+        }
+        for notice in notices {
             tracing::info!(reason = notice.reason, action = notice.action, note = notice.note, "notice");
-            self.herald.tell(&key_of(service), service, notice, now);
+            self.herald.tell(&key_of(&look.service), &look.service, notice, now);
         }
     }
 

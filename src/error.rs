@@ -18,3 +18,10 @@ pub fn said(error: &kube::Error) -> String {
         other => other.to_string(),
     }
 }
+
+/// Whether nothing can be created because the namespace is being deleted.
+pub fn is_namespace_ending(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    status.code == 403 && causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+}

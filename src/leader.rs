@@ -23,7 +23,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Clock, explain::explain};
+use crate::{clock::Clock, explain::explain, observe::decode::Lenient};
 
 /// Name of the Lease.
 pub const LEASE_NAME: &str = "kubeheal";
@@ -108,7 +108,7 @@ impl Leadership {
 /// One candidate.
 #[derive(Debug)]
 pub struct Elector {
-    leases: Api<Lease>,
+    leases: Api<Lenient<Lease>>,
     clock: Clock,
     settings: Settings,
     observed: Option<Observed>,
@@ -216,7 +216,7 @@ impl Elector {
         {
             return Ok(Some(sent));
         }
-        let Some(lease) = self.leases.get_opt(LEASE_NAME).await? else {
+        let Some(Lenient(lease)) = self.leases.get_opt(LEASE_NAME).await? else {
             return self.write(Lease::default()).await;
         };
         self.observe(lease.clone());
@@ -230,7 +230,7 @@ impl Elector {
     /// Puts our name into `lease`, or creates it. Losing the race is no error.
     async fn write(&mut self, lease: Lease) -> Result<Option<Instant>, kube::Error> {
         let exists = lease.metadata.resource_version.is_some();
-        let ours = self.ours(lease);
+        let ours = Lenient(self.ours(lease));
         let sent = Instant::now();
         let answer = if exists {
             self.leases.replace(LEASE_NAME, &PostParams::default(), &ours).await
@@ -238,7 +238,7 @@ impl Elector {
             self.leases.create(&PostParams::default(), &ours).await
         };
         match answer {
-            Ok(stored) => {
+            Ok(Lenient(stored)) => {
                 self.observed = Some(Observed { lease: stored, changed: Instant::now() });
                 Ok(Some(sent))
             }
@@ -260,7 +260,7 @@ impl Elector {
 
     async fn give_back(&mut self) -> Result<bool, kube::Error> {
         // Read first: a renewal may have been cut off by the stop, its answer never seen.
-        let Some(mut lease) = self.leases.get_opt(LEASE_NAME).await? else { return Ok(false) };
+        let Some(Lenient(mut lease)) = self.leases.get_opt(LEASE_NAME).await? else { return Ok(false) };
         let spec = lease.spec.get_or_insert_default();
         if spec.holder_identity.as_deref() != Some(&self.settings.identity) {
             return Ok(false);
@@ -270,7 +270,7 @@ impl Elector {
         spec.lease_duration_seconds = Some(1);
         spec.renew_time = Some(now.clone());
         spec.acquire_time = Some(now);
-        self.leases.replace(LEASE_NAME, &PostParams::default(), &lease).await?;
+        self.leases.replace(LEASE_NAME, &PostParams::default(), &Lenient(lease)).await?;
         Ok(true)
     }
 

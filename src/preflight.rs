@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{api::HealedService, explain::explain};
+use crate::{api::HealedService, explain::explain, observe::decode::Item};
 
 /// Between two questions.
 const RETRY: Duration = Duration::from_secs(5);
@@ -26,8 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The oldest version whose CRDs can say what ours say: selectable fields.
 const FLOOR: (u32, u32) = (1, 32);
 
-/// What nothing can be decided or recorded without: group, resource, verbs. Policies are not here, healing goes on without.
-const NEEDED: [(&str, &str, &[&str]); 10] = [
+/// What nothing can be decided or recorded without: group, resource, verbs. Policies and Events are not here, healing goes on
+/// without.
+const NEEDED: [(&str, &str, &[&str]); 9] = [
     ("kubeheal.dev", "healedservices", &["list", "watch"]),
     ("kubeheal.dev", "healedservices/status", &["update"]),
     ("", "pods", &["list", "watch"]),
@@ -37,7 +38,6 @@ const NEEDED: [(&str, &str, &[&str]); 10] = [
     ("apps", "replicasets", &["list", "watch"]),
     ("apps", "controllerrevisions", &["list", "watch"]),
     ("policy", "poddisruptionbudgets", &["list", "watch"]),
-    ("", "events", &["list", "watch"]),
 ];
 
 /// Why we cannot work, for `/readyz`; empty once we can.
@@ -142,7 +142,8 @@ async fn may(
 }
 
 async fn knows_our_resource(client: &Client, namespace: Option<&str>) -> Result<(), String> {
-    let services: Api<HealedService> = match namespace {
+    // One that cannot be read is no reason not to work for the others.
+    let services: Api<Item<HealedService>> = match namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     };

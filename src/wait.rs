@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     explain::explain,
     healing::time::{after, spoken},
-    observe::dependency::well_since,
+    observe::{decode::Lenient, dependency::well_since},
 };
 
 /// Healthy for this long is stable: the default of `dependsOn[].stableSeconds`.
@@ -33,12 +33,12 @@ pub async fn until_stable(
     timeout: Option<Duration>,
     mut say: impl FnMut(&str),
 ) -> Result<(), String> {
-    let services: Api<HealedService> = Api::namespaced(client, namespace);
+    let services: Api<Lenient<HealedService>> = Api::namespaced(client, namespace);
     let begun = Instant::now();
     let mut said = String::new();
     loop {
         let why = match services.get_opt(name).await {
-            Ok(Some(service)) => not_stable(&service, namespace, name, clock.now()),
+            Ok(Some(Lenient(service))) => not_stable(&service, namespace, name, clock.now()),
             Ok(None) => Some(format!("there is no HealedService {namespace}/{name}")),
             Err(error) => Some(explain(&format!("reading healedservice {namespace}/{name}"), &error)),
         };

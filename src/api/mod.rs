@@ -18,6 +18,7 @@ mod circuit;
 mod crd;
 mod dependency;
 mod diagnosis;
+pub mod fit;
 mod healed_service;
 mod health;
 mod lint;

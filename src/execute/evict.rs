@@ -7,7 +7,10 @@ use kube::{
 };
 
 use super::{Executor, namespace, translate};
-use crate::{api::HealedService, healing::verify::Execution};
+use crate::{
+    api::HealedService,
+    healing::{snapshot::WorkloadKind, verify::Execution},
+};
 
 impl Executor {
     /// The real API server charges a disruption budget before it checks the UID, so the pod is looked at first.
@@ -18,15 +21,16 @@ impl Executor {
         uid: &str,
         delete_if_refused: bool,
     ) -> Result<Execution, kube::Error> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &namespace(service));
-        match pods.get_metadata_opt(name).await? {
-            Some(pod) if pod.uid().as_deref() == Some(uid) && pod.metadata.deletion_timestamp.is_none() => {}
+        let pods = self.outlines(service, WorkloadKind::Pod);
+        match pods.get_opt(name).await? {
+            Some(pod) if pod.uid().as_deref() == Some(uid) && !pod.deleting => {}
             Some(_) | None => return Ok(Execution::Vanished),
         }
         let same = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
         let options = DeleteParams { preconditions: Some(same), ..DeleteParams::default() };
         let eviction = EvictParams { delete_options: Some(options.clone()), ..EvictParams::default() };
-        match pods.evict(name, &eviction).await.map_err(|error| (translate(&error), error)) {
+        let evictions: Api<Pod> = Api::namespaced(self.client.clone(), &namespace(service));
+        match evictions.evict(name, &eviction).await.map_err(|error| (translate(&error), error)) {
             Ok(_) => Ok(Execution::Done),
             Err((Execution::Refused(_), kube::Error::Api(status))) if delete_if_refused && status.code == 429 => {
                 pods.delete(name, &options).await?;

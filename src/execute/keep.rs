@@ -19,7 +19,7 @@ use super::{Executor, namespace};
 use crate::{
     api::{FIELD_MANAGER, HealedService, status::LastKnownGood},
     healing::snapshot::Tool,
-    observe::{companion::revision_mark, definition, workload::WorkloadRecord},
+    observe::{companion::revision_mark, decode::Lenient, definition, workload::WorkloadRecord},
 };
 
 /// Definitions kept of one service, besides one to roll back to: the newest is used, the others are for people.
@@ -44,15 +44,15 @@ pub async fn keep(
 ) -> Result<Option<LastKnownGood>, KeepError> {
     let failed = |source| KeepError { workload: judged.state.name.clone(), source };
     let live = executor.workloads(service).get_opt(&judged.state.name).await.map_err(failed)?;
-    let Some(live) = live.filter(|live| live.uid().as_deref() == Some(judged.state.uid.as_str())) else {
+    let Some(Lenient(live)) = live.filter(|live| live.uid().as_deref() == Some(judged.state.uid.as_str())) else {
         return Ok(None);
     };
     let object = serde_json::to_value(&live).map_err(kube::Error::SerdeError).map_err(failed)?;
     let revision = revision(service, judged, live.metadata.generation, &object);
     let name = revision.name_any();
-    let revisions: Api<ControllerRevision> = Api::namespaced(executor.client.clone(), &namespace(service));
+    let revisions: Api<Lenient<ControllerRevision>> = Api::namespaced(executor.client.clone(), &namespace(service));
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    match revisions.create(&params, &revision).await {
+    match revisions.create(&params, &Lenient(revision)).await {
         Ok(_) => prune(&revisions, service, &name).await.map_err(failed)?,
         Err(kube::Error::Api(status)) if status.code == 409 => {}
         Err(error) => return Err(failed(error)),
@@ -87,10 +87,14 @@ fn revision(
     }
 }
 
-async fn prune(revisions: &Api<ControllerRevision>, service: &HealedService, newest: &str) -> Result<(), kube::Error> {
+async fn prune(
+    revisions: &Api<Lenient<ControllerRevision>>,
+    service: &HealedService,
+    newest: &str,
+) -> Result<(), kube::Error> {
     let own = format!("{}={}", revision_mark::LABEL, service.uid().unwrap_or_default());
-    let mut kept = revisions.list_metadata(&ListParams::default().labels(&own)).await?.items;
-    kept.sort_by_key(|revision| std::cmp::Reverse(revision.metadata.creation_timestamp.clone()));
+    let mut kept = revisions.list(&ListParams::default().labels(&own)).await?.items;
+    kept.sort_by_key(|revision| std::cmp::Reverse(revision.creation_timestamp()));
     // The one to roll back to may be old.
     let stable = service.status.as_ref().and_then(|status| status.last_stable.clone());
     let is_needed = |name: &str| name == newest || stable.as_deref() == Some(name);

@@ -1,7 +1,11 @@
 //! Looking at the API server directly, where a cache is not enough to decide on.
 
-use k8s_openapi::api::core::v1::{Namespace, Service};
-use kube::{Api, ResourceExt};
+use k8s_openapi::api::core::v1::Service;
+use kube::{
+    Api, ResourceExt,
+    core::{ApiResource, DynamicObject},
+};
+use serde_json::Value;
 
 use super::{Executor, namespace};
 use crate::{
@@ -10,28 +14,19 @@ use crate::{
     healing::{
         memory::{CircuitState, Memory},
         policy::{OnOpen, Policy},
-        reaction::Change,
+        reaction::{Change, Selector},
         snapshot::Live,
     },
-    observe::{definition, snapshot::Presence},
+    observe::{cache::target_of, decode::Lenient, definition, snapshot::Presence},
 };
 
 impl Executor {
     /// Whether the workload exists.
     pub async fn presence(&self, service: &HealedService) -> Presence {
-        match self.workloads(service).get_metadata_opt(&service.spec.workload_ref.name).await {
+        match self.outlines(service, target_of(service).0).get_opt(&service.spec.workload_ref.name).await {
             Ok(None) => Presence::Missing,
             Ok(Some(_)) => Presence::NotYetCached,
             Err(error) => Presence::Unreadable(said(&error)),
-        }
-    }
-
-    /// Whether the namespace is being deleted. What cannot be read counts as being deleted: fail closed.
-    pub async fn is_namespace_deleting(&self, namespace: &str) -> bool {
-        let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        match namespaces.get_metadata_opt(namespace).await {
-            Ok(Some(found)) => found.metadata.deletion_timestamp.is_some(),
-            Ok(None) | Err(_) => true,
         }
     }
 
@@ -51,8 +46,8 @@ impl Executor {
     async fn replicas(&self, service: &HealedService) -> Live {
         match self.workloads(service).get_opt(&service.spec.workload_ref.name).await {
             Ok(None) => Live::Missing,
-            Ok(Some(found)) => {
-                let replicas = found.data.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
+            Ok(Some(Lenient(found))) => {
+                let replicas = found.data.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
                 Live::Replicas {
                     uid: found.uid().unwrap_or_default(),
                     replicas: u32::try_from(replicas).unwrap_or(u32::MAX),
@@ -62,16 +57,25 @@ impl Executor {
         }
     }
 
+    pub(super) fn services(&self, service: &HealedService) -> Api<Lenient<DynamicObject>> {
+        Api::namespaced_with(self.client.clone(), &namespace(service), &ApiResource::erase::<Service>(&()))
+    }
+
     async fn selector(&self, service: &HealedService, target: &str) -> Live {
-        let services: Api<Service> = Api::namespaced(self.client.clone(), &namespace(service));
-        match services.get_opt(target).await {
+        match self.services(service).get_opt(target).await {
             Ok(None) => Live::Missing,
-            Ok(Some(found)) => Live::Service {
+            Ok(Some(Lenient(found))) => Live::Service {
                 uid: found.uid().unwrap_or_default(),
                 tool: definition::managed_by(found.labels(), found.annotations()),
-                selector: found.spec.and_then(|spec| spec.selector).unwrap_or_default(),
+                selector: selector_of(&found),
             },
             Err(error) => Live::Unreadable(said(&error)),
         }
     }
+}
+
+/// The selector of a Service.
+pub(super) fn selector_of(service: &DynamicObject) -> Selector {
+    let labels = service.data.pointer("/spec/selector").and_then(Value::as_object).into_iter().flatten();
+    labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }

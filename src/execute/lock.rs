@@ -19,7 +19,7 @@ use crate::{
         snapshot::Lock,
         time::{after, clamp},
     },
-    observe::{cache::target_of, definition::digest},
+    observe::{cache::target_of, decode::Lenient, definition::digest},
 };
 
 /// Longest name of an object.
@@ -44,11 +44,12 @@ impl Executor {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Lock, kube::Error> {
-        let leases: Api<Lease> = Api::namespaced(self.client.clone(), &namespace(service));
+        let leases: Api<Lenient<Lease>> = Api::namespaced(self.client.clone(), &namespace(service));
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let Some(known) = leases.get_opt(name).await? else {
+        let Some(Lenient(known)) = leases.get_opt(name).await? else {
             let meta = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
-            leases.create(&params, &ours(service, Lease { metadata: meta, spec: None }, until, now)).await?;
+            let new = ours(service, Lease { metadata: meta, spec: None }, until, now);
+            leases.create(&params, &Lenient(new)).await?;
             return Ok(Lock::Ours);
         };
         let spec = known.spec.clone().unwrap_or_default();
@@ -60,7 +61,7 @@ impl Executor {
             }
             Some(_) | None => {
                 // The resourceVersion that was read makes this fail if anybody else took it meanwhile.
-                leases.replace(name, &params, &ours(service, known, until, now)).await?;
+                leases.replace(name, &params, &Lenient(ours(service, known, until, now))).await?;
                 Ok(Lock::Ours)
             }
         }

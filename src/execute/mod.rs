@@ -7,6 +7,7 @@ mod evict;
 mod keep;
 mod live;
 mod lock;
+mod namespace;
 mod on_open;
 mod workload;
 
@@ -17,27 +18,32 @@ use kube::{
 
 use crate::{
     api::HealedService,
-    error::said,
+    error::{is_namespace_ending, said},
     healing::{
         plan::{Effect, Plan},
         snapshot::WorkloadKind,
         verify::Execution,
     },
-    observe::cache::target_of,
+    observe::{
+        cache::target_of,
+        decode::{Lenient, Outline},
+    },
 };
 
 pub use keep::{KeepError, keep};
+pub use namespace::{Namespaces, Stay};
 
 /// Carries out plans. Its client must not retry by itself: a refused eviction is an answer, not a hiccup.
 #[derive(Clone)]
 pub struct Executor {
     client: Client,
+    namespaces: Namespaces,
 }
 
 impl Executor {
     /// An executor on a client that does not retry.
     pub fn new(client: Client) -> Self {
-        Self { client }
+        Self { namespaces: Namespaces::new(client.clone()), client }
     }
 
     /// Carries out one plan.
@@ -59,8 +65,18 @@ impl Executor {
         done.unwrap_or_else(|error| translate(&error))
     }
 
-    fn workloads(&self, service: &HealedService) -> Api<DynamicObject> {
+    /// What becomes of namespaces.
+    pub fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
+    }
+
+    fn workloads(&self, service: &HealedService) -> Api<Lenient<DynamicObject>> {
         Api::namespaced_with(self.client.clone(), &namespace(service), &resource(target_of(service).0))
+    }
+
+    /// The same, for who wants to know which object it is and nothing else.
+    fn outlines(&self, service: &HealedService, kind: WorkloadKind) -> Api<Outline> {
+        Api::namespaced_with(self.client.clone(), &namespace(service), &resource(kind))
     }
 }
 
@@ -84,6 +100,7 @@ fn translate(error: &kube::Error) -> Execution {
     match error {
         kube::Error::Api(status) => match status.code {
             404 | 409 => Execution::Vanished,
+            _ if is_namespace_ending(error) => Execution::Refused("the namespace is being deleted".to_owned()),
             429 | 500..=599 => Execution::Refused(said(error)),
             _ => Execution::Failed(said(error)),
         },

@@ -3,17 +3,17 @@
 //! Looks first: only what is still as it was judged is changed, and the resourceVersion that was read makes the write fail
 //! if anybody else wrote meanwhile.
 
-use k8s_openapi::api::core::v1::Service;
 use kube::{
-    Api, ResourceExt,
+    ResourceExt,
     api::{Patch, PatchParams, PostParams},
 };
 use serde_json::{Map, Value, json};
 
-use super::{Executor, namespace};
+use super::{Executor, live::selector_of};
 use crate::{
     api::{FIELD_MANAGER, HealedService},
     healing::{reaction::Selector, verify::Execution},
+    observe::decode::Lenient,
 };
 
 impl Executor {
@@ -48,10 +48,9 @@ impl Executor {
         from: &Selector,
         to: &Selector,
     ) -> Result<Execution, kube::Error> {
-        let services: Api<Service> = Api::namespaced(self.client.clone(), &namespace(service));
-        let found = services.get(target).await?;
-        let selector = found.spec.as_ref().and_then(|spec| spec.selector.as_ref());
-        if found.uid().as_deref() != Some(uid) || selector != Some(from) {
+        let services = self.services(service);
+        let Lenient(found) = services.get(target).await?;
+        if found.uid().as_deref() != Some(uid) || selector_of(&found) != *from {
             return Ok(Execution::Vanished);
         }
         let patch = json!({

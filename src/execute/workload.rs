@@ -8,7 +8,7 @@ use k8s_openapi::api::{apps::v1::ControllerRevision, autoscaling::v2::Horizontal
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy},
-    core::DynamicObject,
+    core::{ApiResource, DynamicObject},
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -18,7 +18,7 @@ use crate::{
     api::{FIELD_MANAGER, HealedService},
     error::said,
     healing::{snapshot::WorkloadKind, verify::Execution},
-    observe::cache::target_of,
+    observe::{cache::target_of, decode::Lenient},
 };
 
 /// How long a replaced workload may take to go away before its successor is created.
@@ -42,8 +42,8 @@ impl Executor {
             spec.insert("replicas".to_owned(), json!(replicas));
         }
         let object: DynamicObject = serde_json::from_value(definition).map_err(kube::Error::SerdeError)?;
-        match self.workloads(service).create(&written_by_us(), &object).await {
-            Ok(created) => {
+        match self.workloads(service).create(&written_by_us(), &Lenient(object)).await {
+            Ok(Lenient(created)) => {
                 self.leave_replicas_to_autoscaler(service, &created).await;
                 Ok(Execution::Done)
             }
@@ -72,7 +72,7 @@ impl Executor {
         };
         workloads.delete(name, &options).await?;
         let begun = Instant::now();
-        while workloads.get_metadata_opt(name).await?.is_some_and(|found| found.uid().as_deref() == Some(uid)) {
+        while workloads.get_opt(name).await?.is_some_and(|found| found.uid().as_deref() == Some(uid)) {
             if begun.elapsed() > GONE_WITHIN {
                 return Ok(Execution::Failed(format!("{name} was deleted and does not go away")));
             }
@@ -93,17 +93,17 @@ impl Executor {
         let workloads = self.workloads(service);
         let name = &service.spec.workload_ref.name;
         let live = workloads.get_opt(name).await?.filter(|live| live.uid().as_deref() == Some(uid));
-        let Some(mut live) = live else { return Ok(Execution::Vanished) };
+        let Some(Lenient(mut live)) = live else { return Ok(Execution::Vanished) };
         let template = definition.pointer("/spec/template").cloned().unwrap_or_default();
         live.data["spec"]["template"] = template;
         // The resourceVersion that was read makes this fail if anybody else wrote meanwhile.
-        workloads.replace(name, &written_by_us(), &live).await?;
+        workloads.replace(name, &written_by_us(), &Lenient(live)).await?;
         Ok(Execution::Done)
     }
 
     async fn definition(&self, service: &HealedService, revision: &str) -> Result<Option<Value>, kube::Error> {
-        let revisions: Api<ControllerRevision> = Api::namespaced(self.client.clone(), &namespace(service));
-        Ok(revisions.get_opt(revision).await?.and_then(|found| found.data).map(|data| data.0))
+        let revisions: Api<Lenient<ControllerRevision>> = Api::namespaced(self.client.clone(), &namespace(service));
+        Ok(revisions.get_opt(revision).await?.and_then(|Lenient(found)| found.data).map(|data| data.0))
     }
 
     /// The workload is back, whatever becomes of this: without it, who applies the workload from a file without replicas
@@ -124,11 +124,13 @@ impl Executor {
 
     /// The autoscaler that sets the replicas of the workload.
     pub(super) async fn autoscaler(&self, service: &HealedService) -> Result<Option<String>, kube::Error> {
-        let autoscalers: Api<HorizontalPodAutoscaler> = Api::namespaced(self.client.clone(), &namespace(service));
+        let autoscalers = ApiResource::erase::<HorizontalPodAutoscaler>(&());
+        let autoscalers: Api<Lenient<DynamicObject>> =
+            Api::namespaced_with(self.client.clone(), &namespace(service), &autoscalers);
         let (kind, (_, name)) = target_of(service);
-        let scales = |autoscaler: &HorizontalPodAutoscaler| {
-            let target = &autoscaler.spec.scale_target_ref;
-            target.kind == kind.as_str() && target.name == name
+        let scales = |Lenient(autoscaler): &Lenient<DynamicObject>| {
+            let target = autoscaler.data.pointer("/spec/scaleTargetRef");
+            target.is_some_and(|target| target["kind"] == kind.as_str() && target["name"] == name)
         };
         let all = autoscalers.list(&ListParams::default()).await?;
         Ok(all.items.iter().find(|one| scales(one)).map(ResourceExt::name_any))
@@ -144,7 +146,7 @@ impl Executor {
                 Err(kube::Error::Api(status)) if status.code == 409 => {}
                 other => return other,
             }
-            seen = workloads.get_opt(&created.name_any()).await?;
+            seen = workloads.get_opt(&created.name_any()).await?.map(|Lenient(found)| found);
         }
         self.release_replicas_once(service, &seen.unwrap_or_else(|| created.clone())).await
     }

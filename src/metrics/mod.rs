@@ -99,6 +99,7 @@ struct Inner {
     recovery_seconds: Histogram,
     watches: Gauges<1>,
     watch_errors: Counters<1>,
+    undecoded: Gauges<1>,
     notices: Notices,
     services: Services,
     work: Work,
@@ -148,6 +149,9 @@ impl Metrics {
         registry.register("kubeheal_watch_synced", "1 while a watch delivers", watches.clone());
         let watch_errors = Counters::default();
         registry.register("kubeheal_watch_errors", "Failures of a watch", watch_errors.clone());
+        let undecoded = Gauges::default();
+        let help = "Objects that are there and cannot be read, so that they are left out";
+        registry.register("kubeheal_undecoded_objects", help, undecoded.clone());
         let notices = Notices::register(&mut registry);
         let (services, work) = (Services::default(), Work::default());
         registry.register_collector(Box::new(services.clone()));
@@ -167,6 +171,7 @@ impl Metrics {
             recovery_seconds,
             watches,
             watch_errors,
+            undecoded,
             notices,
             services,
             work,
@@ -251,6 +256,13 @@ impl Metrics {
     pub fn watch(&self, resource: &'static str, synced: bool) {
         self.inner.watches.get_or_create(&[("resource", resource)]).set(i64::from(synced));
         drop(self.inner.watch_errors.get_or_create(&[("resource", resource)]));
+        drop(self.inner.undecoded.get_or_create(&[("resource", resource)]));
+    }
+
+    /// So many objects of a kind are there and cannot be read.
+    pub fn undecoded(&self, resource: &'static str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.inner.undecoded.get_or_create(&[("resource", resource)]).set(count);
     }
 
     /// A watch failed.

@@ -12,11 +12,13 @@ use kube::ResourceExt;
 
 use super::{
     companion::{Budget, ProbeEvent, Revision},
+    decode::Outline,
     dependency::said_to_others,
     kind::{Kind, Object},
     pod::PodRecord,
     policy::{Book, Effective},
     record::{Key, key_of},
+    undecoded::Undecoded,
     workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet, WorkloadRecord},
 };
 use crate::{
@@ -46,11 +48,72 @@ pub struct Caches {
     probe_events: BTreeMap<(String, String), (Probe, Option<Timestamp>)>,
     services_of: BTreeMap<(WorkloadKind, Key), BTreeSet<Key>>,
     dependents_of: BTreeMap<Key, BTreeSet<Key>>,
+    undecoded: Undecoded,
 }
 
 impl Caches {
     /// Takes in a new or changed object. Returns the services whose decision may change.
     pub fn apply(&mut self, object: Object) -> BTreeSet<Key> {
+        let mut touched = self.end_of_undecoded(object.kind(), &object.key());
+        touched.extend(self.apply_decoded(object));
+        touched
+    }
+
+    /// Takes note of an object that is there and cannot be read. What was known of it is out of date. Returns the services
+    /// whose decision may change.
+    pub fn apply_undecoded(&mut self, kind: Kind, outline: &Outline, why: &str) -> BTreeSet<Key> {
+        let key = key_of(&outline.meta);
+        let mut touched = self.remove(kind, &key);
+        if let Some(policy) = kind.policy() {
+            self.policies.put_undecoded(policy, key.clone(), why.to_owned());
+            touched.extend(self.follow_policy(policy, &key));
+        }
+        touched.extend(self.concerned(kind, &key, outline.controller.as_deref()));
+        self.undecoded.put(kind, key, outline, why);
+        touched
+    }
+
+    /// How many objects of a kind are there and cannot be read.
+    pub fn undecoded(&self, kind: Kind) -> usize {
+        self.undecoded.count(kind)
+    }
+
+    /// Why nothing can be said of the workload that a service names: it, or something of it, is there and cannot be read.
+    pub fn unreadable(&self, service: &HealedService) -> Option<String> {
+        if self.undecoded.is_empty() {
+            return None;
+        }
+        let (kind, key) = target_of(service);
+        self.undecoded.of(kind.into(), &key).or_else(|| {
+            let uid = &self.workloads.get(&(kind, key))?.state.uid;
+            self.undecoded.controlled(|by| by == uid || self.replica_set_owner.get(by) == Some(uid))
+        })
+    }
+
+    fn end_of_undecoded(&mut self, kind: Kind, key: &Key) -> BTreeSet<Key> {
+        let known = self.undecoded.take(kind, key);
+        known.map(|known| self.concerned(kind, key, known.controller.as_deref())).unwrap_or_default()
+    }
+
+    /// The services that must know an object to judge.
+    fn concerned(&self, kind: Kind, key: &Key, controller: Option<&str>) -> BTreeSet<Key> {
+        let of_owner = |uid: &str| {
+            let owner = self.replica_set_owner.get(uid).map_or(uid, String::as_str);
+            self.services_of_uid(owner)
+        };
+        let of = |workload: WorkloadKind| self.services_for(&(workload, key.clone()));
+        match kind {
+            Kind::Deployment => of(WorkloadKind::Deployment),
+            Kind::StatefulSet => of(WorkloadKind::StatefulSet),
+            Kind::DaemonSet => of(WorkloadKind::DaemonSet),
+            Kind::Pod => controller.map_or_else(|| of(WorkloadKind::Pod), of_owner),
+            Kind::ReplicaSet => controller.map(of_owner).unwrap_or_default(),
+            Kind::Budget | Kind::Revision => self.services_in(&key.0),
+            Kind::Service | Kind::Event | Kind::HealingPolicy | Kind::ClusterHealingPolicy => BTreeSet::new(),
+        }
+    }
+
+    fn apply_decoded(&mut self, object: Object) -> BTreeSet<Key> {
         match object {
             Object::Service(service) => self.apply_service(service),
             Object::Deployment(Deployment { meta, record }) => {
@@ -92,6 +155,12 @@ impl Caches {
 
     /// Forgets an object that is gone. Returns the services whose decision may change.
     pub fn remove(&mut self, kind: Kind, key: &Key) -> BTreeSet<Key> {
+        let mut touched = self.end_of_undecoded(kind, key);
+        touched.extend(self.remove_known(kind, key));
+        touched
+    }
+
+    fn remove_known(&mut self, kind: Kind, key: &Key) -> BTreeSet<Key> {
         match kind {
             Kind::Service => self.remove_service(key),
             Kind::Deployment => self.remove_workload(WorkloadKind::Deployment, key.clone()),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     pod::PodRecord,
-    record::{RawMeta, watched},
+    record::{RawMeta, moment, watched},
 };
 use crate::healing::{
     cause::Probe,
@@ -105,7 +105,7 @@ struct RawEvent {
     reason: Option<String>,
     #[serde(default)]
     message: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "moment")]
     last_timestamp: Option<Timestamp>,
 }
 

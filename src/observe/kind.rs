@@ -8,7 +8,10 @@ use super::{
     record::{Key, key_of},
     workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
 };
-use crate::api::{ClusterHealingPolicy, HealedService, HealingPolicy, PolicyKind};
+use crate::{
+    api::{ClusterHealingPolicy, HealedService, HealingPolicy, PolicyKind},
+    healing::snapshot::WorkloadKind,
+};
 
 /// What is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +28,17 @@ pub enum Kind {
     Revision,
     HealingPolicy,
     ClusterHealingPolicy,
+}
+
+impl From<WorkloadKind> for Kind {
+    fn from(kind: WorkloadKind) -> Self {
+        match kind {
+            WorkloadKind::Deployment => Self::Deployment,
+            WorkloadKind::StatefulSet => Self::StatefulSet,
+            WorkloadKind::DaemonSet => Self::DaemonSet,
+            WorkloadKind::Pod => Self::Pod,
+        }
+    }
 }
 
 impl Kind {
@@ -58,6 +72,11 @@ impl Kind {
             Self::HealingPolicy => "healingpolicies",
             Self::ClusterHealingPolicy => "clusterhealingpolicies",
         }
+    }
+
+    /// Whether nothing can be decided while its stream is behind. Events prove nothing: they only name a probe.
+    pub fn is_needed(self) -> bool {
+        self != Self::Event
     }
 
     /// The kind of policy that this is. Policies are of use where they can be read, and healing goes on where not.
@@ -96,6 +115,23 @@ pub enum Object {
 }
 
 impl Object {
+    /// The object's kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Service(_) => Kind::Service,
+            Self::Deployment(_) => Kind::Deployment,
+            Self::StatefulSet(_) => Kind::StatefulSet,
+            Self::DaemonSet(_) => Kind::DaemonSet,
+            Self::ReplicaSet(_) => Kind::ReplicaSet,
+            Self::Pod(_) => Kind::Pod,
+            Self::Budget(_) => Kind::Budget,
+            Self::Event(_) => Kind::Event,
+            Self::Revision(_) => Kind::Revision,
+            Self::HealingPolicy(_) => Kind::HealingPolicy,
+            Self::ClusterHealingPolicy(_) => Kind::ClusterHealingPolicy,
+        }
+    }
+
     /// The object's key.
     pub fn key(&self) -> Key {
         key_of(match self {

@@ -4,6 +4,7 @@
 
 pub mod cache;
 pub mod companion;
+pub mod decode;
 pub mod definition;
 pub mod dependency;
 pub mod kind;
@@ -13,5 +14,6 @@ pub mod pod;
 pub mod policy;
 pub mod record;
 pub mod snapshot;
+mod undecoded;
 pub mod watch;
 pub mod workload;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
-use super::record::{RawMeta, watched};
+use super::record::{RawMeta, moment, watched};
 use crate::{
     diagnosis::tidy,
     healing::snapshot::{Container, ContainerState, Origin, Patience, Phase, Pod, Readiness, Role, Termination},
@@ -87,6 +87,7 @@ struct RawCondition {
     status: String,
     reason: Option<String>,
     message: Option<String>,
+    #[serde(deserialize_with = "moment")]
     last_transition_time: Option<Timestamp>,
 }
 
@@ -119,6 +120,7 @@ struct RawWaiting {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct RawRunning {
+    #[serde(deserialize_with = "moment")]
     started_at: Option<Timestamp>,
 }
 
@@ -128,7 +130,9 @@ struct RawTerminated {
     exit_code: i32,
     reason: String,
     message: String,
+    #[serde(deserialize_with = "moment")]
     started_at: Option<Timestamp>,
+    #[serde(deserialize_with = "moment")]
     finished_at: Option<Timestamp>,
 }
 
@@ -140,7 +144,7 @@ impl From<RawPod> for PodRecord {
         let pod = Pod {
             name: raw.metadata.name.clone(),
             uid: raw.metadata.uid.clone(),
-            deleting: raw.metadata.deletion_timestamp.is_some(),
+            deleting: raw.metadata.deleting,
             phase: phase(&raw.status.phase),
             reason: raw.status.reason.as_deref().map(clean),
             message: raw.status.message.as_deref().map(clean),

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde_json::Value;
 
 use crate::{api::FIELD_MANAGER, healing::snapshot::Tool};
 
@@ -25,8 +27,10 @@ pub(super) struct RawMeta {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) annotations: BTreeMap<String, String>,
     pub(super) owner_references: Vec<RawOwner>,
-    pub(super) creation_timestamp: Option<jiff::Timestamp>,
-    pub(super) deletion_timestamp: Option<jiff::Timestamp>,
+    #[serde(deserialize_with = "moment")]
+    pub(super) creation_timestamp: Option<Timestamp>,
+    #[serde(rename = "deletionTimestamp", deserialize_with = "is_there")]
+    pub(super) deleting: bool,
     /// Whoever sets the replicas all the time.
     #[serde(rename = "managedFields", deserialize_with = "scaler")]
     pub(super) scaler: Option<String>,
@@ -54,6 +58,16 @@ struct RawFields {
 struct RawSpecFields {
     #[serde(rename = "f:replicas")]
     replicas: Option<IgnoredAny>,
+}
+
+/// A time; one that cannot be held is absent.
+pub(super) fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_str().and_then(|time| time.parse().ok()))
+}
+
+/// Whether there is anything, whatever it says.
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(!Value::deserialize(deserializer)?.is_null())
 }
 
 fn scaler<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
@@ -110,6 +124,8 @@ pub(super) fn key_of(meta: &ObjectMeta) -> Key {
 /// Makes a record with a `meta: ObjectMeta` field a Kubernetes resource.
 macro_rules! watched {
     ($record:ty, $group:literal, $version:literal, $kind:literal, $plural:literal) => {
+        impl $crate::observe::decode::Decode for $record {}
+
         impl kube::Resource for $record {
             type DynamicType = ();
             type Scope = kube::core::NamespaceResourceScope;

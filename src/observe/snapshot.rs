@@ -105,6 +105,9 @@ fn seen(caches: &Caches, service: &HealedService, workload: Option<&WorkloadReco
     let (kind, key) = target_of(service);
     let is_owned = kind == WorkloadKind::Pod && caches.is_controlled_pod(&key);
     let (_, name) = key;
+    if let Some(why) = caches.unreadable(service) {
+        return Workload::Unknown(why);
+    }
     match (workload, presence) {
         (Some(workload), _) => {
             let mut state = workload.state.clone();

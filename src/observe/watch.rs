@@ -2,7 +2,7 @@
 //!
 //! Each resource has its own stream and its own back-off, so that a forbidden watch of one delays none of the others. After
 //! any error a stream is listed afresh: only then is it certain what was missed. A relist delivers no deletions, so the keys
-//! before and after are compared.
+//! before and after are compared. What cannot be decoded is left out by itself.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,13 +16,13 @@ use kube::{
     Api, Client, Resource,
     runtime::{watcher, watcher::Event},
 };
-use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     cache::Caches,
     companion::{Budget, ProbeEvent, Revision, revision_mark},
+    decode::{Decode, Item},
     kind::{Kind, Object},
     pod::PodRecord,
     record::{Key, key_of},
@@ -78,10 +78,10 @@ impl Shared {
         self.caches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first stream that is behind, for how long and why.
+    /// The first stream that is needed and behind, for how long and why.
     pub fn behind(&self) -> Option<(Kind, Duration, String)> {
         let streams = self.streams();
-        let (kind, stream) = streams.iter().find(|(_, stream)| !stream.synced)?;
+        let (kind, stream) = streams.iter().find(|(kind, stream)| kind.is_needed() && !stream.synced)?;
         Some((*kind, stream.behind_since.elapsed(), stream.error.clone()))
     }
 
@@ -203,22 +203,22 @@ impl Source {
     async fn follow<K>(&self, kind: Kind, config: &watcher::Config, wrap: fn(K) -> Object)
     where
         K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + Decode
             + Clone
             + Debug
-            + DeserializeOwned
             + Send
             + 'static,
     {
-        let api: Api<K> = match &self.namespace {
+        let api: Api<Item<K>> = match &self.namespace {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
         self.follow_in(api, kind, config, wrap).await;
     }
 
-    async fn follow_in<K>(&self, api: Api<K>, kind: Kind, config: &watcher::Config, wrap: fn(K) -> Object)
+    async fn follow_in<K>(&self, api: Api<Item<K>>, kind: Kind, config: &watcher::Config, wrap: fn(K) -> Object)
     where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+        K: Resource<DynamicType = ()> + Decode + Clone + Debug + Send + 'static,
     {
         let mut known = BTreeSet::new();
         let mut backoff = FIRST_BACKOFF;
@@ -254,14 +254,14 @@ impl Source {
     async fn follow_once<K>(
         &self,
         kind: Kind,
-        api: &Api<K>,
+        api: &Api<Item<K>>,
         config: &watcher::Config,
         wrap: fn(K) -> Object,
         known: &mut BTreeSet<Key>,
         backoff: &mut Duration,
     ) -> Failure
     where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+        K: Resource<DynamicType = ()> + Decode + Clone + Debug + Send + 'static,
     {
         let mut stream = watcher(api.clone(), config.clone()).boxed();
         let mut listed = BTreeSet::new();
@@ -270,7 +270,7 @@ impl Source {
                 Ok(Some(Event::Init)) => listed.clear(),
                 Ok(Some(Event::InitApply(object))) => {
                     listed.insert(key_of(object.meta()));
-                    self.apply(wrap(object));
+                    self.take_in(kind, object, wrap);
                 }
                 Ok(Some(Event::InitDone)) => {
                     for gone in known.difference(&listed) {
@@ -286,7 +286,7 @@ impl Source {
                 }
                 Ok(Some(Event::Apply(object))) => {
                     known.insert(key_of(object.meta()));
-                    self.apply(wrap(object));
+                    self.take_in(kind, object, wrap);
                 }
                 Ok(Some(Event::Delete(object))) => {
                     known.remove(&key_of(object.meta()));
@@ -298,13 +298,33 @@ impl Source {
         }
     }
 
-    fn apply(&self, object: Object) {
-        let touched = self.shared.caches().apply(object);
+    fn take_in<K>(&self, kind: Kind, item: Item<K>, wrap: fn(K) -> Object) {
+        let touched = match item.content {
+            Ok(object) => self.shared.caches().apply(wrap(object)),
+            Err(why) => {
+                let (namespace, name) = key_of(&item.outline.meta);
+                tracing::warn!(
+                    resource = kind.as_str(),
+                    namespace,
+                    name,
+                    why,
+                    "an object cannot be read and is left out"
+                );
+                self.shared.caches().apply_undecoded(kind, &item.outline, &why)
+            }
+        };
+        self.count_undecoded(kind);
         self.shared.wake(touched);
+    }
+
+    fn count_undecoded(&self, kind: Kind) {
+        let count = self.shared.caches().undecoded(kind);
+        self.shared.metrics.undecoded(kind.as_str(), count);
     }
 
     fn remove(&self, kind: Kind, key: &Key) {
         let touched = self.shared.caches().remove(kind, key);
+        self.count_undecoded(kind);
         self.shared.wake(touched);
     }
 }

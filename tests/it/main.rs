@@ -20,5 +20,6 @@ mod server;
 mod signals;
 mod sketch;
 mod telemetry;
+mod undecoded;
 mod wait;
 mod world;

@@ -42,6 +42,7 @@ fn busy() -> Metrics {
     metrics.watch("pods", true);
     metrics.watch("events", false);
     metrics.watch_failed("events");
+    metrics.undecoded("pods", 2);
     metrics.leading(true);
     metrics.follow(Arc::new(Queue::default()));
     metrics
@@ -84,6 +85,7 @@ fn every_name_is_written_as_documented() {
         "kubeheal_recovery_duration_seconds_sum",
         "kubeheal_status_condition",
         "kubeheal_suppressed_actions_total",
+        "kubeheal_undecoded_objects",
         "kubeheal_watch_errors_total",
         "kubeheal_watch_synced",
         "leader_election_master_status",
@@ -124,6 +126,8 @@ fn values_are_what_was_reported() {
         (r#"kubeheal_watch_synced{resource="pods"}"#, 1.0),
         (r#"kubeheal_watch_synced{resource="events"}"#, 0.0),
         (r#"kubeheal_watch_errors_total{resource="events"}"#, 1.0),
+        (r#"kubeheal_undecoded_objects{resource="pods"}"#, 2.0),
+        (r#"kubeheal_undecoded_objects{resource="events"}"#, 0.0),
         ("process_start_time_seconds", 1_795_392_000.5),
     ];
     for (series, value) in expected {

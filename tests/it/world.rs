@@ -15,7 +15,9 @@ use kubeheal::{
     clock::Clock,
     controller::{Controller, Options},
     metrics::Metrics,
+    observe::decode::Lenient,
     publish::alert::Pace,
+    server::Probes,
 };
 use serde_json::{Value, json};
 use tinykube::{Cluster, clock::Clock as ClusterClock};
@@ -39,6 +41,7 @@ pub(crate) struct World {
     /// Where alerts arrive.
     pub(crate) inbox: Inbox,
     running: Option<(CancellationToken, JoinHandle<()>)>,
+    shown: Option<(Metrics, Probes)>,
 }
 
 impl World {
@@ -60,7 +63,7 @@ impl World {
         let builder = Cluster::builder().clock(ClusterClock::starting_at(start));
         let cluster = crds.into_iter().fold(builder, tinykube::cluster::Builder::crd).start().unwrap();
         let clock = Clock::starting_at(start);
-        Self { client: cluster.client(), _cluster: cluster, clock, inbox: Inbox::new(), running: None }
+        Self { client: cluster.client(), _cluster: cluster, clock, inbox: Inbox::new(), running: None, shown: None }
     }
 
     pub(crate) fn clock(&self) -> Clock {
@@ -81,10 +84,22 @@ impl World {
             metrics: Metrics::new(self.clock.now()),
             leader: None,
         };
+        let metrics = options.metrics.clone();
         let courier = self.inbox.courier();
         let controller =
             Controller::telling(client.clone(), client, self.clock.clone(), options, courier, Pace::default());
+        self.shown = Some((metrics, controller.probes()));
         self.running = Some((stop.clone(), tokio::spawn(controller.run(stop))));
+    }
+
+    /// What the controller's metrics say.
+    pub(crate) fn metrics(&self) -> String {
+        self.shown.as_ref().unwrap().0.encode(kubeheal::metrics::Format::OpenMetrics)
+    }
+
+    /// What `/readyz` of the controller says.
+    pub(crate) fn ready(&self) -> Result<(), String> {
+        (self.shown.as_ref().unwrap().1.ready)()
     }
 
     /// Ends the controller as SIGTERM would.
@@ -180,8 +195,8 @@ impl World {
     }
 
     pub(crate) async fn service(&self, name: &str) -> HealedService {
-        let services: Api<HealedService> = Api::namespaced(self.client.clone(), "default");
-        services.get(name).await.unwrap()
+        let services: Api<Lenient<HealedService>> = Api::namespaced(self.client.clone(), "default");
+        services.get(name).await.unwrap().0
     }
 
     pub(crate) async fn status(&self, name: &str) -> HealedServiceStatus {
@@ -190,7 +205,7 @@ impl World {
 
     /// Waits until the service is another than this.
     async fn change(&self, service: &HealedService) {
-        let services: Api<HealedService> = Api::namespaced(self.client.clone(), "default");
+        let services: Api<Lenient<HealedService>> = Api::namespaced(self.client.clone(), "default");
         let only = WatchParams::default().fields(&format!("metadata.name={}", service.name_any()));
         let changes = services.watch(&only, &service.resource_version().unwrap()).await.unwrap();
         changes.boxed().next().await;
@@ -220,7 +235,7 @@ impl World {
     }
 }
 
-fn resource(kind: &str) -> ApiResource {
+pub(crate) fn resource(kind: &str) -> ApiResource {
     let gvk = match kind {
         "CustomResourceDefinition" => GroupVersionKind::gvk("apiextensions.k8s.io", "v1", kind),
         "HealedService" | "HealingPolicy" | "ClusterHealingPolicy" => {

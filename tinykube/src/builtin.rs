@@ -9,8 +9,12 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::api::{Options, Status};
+use crate::kinds::time::{self, GoTime};
 use crate::resource::Resource;
 use crate::schema;
+
+/// Times with microseconds: those of Leases and Events.
+const MICRO_TIMES: [&str; 4] = ["acquireTime", "renewTime", "eventTime", "lastObservedTime"];
 
 /// Schemas by API version and kind, and what they refer to.
 pub(crate) struct Schemas {
@@ -116,6 +120,9 @@ impl Reading {
         let owner = if name.is_empty() { owner } else { name };
         let schema = SCHEMAS.resolve(schema);
         self.check_type(schema, value, path, owner);
+        if schema["format"] == "date-time" {
+            self.read_time(value, path);
+        }
         match value {
             Value::Object(members) => {
                 let Some(properties) = schema["properties"].as_object() else {
@@ -146,6 +153,21 @@ impl Reading {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Times are kept as the real server writes them.
+    fn read_time(&mut self, value: &mut Value, path: &str) {
+        let Some(text) = value.as_str() else { return };
+        let exact = MICRO_TIMES.contains(&path.rsplit('.').next().unwrap_or_default());
+        match GoTime::read(text) {
+            Some(time) => *value = if exact { time.in_microseconds() } else { time.in_seconds() }.into(),
+            None if self.wrong.is_none() => {
+                let form = if exact { time::MICROSECONDS } else { time::SECONDS };
+                let wrong = format!("parsing time {text:?} as {form:?}: cannot parse {text:?} as \"2006\"");
+                self.wrong = Some(wrong);
+            }
+            None => {}
         }
     }
 

@@ -29,6 +29,7 @@ pub struct Book {
     namespaced: BTreeMap<Key, Arc<HealingPolicy>>,
     cluster: BTreeMap<String, Arc<ClusterHealingPolicy>>,
     unreadable: BTreeMap<PolicyKind, String>,
+    undecoded: BTreeMap<(PolicyKind, Key), String>,
 }
 
 /// Names a policy for people: `HealingPolicy/careful`.
@@ -55,16 +56,24 @@ pub(super) enum Choice<'a> {
 impl Book {
     /// Takes in a new or changed policy of a namespace.
     pub fn put(&mut self, key: Key, policy: Arc<HealingPolicy>) {
+        self.undecoded.remove(&(PolicyKind::HealingPolicy, key.clone()));
         self.namespaced.insert(key, policy);
     }
 
     /// Takes in a new or changed policy of the cluster.
     pub fn put_cluster(&mut self, name: String, policy: Arc<ClusterHealingPolicy>) {
+        self.undecoded.remove(&(PolicyKind::ClusterHealingPolicy, (String::new(), name.clone())));
         self.cluster.insert(name, policy);
+    }
+
+    /// Takes note of a policy that is there and cannot be read.
+    pub fn put_undecoded(&mut self, kind: PolicyKind, key: Key, why: String) {
+        self.undecoded.insert((kind, key), why);
     }
 
     /// Forgets a policy that is gone. The namespace of one of the cluster is empty.
     pub fn remove(&mut self, kind: PolicyKind, key: &Key) {
+        self.undecoded.remove(&(kind, key.clone()));
         match kind {
             PolicyKind::HealingPolicy => drop(self.namespaced.remove(key)),
             PolicyKind::ClusterHealingPolicy => drop(self.cluster.remove(&key.1)),
@@ -102,6 +111,9 @@ impl Book {
         [PolicyKind::HealingPolicy, PolicyKind::ClusterHealingPolicy]
             .into_iter()
             .find_map(|kind| {
+                if let Some(block) = self.unread(kind, namespace, DEFAULT_POLICY) {
+                    return Some(Choice::Withheld(block));
+                }
                 let template = self.template(kind, namespace, DEFAULT_POLICY)?;
                 Some(Choice::Of(Name(kind, DEFAULT_POLICY.to_owned()), template))
             })
@@ -118,6 +130,9 @@ impl Book {
     }
 
     fn withheld(&self, kind: PolicyKind, namespace: &str, name: &str) -> Block {
+        if let Some(block) = self.unread(kind, namespace, name) {
+            return block;
+        }
         let named = Name(kind, name.to_owned());
         if let Some(why) = self.unreadable.get(&kind) {
             return Block::new(Reason::PolicyUnknown, format!("{named}, which policyRef names, cannot be read: {why}"));
@@ -128,6 +143,22 @@ impl Book {
         };
         let message = format!("policyRef names {named}, which does not exist{place}: create it, or change policyRef");
         Block::new(Reason::PolicyNotFound, message)
+    }
+
+    /// Nobody knows what a policy that is there and cannot be read would have forbidden.
+    fn unread(&self, kind: PolicyKind, namespace: &str, name: &str) -> Option<Block> {
+        let namespace = match kind {
+            PolicyKind::HealingPolicy => namespace.to_owned(),
+            PolicyKind::ClusterHealingPolicy => String::new(),
+        };
+        let why = self.undecoded.get(&(kind, (namespace, name.to_owned())))?;
+        let message = format!("{} cannot be read: {why}: write it anew", Name(kind, name.to_owned()));
+        Some(Block::new(Reason::PolicyInvalid, message))
+    }
+
+    /// Why ceilings and limits that hold for everybody are not known, if they are not.
+    pub(super) fn unread_limits(&self) -> Option<Block> {
+        self.unread(PolicyKind::ClusterHealingPolicy, "", DEFAULT_POLICY)
     }
 
     /// The ceilings that hold for a service: those of the cluster's default, and of the cluster's policy that it names.

@@ -59,7 +59,7 @@ impl Effective {
         let ceilings = ceiling::hold(&mut settings, &book.ceilings(spec));
         let mut policy = translate(&settings, &book.limits());
         policy.ceiling = ceilings.ceiling;
-        policy.held = held.or_else(|| ceiling::refusal(&policy));
+        policy.held = held.or_else(|| book.unread_limits()).or_else(|| ceiling::refusal(&policy));
 
         let allowed = policy.ceiling.as_ref().map(|ceiling| ceiling.actions_per_hour);
         let digest = digest(&json!([settings, allowed]));

@@ -6,7 +6,10 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 
 use super::{courier::Answer, outgoing::Target, pagerduty};
-use crate::api::{SecretKey, Sink, SinkType};
+use crate::{
+    api::{SecretKey, Sink, SinkType},
+    observe::decode::Lenient,
+};
 
 /// Where a sink is, with what stands in Secrets of its namespace.
 ///
@@ -33,8 +36,8 @@ pub(super) async fn resolve(client: &Client, namespace: &str, sink: &Sink) -> Re
 
 async fn read(client: &Client, namespace: &str, wanted: &SecretKey) -> Result<String, Answer> {
     let SecretKey { name, key } = wanted;
-    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let secret = secrets.get(name).await.map_err(|error| match &error {
+    let secrets: Api<Lenient<Secret>> = Api::namespaced(client.clone(), namespace);
+    let Lenient(secret) = secrets.get(name).await.map_err(|error| match &error {
         kube::Error::Api(status) if status.code == 404 => {
             Answer::Unprepared(format!("Secret {name} does not exist in namespace {namespace}: create it"))
         }

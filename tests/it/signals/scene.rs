@@ -12,6 +12,7 @@ use kubeheal::{
     healing::{Decision, cause::Finding, decide},
     observe::{
         cache::Caches,
+        decode::Outline,
         kind::{Kind, Object},
         record::Key,
         snapshot::{Presence, Sources, snapshot},
@@ -64,6 +65,18 @@ impl Scene {
         for object in objects {
             self.has(object);
         }
+    }
+
+    /// An object of this namespace is there and cannot be read.
+    pub(crate) fn cannot_read(&mut self, kind: Kind, mut object: Value) {
+        object["metadata"]["namespace"] = "shop".into();
+        self.cannot_read_there(kind, object);
+    }
+
+    /// The same, wherever it is.
+    pub(crate) fn cannot_read_there(&mut self, kind: Kind, object: Value) {
+        let outline: Outline = serde_json::from_value(object).unwrap();
+        let _touched = self.caches.apply_undecoded(kind, &outline, "no reason");
     }
 
     /// A pod is gone.

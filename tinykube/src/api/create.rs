@@ -64,7 +64,12 @@ impl Api {
     }
 
     /// A namespace must exist and not be going away before anything is created in it.
-    fn check_namespace_accepts(&self, resource: &Resource, namespace: &str, object: &Value) -> Result<(), Status> {
+    pub(super) fn check_namespace_accepts(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        object: &Value,
+    ) -> Result<(), Status> {
         let Some(namespaces) = self.resource("", "namespaces").filter(|_| resource.namespaced) else {
             return Ok(());
         };

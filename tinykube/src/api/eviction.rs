@@ -19,11 +19,13 @@ impl Api {
     /// Evicts a pod if its disruption budget allows.
     ///
     /// # Errors
-    /// 429 when a budget refuses, 500 when several budgets select the pod, and what a deletion can answer.
+    /// 403 in a namespace that is being deleted, 429 when a budget refuses, 500 when several budgets select the pod, and what a deletion can answer.
     pub fn evict(&self, namespace: &str, name: &str, options: &DeleteOptions) -> Result<Deletion, Status> {
         let pods = self.resource("", "pods").ok_or_else(Status::no_such_path)?;
         let budgets = self.resource("policy", "poddisruptionbudgets").ok_or_else(Status::no_such_path)?;
         let _writing = self.writing();
+        // To the real server an eviction is something new.
+        self.check_namespace_accepts(&pods, namespace, &json!({"metadata": {"name": name}}))?;
         let pod = self.get(&pods, namespace, name)?;
         if needs_no_budget(&pod) {
             return self.delete_locked(&pods, namespace, name, options);

@@ -1,8 +1,8 @@
-//! Events of both APIs, and the times of Leases and Events.
+//! Events of both APIs.
 
 use serde_json::{Value, json};
 
-use crate::api::{Cause, Status};
+use crate::api::Cause;
 use crate::object::{self, default};
 use crate::resource::Resource;
 
@@ -52,25 +52,4 @@ pub(super) fn causes(resource: &Resource, event: &Value) -> Vec<Cause> {
         causes.push(Cause::invalid("message", &json!(""), "can have at most 1024 characters"));
     }
     causes
-}
-
-/// Times with microseconds must be times.
-pub(super) fn check_times(resource: &Resource, value: &Value) -> Result<(), Status> {
-    let places: &[&str] = match resource.kind.as_str() {
-        "Lease" => &["/spec/renewTime", "/spec/acquireTime"],
-        "Event" => &["/eventTime", "/series/lastObservedTime"],
-        _ => &[],
-    };
-    for place in places {
-        let time = object::text(value, place);
-        if !time.is_empty() && time.parse::<jiff::Timestamp>().is_err() {
-            return Err(Status::bad_request(format!(
-                "{kind} in version {version:?} cannot be handled as a {kind}: parsing time {time:?} as \
-                 \"2006-01-02T15:04:05.000000Z07:00\": cannot parse {time:?} as \"2006\"",
-                kind = resource.kind,
-                version = resource.version
-            )));
-        }
-    }
-    Ok(())
 }

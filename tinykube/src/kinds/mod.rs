@@ -8,6 +8,7 @@ pub(crate) mod namespace;
 mod pod;
 pub(crate) mod quota;
 mod service;
+pub(crate) mod time;
 mod validate;
 mod workload;
 
@@ -36,7 +37,6 @@ pub(crate) fn decode(api: &Api, resource: &Resource, object: &mut Value, options
     }
     if options.manager.is_some() {
         crate::builtin::prune(resource, object, options)?;
-        event::check_times(resource, object)?;
     }
     empty::drop_empty(object);
     defaults(resource, object);

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{field, preserves_unknown};
 use crate::api::Cause;
+use crate::kinds::time::is_date_time;
 
 /// The patterns of a schema, compiled once, by their text. One that cannot be compiled is missing and forbids nothing.
 pub(super) type Patterns = BTreeMap<String, Regex>;
@@ -194,7 +195,7 @@ fn check_text(schema: &Value, patterns: &Patterns, text: &str, path: &str, cause
 /// Formats that are checked; others are notes for people.
 fn has_format(format: &str, text: &str) -> bool {
     match format {
-        "date-time" => text.parse::<jiff::Timestamp>().is_ok(),
+        "date-time" => is_date_time(text),
         "date" => text.parse::<jiff::civil::Date>().is_ok(),
         "ipv4" => text.parse::<std::net::Ipv4Addr>().is_ok(),
         "ipv6" => text.parse::<std::net::Ipv6Addr>().is_ok(),

@@ -23,7 +23,11 @@ pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
         return Ok(None);
     }
     let contents = context.view.contents(&key.name);
-    for content in &contents {
+    // Pods go first, and all else after the last of them, so that what they need is there as long as they are.
+    let is_pod = |content: &&Key| context.view.resource(content).is_some_and(|resource| resource.is("", "pods"));
+    let pods: Vec<&Key> = contents.iter().filter(is_pod).collect();
+    let first = if pods.is_empty() { contents.iter().collect() } else { pods };
+    for content in first {
         empty(context, content)?;
     }
     let asked = object::text(&namespace, "/metadata/deletionTimestamp").parse::<Timestamp>();
