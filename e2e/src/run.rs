@@ -57,6 +57,8 @@ pub(crate) struct Outcome {
     pub(crate) name: &'static str,
     /// What had to be true.
     pub(crate) what: &'static str,
+    /// How it went, where that is not always the same.
+    pub(crate) note: Option<&'static str>,
     /// Its moments.
     pub(crate) marks: Marks,
     /// How long it took, cleaning up included.
@@ -154,7 +156,7 @@ impl Journeys {
 /// One journey from begin to end.
 async fn travel(journey: Journey, theatre: Arc<Theatre>, stop: &CancellationToken) -> Outcome {
     let Journey { name, what, controllers, begin } = journey;
-    let mut outcome = Outcome { name, what, marks: Marks::default(), total: Duration::ZERO, failure: None };
+    let mut outcome = Outcome { name, what, note: None, marks: Marks::default(), total: Duration::ZERO, failure: None };
     if stop.is_cancelled() {
         outcome.failure = Some("interrupted".to_owned());
         return outcome;
@@ -174,6 +176,7 @@ async fn travel(journey: Journey, theatre: Arc<Theatre>, stop: &CancellationToke
     };
     task.abort();
     outcome.marks = stage.marks();
+    outcome.note = stage.noted();
     outcome.failure = match ended {
         Some(Ok(Ok(Ok(())))) => None,
         Some(Ok(Ok(Err(failure)))) => Some(failure.to_string()),

@@ -82,6 +82,7 @@ pub(crate) struct Stage {
     read: Mutex<BTreeMap<String, usize>>,
     began: Instant,
     marks: Mutex<Marks>,
+    note: Mutex<Option<&'static str>>,
 }
 
 impl Stage {
@@ -102,6 +103,7 @@ impl Stage {
             read: Mutex::default(),
             began: Instant::now(),
             marks: Mutex::default(),
+            note: Mutex::default(),
             theatre,
         };
         if stage.theatre.healer == Healer::Local {
@@ -230,6 +232,16 @@ impl Stage {
     /// The moments so far.
     pub(crate) fn marks(&self) -> Marks {
         *self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What there is to know of how it went, for the table.
+    pub(crate) fn note(&self, note: &'static str) {
+        *self.note.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
+    }
+
+    /// What was noted last.
+    pub(crate) fn noted(&self) -> Option<&'static str> {
+        *self.note.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something was broken just now.

@@ -12,7 +12,7 @@ const HEADER: [&str; 8] = ["Journey", "Set up", "Seen", "Acted", "Well", "Total"
 pub(crate) fn of(outcomes: &[Outcome]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled).set_header(HEADER);
-    for Outcome { name, what, marks, total, failure } in outcomes {
+    for Outcome { name, what, note, marks, total, failure } in outcomes {
         let Marks { broken, seen, acted, well } = *marks;
         let since =
             |moment: Option<Duration>| seconds(moment.zip(broken).map(|(at, broken)| at.saturating_sub(broken)));
@@ -25,7 +25,7 @@ pub(crate) fn of(outcomes: &[Outcome]) -> Table {
             since(well),
             seconds(Some(*total)),
             verdict.to_owned(),
-            (*what).to_owned(),
+            note.map_or_else(|| (*what).to_owned(), |note| format!("{what} ({note})")),
         ]);
     }
     for column in 1..6 {
@@ -53,9 +53,11 @@ mod tests {
             well: Some(Duration::from_millis(9_500)),
         };
         let total = Duration::from_secs(12);
-        let text = of(&[Outcome { name: "readiness", what: "", marks, total, failure: None }]).to_string();
+        let text =
+            of(&[Outcome { name: "readiness", what: "as ever", note: Some("killed"), marks, total, failure: None }])
+                .to_string();
         let row = text.lines().find(|line| line.contains("readiness")).unwrap();
         let cells: Vec<&str> = row.split(['│', '┆']).map(str::trim).filter(|cell| !cell.is_empty()).collect();
-        assert_eq!(cells, ["readiness", "4.0", "3.0", "–", "5.5", "12.0", "ok"]);
+        assert_eq!(cells, ["readiness", "4.0", "3.0", "–", "5.5", "12.0", "ok", "as ever (killed)"]);
     }
 }

@@ -1,15 +1,25 @@
 //! The controller itself: its leader dies, and it is taken away.
 
+use std::time::Duration;
+
 use kube::api::DeleteParams;
 use kubeheal::{api::status::HealthState, leader::LEASE_NAME};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::{
     failure::{Failure, Result, expect},
-    hands::{Hands, uid},
+    hands::{Hands, name, uid},
     stage::{Healer, Stage, identity, is, steps, verified},
     workload::Act,
 };
+
+/// The pod that stops the leader's process.
+const FREEZER: &str = "freeze-leader";
+/// What it says when it has.
+const FROZEN: &str = "frozen";
+/// For its image to be pulled, too.
+const FREEZING: Duration = Duration::from_secs(60);
 
 pub(super) async fn failover(stage: &Stage) -> Result<()> {
     let home = match stage.theatre.healer {
@@ -22,9 +32,17 @@ pub(super) async fn failover(stage: &Stage) -> Result<()> {
     let pods = stage.hands.pods("app").await?;
     let sick = pods.first().ok_or_else(|| Failure::new("app has no pods"))?;
     stage.act(sick, Act::NotReady).await?;
-    kill(stage, &home, &leader).await?;
+    let warm = standbys(stage, &home, &leader).await?;
+    let how = kill(stage, &home, &leader).await?;
+    stage.note(how.as_str());
     stage.broke();
-    home.until("Lease", LEASE_NAME, "taken over", |lease| !holder(lease).is_empty() && holder(lease) != leader).await?;
+    let taken = |lease: Option<&Value>| !holder(lease).is_empty() && holder(lease) != leader;
+    let lease = home.until("Lease", LEASE_NAME, "taken over", taken).await?;
+    let next = holder(lease.as_ref());
+    // Who was asked to end may have given the lease back, and then it is anybody's.
+    expect(how == Killed::Asked || warm.is_empty() || warm.iter().any(|name| name == next), || {
+        format!("{next} leads, and none of those that stood by: {}", warm.join(", "))
+    })?;
     stage.saw();
     stage.until("app", "acted on", |status| !steps(status).is_empty()).await?;
     stage.did();
@@ -38,21 +56,98 @@ fn holder(lease: Option<&Value>) -> &str {
     lease.and_then(|lease| lease["spec"]["holderIdentity"].as_str()).unwrap_or_default()
 }
 
-/// Without a chance to give the lease back.
-async fn kill(stage: &Stage, home: &Hands, leader: &str) -> Result<()> {
+/// Who could lead at once.
+async fn standbys(stage: &Stage, home: &Hands, leader: &str) -> Result<Vec<String>> {
+    let mut names: Vec<String> = match stage.theatre.healer {
+        Healer::Local => {
+            let started = stage.controllers.lock().await.len();
+            (0..).take(started).map(identity).collect()
+        }
+        Healer::InCluster => {
+            let pods = home.list("Pod", "").await?;
+            let owner = |pod: &Value| pod["metadata"]["ownerReferences"][0]["uid"].clone();
+            let of_leader = pods.iter().find(|pod| name(pod) == leader).map(owner).filter(|owner| !owner.is_null());
+            let ready = |pod: &Value| pod["status"]["containerStatuses"][0]["ready"] == true;
+            let beside = |pod: &&Value| Some(owner(pod)) == of_leader && ready(pod);
+            pods.iter().filter(beside).map(|pod| name(pod).to_owned()).collect()
+        }
+    };
+    names.retain(|name| name != leader);
+    Ok(names)
+}
+
+/// How the leader was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Killed {
+    /// By SIGKILL.
+    AtOnce,
+    /// Its process was stopped, and it was removed: to the others that is a kill.
+    Frozen,
+    /// By SIGTERM, because no pod may reach its process: it had two seconds to give the lease back.
+    Asked,
+}
+
+impl Killed {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::AtOnce => "killed: SIGKILL",
+            Self::Frozen => "killed: SIGSTOP, then removed",
+            Self::Asked => "not killed: SIGTERM, the lease may have been given back",
+        }
+    }
+}
+
+/// Without a chance to give the lease back, where that can be had.
+async fn kill(stage: &Stage, home: &Hands, leader: &str) -> Result<Killed> {
     match stage.theatre.healer {
         Healer::Local => {
             let mut controllers = stage.controllers.lock().await;
             let named = (0..).zip(controllers.iter_mut()).find(|(number, _)| identity(*number) == leader);
             let (_, leader) = named.ok_or_else(|| Failure::new(format!("the leader {leader} is none of ours")))?;
-            leader.kill().await
+            leader.kill().await.map(|()| Killed::AtOnce)
         }
         Healer::InCluster => {
+            // Deleting a pod with grace 0 is SIGTERM and two seconds on a real node, and a container that is killed from
+            // outside is started again under the same name. One that is stopped does neither.
+            let is_frozen = freeze(stage, home, leader).await;
             let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
             let killed = home.api("Pod").delete(leader, &at_once).await;
-            killed.map(drop).map_err(|error| Failure::api(format!("kill the leader {leader}"), &error))
+            killed.map_err(|error| Failure::api(format!("kill the leader {leader}"), &error))?;
+            Ok(if is_frozen { Killed::Frozen } else { Killed::Asked })
         }
     }
+}
+
+/// Stops the leader's process from a pod on its node that sees all processes there. Whether that went well: not every cluster
+/// lets anybody do so, and not every node runs programs.
+async fn freeze(stage: &Stage, home: &Hands, leader: &str) -> bool {
+    let Ok(Some(pod)) = home.get("Pod", leader).await else { return false };
+    let freezer = freezer(&stage.theatre.image, leader, &pod["spec"]["nodeName"]);
+    if stage.hands.create(freezer).await.is_err() {
+        return false;
+    }
+    let end = |pod: &Value| pod["status"]["containerStatuses"][0]["state"]["terminated"].clone();
+    let ended = |found: Option<&Value>| found.is_none_or(|pod| end(pod).is_object());
+    let waited = timeout(FREEZING, stage.hands.until("Pod", FREEZER, "ended", ended)).await;
+    matches!(waited, Ok(Ok(Some(pod))) if end(&pod)["message"] == FROZEN)
+}
+
+fn freezer(image: &str, leader: &str, node: &Value) -> Value {
+    let script = format!(
+        "for process in /proc/[0-9]*; do \
+         if [ \"$(cat $process/comm)\" = kubeheal ] && tr '\\0' '\\n' < $process/environ | grep -qx POD_NAME={leader}; \
+         then kill -STOP ${{process#/proc/}} && printf {FROZEN} > /dev/termination-log && exit 0; fi; done; exit 1"
+    );
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": FREEZER},
+        "spec": {
+            "nodeName": node, "hostPID": true, "restartPolicy": "Never", "tolerations": [{"operator": "Exists"}],
+            "containers": [{
+                "name": "freezer", "image": image, "command": ["sh", "-c", script],
+                "securityContext": {"privileged": true, "runAsUser": 0},
+            }],
+        },
+    })
 }
 
 pub(super) async fn uninstall(stage: &Stage) -> Result<()> {
@@ -68,7 +163,7 @@ pub(super) async fn uninstall(stage: &Stage) -> Result<()> {
     stage.broke();
     stage.hands.until("HealedService", "app", "gone", |found| found.is_none()).await?;
     for revision in &revisions {
-        stage.hands.until("ControllerRevision", crate::hands::name(revision), "gone", |found| found.is_none()).await?;
+        stage.hands.until("ControllerRevision", name(revision), "gone", |found| found.is_none()).await?;
     }
     stage.healed();
     let after = stage.hands.expect("Deployment", "app").await?;
