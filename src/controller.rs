@@ -126,13 +126,6 @@ struct Look {
     namespace_ends: bool,
 }
 
-impl Look {
-    fn leave_alone(&mut self) {
-        self.namespace_ends = true;
-        leave_alone(&mut self.snapshot);
-    }
-}
-
 /// All that goes wrong in a namespace that is being deleted is meant to.
 fn leave_alone(seen: &mut Snapshot) {
     seen.service.deleting = true;
@@ -312,7 +305,9 @@ impl Context {
     /// Observe and decide.
     async fn look(&self, key: &Key) -> Option<Look> {
         let asked_about = self.shared.caches().service(key)?;
-        let (presence, namespace_deleting) = self.ask(&asked_about).await;
+        let (presence, stay) = self.ask(&asked_about).await;
+        // What cannot be read counts as being deleted: nothing is brought back on a guess.
+        let namespace_deleting = stay != Stay::Stays;
         let now = self.clock.now();
         // The object and what it remembers are taken together: its resourceVersion vouches for both when it is written.
         let (service, effective, mut seen) = {
@@ -333,7 +328,7 @@ impl Context {
         if let Some((kind, _, why)) = self.shared.behind() {
             seen.workload = Workload::Unknown(format!("the watch of {} is interrupted: {why}", kind.as_str()));
         }
-        let namespace_ends = namespace_deleting || self.namespace_ends(&seen).await;
+        let namespace_ends = stay == Stay::Ends || self.namespace_ends(&seen).await;
         if namespace_ends {
             leave_alone(&mut seen);
         }
@@ -362,7 +357,8 @@ impl Context {
             Stay::Unclear => plan.effect.replaces(),
         };
         if ends {
-            look.leave_alone();
+            look.namespace_ends = true;
+            look.snapshot.service.deleting = true;
             look.decision = decide(&look.policy, &look.snapshot, look.now);
         }
         if look.decision.plan.is_some() {
@@ -374,21 +370,18 @@ impl Context {
     }
 
     /// A workload that the cache does not have is asked for live: a cache alone never says that something is gone.
-    async fn ask(&self, service: &HealedService) -> (Presence, bool) {
+    async fn ask(&self, service: &HealedService) -> (Presence, Stay) {
         // What is there and cannot be read is not missing either.
         let is_known = |caches: &Caches| caches.workload(service).is_some() || caches.unreadable(service).is_some();
         if is_known(&self.shared.caches()) {
-            return (Presence::Cached, false);
+            return (Presence::Cached, Stay::Stays);
         }
         let presence = self.executor.presence(service).await;
-        let deleting = match presence {
-            // What cannot be read counts as being deleted: nothing is brought back on a guess.
-            Presence::Missing => {
-                self.executor.namespaces().ask(&service.namespace().unwrap_or_default()).await != Stay::Stays
-            }
-            Presence::Cached | Presence::NotYetCached | Presence::Unreadable(_) => false,
+        let stay = match presence {
+            Presence::Missing => self.executor.namespaces().ask(&service.namespace().unwrap_or_default()).await,
+            Presence::Cached | Presence::NotYetCached | Presence::Unreadable(_) => Stay::Stays,
         };
-        (presence, deleting)
+        (presence, stay)
     }
 
     /// Writes the decision into the status, if that changes it. The resourceVersion makes a look at an outdated object fail
@@ -495,6 +488,9 @@ impl Context {
         }
         self.alert(look);
         self.tell(look, &old, recorded, look.now).await;
+        if !memory.degraded {
+            self.herald.well(&key_of(recorded));
+        }
     }
 
     /// Hands over what receivers of alerts are to know.

@@ -265,6 +265,10 @@ fn raise(alarm: &mut Alarm, severity: Severity, reason: Reason) {
 
 /// What there is to be told, if anything: what lasts, or what a rule of escalation says. Not each stumble.
 fn trouble(scene: &Scene<'_>) -> Option<(Severity, Reason)> {
+    // All that goes wrong in what is being deleted is meant to.
+    if scene.snapshot.service.deleting {
+        return None;
+    }
     let own = |escalation: &&Escalation| escalation.reason != Reason::StormHold;
     if let Some(Escalation { severity, reason, message: _ }) = scene.escalation.filter(own) {
         return Some((*severity, *reason));

@@ -182,9 +182,19 @@ fn degraded(decision: &Decision) -> Condition {
     } else if let Some(finding) = decision.findings.first().filter(|_| decision.settling) {
         let message = format!("{}, but not yet for {}: {}", verdict.message, spoken(SETTLING), finding.message);
         condition(ConditionType::Degraded, Truth::True, finding.cause.reason(), message)
+    } else if decision.memory.degraded && !matches!(verdict.health, Health::Healthy | Health::Idle) {
+        // Not Ready again: that nothing more is wrong, or can be seen, is no recovery. The reason says so to the next look.
+        let status = if verdict.health == Health::Unknown { Truth::Unknown } else { Truth::False };
+        let message = format!("was degraded and is not ready again: {}", verdict.message);
+        condition(ConditionType::Degraded, status, verdict.reason, message)
     } else {
         condition(ConditionType::Degraded, Truth::False, Reason::AsExpected, "not degraded")
     }
+}
+
+/// Whether the condition Degraded says that what was degraded is not well again.
+pub fn is_unrecovered(status: &str, reason: &str) -> bool {
+    status != Truth::False.as_str() || reason != Reason::AsExpected.as_str()
 }
 
 fn circuit_open(decision: &Decision) -> Condition {

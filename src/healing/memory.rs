@@ -52,6 +52,8 @@ pub struct Memory {
     pub not_before: Option<Timestamp>,
     /// What the API server said when it refused the last action; empty where `not_before` is a back-off.
     pub refused: Option<String>,
+    /// It was said to be degraded, and has not been said to be well since.
+    pub degraded: bool,
     /// A dependency held the service when last looked at.
     pub held: bool,
     /// When the dependencies got well: what went wrong before that was their fault and counts for nothing.
@@ -375,6 +377,10 @@ impl Memory {
         let pause = policy.remediation.backoff_max.max(policy.remediation.backoff_initial).max(SPACING);
         self.not_before = self.not_before.map(|until| until.min(after(now, pause)));
         self.circuit.retry_at = self.circuit.retry_at.map(|until| until.min(after(now, policy.breaker.max_open)));
+        if let Some(reaction) = &mut self.reaction {
+            let pause = after(now, pause);
+            reaction.retry_at = reaction.retry_at.map(|until| until.min(pause));
+        }
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.verify_by = in_flight.verify_by.min(after(now, policy.remediation.verify));
         }

@@ -47,7 +47,7 @@ use self::{
     alarm::{Notice, Scene},
     cause::Finding,
     choice::{Choice, Known, choose},
-    condition::Condition,
+    condition::{Condition, ConditionType},
     dependency::Dependencies,
     escalation::Escalation,
     health::{Absence, Health, Verdict},
@@ -56,7 +56,7 @@ use self::{
     plan::{Charge, Plan, Step},
     policy::{Mode, Policy},
     reason::{Block, Reason},
-    snapshot::{Phase, Snapshot, Workload},
+    snapshot::{Phase, Service, Snapshot, Workload},
     time::{Wakeups, after, elapsed},
     verify::{Excuse, Execution},
 };
@@ -134,7 +134,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
         }
     };
 
-    let excuse = excuse(&verdict, missing, &dependencies);
+    let excuse = excuse(&snapshot.service, &verdict, missing, &dependencies);
     let seed = &snapshot.service.uid;
     verify::judge(policy, &snapshot.workload, &snapshot.pods, excuse, seed, &mut memory, &mut wakeups, now);
     restarts::end_proof(&mut memory);
@@ -206,6 +206,9 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
         next_check: wakeups.earliest(),
     };
     decision.conditions = condition::conditions(&decision, policy, &snapshot.rivals, &warnings(snapshot));
+    let degraded = decision.conditions.iter().find(|one| one.kind == ConditionType::Degraded);
+    decision.memory.degraded =
+        degraded.is_some_and(|one| condition::is_unrecovered(one.status.as_str(), one.reason.as_str()));
     decision
 }
 
@@ -298,8 +301,9 @@ fn follow_health(verdict: &Verdict, memory: &mut Memory, now: Timestamp) {
     }
 }
 
-fn excuse(verdict: &Verdict, missing: bool, dependencies: &Dependencies) -> Excuse {
+fn excuse(service: &Service, verdict: &Verdict, missing: bool, dependencies: &Dependencies) -> Excuse {
     match verdict.health {
+        _ if service.deleting => Excuse::NothingWanted,
         _ if missing => Excuse::GoneAgain,
         Health::Idle => Excuse::NothingWanted,
         _ if dependencies.held.is_some() => Excuse::Held,

@@ -108,6 +108,20 @@ vocabulary! {
     RestartRate
 }
 
+impl Reason {
+    /// Whether no Event of its own tells that it holds a repair back: each repair waits for such a thing, or the Event of a
+    /// condition tells of it.
+    pub fn holds_quietly(self) -> bool {
+        let passing = matches!(self, Self::NotYet | Self::BackOff | Self::ActionInFlight | Self::ServiceDeleting);
+        let breaker = matches!(self, Self::BreakerOpen | Self::BreakerLatched | Self::ForcedOpen);
+        let dependencies =
+            matches!(self, Self::DependencyDown | Self::DependencyUnknown | Self::DependencyCycle | Self::NotGranted);
+        let stalled =
+            matches!(self, Self::PolicyNotFound | Self::PolicyInvalid | Self::WorkloadNotFound | Self::NoLastKnownGood);
+        passing || breaker || dependencies || stalled
+    }
+}
+
 impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())

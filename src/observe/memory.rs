@@ -13,6 +13,7 @@ use crate::{
     healing::{
         alarm::{Alarm, Subject, Told},
         cause::{Cause, Finding},
+        condition::is_unrecovered,
         escalation::Severity,
         log::{Answer, LogRead},
         memory::{
@@ -49,6 +50,10 @@ pub fn recall(status: &HealedServiceStatus) -> Memory {
         intentional_delete: status.intentional_delete,
         not_before: time(status.not_before.as_ref()),
         refused: status.refused.clone(),
+        degraded: status
+            .conditions
+            .iter()
+            .any(|known| known.type_ == status::condition::DEGRADED && is_unrecovered(&known.status, &known.reason)),
         held: status.dependencies.iter().any(|dependency| !dependency.ready),
         released_at: time(status.released_at.as_ref()),
         recovery: status.dependency_recovery.as_ref().map(recovery),

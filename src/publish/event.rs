@@ -11,19 +11,23 @@ use k8s_openapi::{
         core::v1::ObjectReference,
         events::v1::{Event, EventSeries},
     },
-    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+    apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, ObjectMeta},
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{Patch, PatchParams, PostParams},
+    core::{ApiResource, DynamicObject},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::cut;
 use crate::{
-    api::{FIELD_MANAGER, HealedService, status::HealedServiceStatus},
-    healing::memory::Outcome,
-    observe::definition::digest,
+    api::{
+        FIELD_MANAGER, HealedService,
+        status::{Block, HealedServiceStatus},
+    },
+    healing::{condition::is_unrecovered, memory::Outcome, reason::Reason},
+    observe::{decode::Lenient, definition::digest},
 };
 
 /// Longest note the API takes is 1 kB; characters may take several bytes.
@@ -40,12 +44,22 @@ pub struct Notice {
     pub action: String,
     /// A sentence.
     pub note: String,
+    /// It is told once in one trouble, whatever the note says.
+    pub once: bool,
+}
+
+impl Notice {
+    fn of(warning: bool, reason: &str, action: &str, note: &str) -> Self {
+        let (reason, action, note) = (reason.to_owned(), action.to_owned(), note.to_owned());
+        Self { warning, reason, action, note, once: false }
+    }
 }
 
 /// What changed between two statuses that people should hear of.
 pub fn notices(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Notice> {
     let mut notices = flips(old, new);
     notices.extend(steps(old, new));
+    notices.extend(held(old, new));
     notices.extend(unsent(old, new));
     notices
 }
@@ -53,25 +67,58 @@ pub fn notices(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Noti
 /// Conditions that flipped. `Reconciling` flips with every repair, which is told as such.
 fn flips(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Notice> {
     // Whether True is the bad side.
-    let told = [("Degraded", true), ("Stalled", true), ("CircuitOpen", true), ("DependenciesReady", false)];
-    let find = |status: &HealedServiceStatus, kind: &str| {
-        status.conditions.iter().find(|condition| condition.type_ == kind).cloned()
-    };
+    let told = [("Stalled", true), ("CircuitOpen", true), ("DependenciesReady", false)];
     let flip = |(kind, bad_if_true): (&str, bool)| {
         let now = find(new, kind)?;
-        let before =
-            find(old, kind).map_or_else(|| if bad_if_true { "False" } else { "True" }.to_owned(), |c| c.status);
+        let usual = if bad_if_true { "False" } else { "True" };
+        let before = find(old, kind).map_or(usual, |known| known.status.as_str());
         let warning = (now.status == "True") == bad_if_true;
-        let told = match (kind, warning) {
-            // That nobody is needed any more is no news; that all is well again is.
-            ("Stalled", false) => return None,
-            ("Degraded", false) => ("Recovered".to_owned(), find(new, "Ready")?.message),
-            _ => (now.reason, now.message),
-        };
-        let (reason, note) = told;
-        (before != now.status).then(|| Notice { warning, reason, action: kind.to_owned(), note })
+        // That nobody is needed any more is no news.
+        let is_news = before != now.status && (warning || kind != "Stalled");
+        is_news.then(|| Notice::of(warning, &now.reason, kind, &now.message))
     };
-    told.into_iter().filter_map(flip).collect()
+    degraded(old, new).into_iter().chain(told.into_iter().filter_map(flip)).collect()
+}
+
+/// Degraded is told once, until it is Ready again: that alone is a recovery. Neither is that nothing can be seen any more,
+/// nor that all begins anew, nor that nothing is wanted.
+fn degraded(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Option<Notice> {
+    let is_told = |status: &HealedServiceStatus| {
+        find(status, "Degraded").is_some_and(|known| is_unrecovered(&known.status, &known.reason))
+    };
+    let (was, now) = (is_told(old), find(new, "Degraded")?);
+    if now.status == "True" {
+        return (!was).then(|| Notice::of(true, &now.reason, "Degraded", &now.message));
+    }
+    let ready = find(new, "Ready")?;
+    let well = [Reason::Healthy.as_str(), Reason::Completed.as_str()].contains(&ready.reason.as_str());
+    let recovered = was && !is_told(new) && ready.status == "True" && well;
+    recovered.then(|| Notice::of(false, "Recovered", "Degraded", &ready.message))
+}
+
+/// What begins to hold a repair back. What each repair waits for, and what other Events tell, is left out.
+fn held(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Notice> {
+    let holds = |status: &HealedServiceStatus, reason: &str| {
+        status.next_action.is_some() && status.blocked_by.iter().any(|block| block.reason == reason)
+    };
+    let Some(next) = &new.next_action else { return Vec::new() };
+    let is_news = |block: &&Block| {
+        !holds(old, &block.reason) && Reason::parse(&block.reason).is_some_and(|reason| !reason.holds_quietly())
+    };
+    let notice = |block: &Block| Notice {
+        once: true,
+        ..Notice::of(
+            false,
+            &block.reason,
+            "Held",
+            &format!("{} of {} is held back: {}", next.step, next.target, block.message),
+        )
+    };
+    new.blocked_by.iter().filter(is_news).map(notice).collect()
+}
+
+fn find<'a>(status: &'a HealedServiceStatus, kind: &str) -> Option<&'a Condition> {
+    status.conditions.iter().find(|condition| condition.type_ == kind)
 }
 
 /// History entries that are new or ended meanwhile.
@@ -94,6 +141,7 @@ fn steps(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Notice> {
             reason: entry.step.clone(),
             action: entry.outcome.clone(),
             note: format!("{} of {target}{cause}: {}{message}", entry.step, entry.outcome),
+            once: false,
         }
     };
     new.history.iter().filter(told).map(notice).collect()
@@ -110,6 +158,7 @@ fn unsent(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<Notice> {
         reason: "AlertNotSent".to_owned(),
         action: sink.clone(),
         note: format!("{sink}: {problem}"),
+        once: false,
     };
     problems(new).difference(&problems(old)).map(notice).collect()
 }
@@ -135,7 +184,7 @@ pub async fn publish(
         action: Some(notice.action.clone()),
         note: Some(note),
         regarding: Some(service.object_ref(&())),
-        related: Some(target(service, namespace)),
+        related: Some(target(service, namespace.clone())),
         reporting_controller: Some("kubeheal.dev/controller".to_owned()),
         reporting_instance: Some(FIELD_MANAGER.to_owned()),
         ..Event::default()
@@ -143,14 +192,17 @@ pub async fn publish(
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     match events.create(&params, &event).await {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 409 => again(&events, &name, now).await,
+        Err(kube::Error::Api(status)) if status.code == 409 => again(client, &namespace, &name, now).await,
         Err(error) => Err(error),
     }
 }
 
-async fn again(events: &Api<Event>, name: &str, now: Timestamp) -> Result<(), kube::Error> {
-    let known = events.get(name).await?;
-    let count = known.series.map_or(1, |series| series.count).saturating_add(1);
+async fn again(client: &Client, namespace: &str, name: &str, now: Timestamp) -> Result<(), kube::Error> {
+    let events = ApiResource::erase::<Event>(&());
+    let events: Api<Lenient<DynamicObject>> = Api::namespaced_with(client.clone(), namespace, &events);
+    let Lenient(known) = events.get(name).await?;
+    let count = known.data.pointer("/series/count").and_then(Value::as_i64);
+    let count = i32::try_from(count.unwrap_or(1)).unwrap_or(i32::MAX).saturating_add(1);
     let series = EventSeries { count, last_observed_time: MicroTime(now) };
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     events.patch(name, &params, &Patch::Merge(json!({ "series": series }))).await?;

@@ -4,17 +4,22 @@
 //! counted and not written.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use jiff::Timestamp;
-use kube::Client;
-use tokio::{sync::mpsc, time::timeout};
+use kube::{Client, ResourceExt};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 
 use super::event::{Notice, publish};
-use crate::{api::HealedService, healing::time::elapsed, metrics::Metrics, observe::record::Key};
+use crate::{
+    api::HealedService, error::is_namespace_ending, healing::time::elapsed, metrics::Metrics, observe::record::Key,
+};
 
 /// Events of one service that may come at once.
 const BURST: u32 = 25;
@@ -22,6 +27,8 @@ const BURST: u32 = 25;
 const REFILL_SECONDS: i64 = 300;
 /// Events of all services that may wait.
 const MAX_WAITING: usize = 1000;
+/// A namespace that takes no Events because it ends is not asked again for so long.
+const ENDING: Duration = Duration::from_secs(60);
 /// Longest time for one Event.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -29,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Herald {
     queue: mpsc::Sender<Message>,
-    budgets: Mutex<BTreeMap<Key, Budget>>,
+    services: Mutex<BTreeMap<Key, Account>>,
     metrics: Metrics,
 }
 
@@ -39,6 +46,14 @@ pub struct Message {
     service: Box<HealedService>,
     notice: Notice,
     now: Timestamp,
+}
+
+/// What a service has caused, and may still cause.
+#[derive(Debug)]
+struct Account {
+    budget: Budget,
+    /// Reasons that were told in the trouble that goes on, of those that are told once in one.
+    told: BTreeSet<String>,
 }
 
 /// Events that a service may still cause.
@@ -52,14 +67,19 @@ impl Herald {
     /// A herald, and what its task works on.
     pub fn new(metrics: Metrics) -> (Self, mpsc::Receiver<Message>) {
         let (queue, waiting) = mpsc::channel(MAX_WAITING);
-        (Self { queue, budgets: Mutex::default(), metrics }, waiting)
+        (Self { queue, services: Mutex::default(), metrics }, waiting)
     }
 
     /// Has an Event written, unless there are too many.
     pub fn tell(&self, key: &Key, service: &HealedService, notice: Notice, now: Timestamp) {
         let allowed = {
-            let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-            budgets.entry(key.clone()).or_insert(Budget { left: BURST, counted: now }).take(now)
+            let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+            let new = || Account { budget: Budget { left: BURST, counted: now }, told: BTreeSet::new() };
+            let account = services.entry(key.clone()).or_insert_with(new);
+            if !account.is_news(&notice) {
+                return;
+            }
+            account.budget.take(now)
         };
         let message = Message { service: Box::new(service.clone()), notice, now };
         if !allowed || self.queue.try_send(message).is_err() {
@@ -67,9 +87,23 @@ impl Herald {
         }
     }
 
+    /// A service is well: what comes now is another trouble.
+    pub fn well(&self, key: &Key) {
+        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(account) = services.get_mut(key) {
+            account.told.clear();
+        }
+    }
+
     /// A service is gone.
     pub fn forget(&self, key: &Key) {
-        self.budgets.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.services.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+impl Account {
+    fn is_news(&mut self, notice: &Notice) -> bool {
+        !notice.once || self.told.insert(notice.reason.clone())
     }
 }
 
@@ -90,9 +124,20 @@ impl Budget {
 
 /// Writes until there is nobody who could send anything.
 pub async fn write(client: Client, mut waiting: mpsc::Receiver<Message>) {
+    let mut ending: BTreeMap<String, Instant> = BTreeMap::new();
     while let Some(Message { service, notice, now }) = waiting.recv().await {
+        ending.retain(|_, since| since.elapsed() < ENDING);
+        let namespace = service.namespace().unwrap_or_default();
+        if ending.contains_key(&namespace) {
+            continue;
+        }
         let why = match timeout(PATIENCE, publish(&client, &service, &notice, now)).await {
             Ok(Ok(())) => continue,
+            // Nothing new gets in there any more, and nobody will read it.
+            Ok(Err(error)) if is_namespace_ending(&error) => {
+                ending.insert(namespace, Instant::now());
+                continue;
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
         };
@@ -112,7 +157,13 @@ mod tests {
     fn a_noisy_service_is_cut_and_counted_and_takes_nothing_from_another() {
         let metrics = Metrics::new(at(0));
         let (herald, mut waiting) = Herald::new(metrics.clone());
-        let notice = || Notice { warning: true, reason: "A".to_owned(), action: "B".to_owned(), note: String::new() };
+        let notice = || Notice {
+            warning: true,
+            reason: "A".to_owned(),
+            action: "B".to_owned(),
+            note: String::new(),
+            once: false,
+        };
         let spec = serde_json::json!({"workloadRef": {"kind": "Deployment", "name": "any"}});
         let service = HealedService::new("any", serde_json::from_value(spec).unwrap());
         let tell = |name: &str| herald.tell(&("shop".to_owned(), name.to_owned()), &service, notice(), at(0));
@@ -122,6 +173,25 @@ mod tests {
         assert_eq!(written, 26);
         let text = metrics.encode(crate::metrics::Format::OpenMetrics);
         assert!(text.contains("kubeheal_events_dropped_total 75"), "{text}");
+    }
+
+    #[test]
+    fn what_is_told_once_in_one_trouble_costs_nothing_when_it_comes_again() {
+        let (herald, mut waiting) = Herald::new(Metrics::new(at(0)));
+        let spec = serde_json::json!({"workloadRef": {"kind": "Deployment", "name": "any"}});
+        let service = HealedService::new("any", serde_json::from_value(spec).unwrap());
+        let key = ("shop".to_owned(), "any".to_owned());
+        for trouble in 1..=3 {
+            for reason in ["StormHold", "DisruptionBudget"] {
+                for turn in 0..100 {
+                    let (reason, note) = (reason.to_owned(), format!("turn {turn}"));
+                    let notice = Notice { warning: false, reason, action: "Held".to_owned(), note, once: true };
+                    herald.tell(&key, &service, notice, at(trouble));
+                }
+            }
+            herald.well(&key);
+        }
+        assert_eq!(std::iter::from_fn(|| waiting.try_recv().ok()).count(), 6);
     }
 
     #[test]

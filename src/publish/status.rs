@@ -22,6 +22,7 @@ use crate::{
         plan::Plan,
         reaction::{Change, Reaction},
         recovery::Recovery,
+        time::clamp,
     },
 };
 
@@ -69,6 +70,8 @@ pub fn remember(status: &mut HealedServiceStatus, memory: &Memory, ineffective: 
         intentional_delete,
         not_before,
         refused,
+        // Told by the condition Degraded.
+        degraded: _,
         // Told by `dependencies`.
         held: _,
         released_at,
@@ -128,7 +131,8 @@ fn conditions(decision: &Decision, old: &[Condition], generation: Option<i64>, n
             reason: condition.reason.as_str().to_owned(),
             message: cut(&condition.message, MAX_MESSAGE),
             observed_generation: generation,
-            last_transition_time: unflipped.map_or(Time(now), |known| known.last_transition_time.clone()),
+            // One from the future is another clock's.
+            last_transition_time: Time(unflipped.map_or(now, |known| clamp(known.last_transition_time.0, now))),
         }
     };
     decision.conditions.iter().map(stamp).collect()

@@ -20,6 +20,7 @@ mod server;
 mod signals;
 mod sketch;
 mod telemetry;
+mod told;
 mod undecoded;
 mod wait;
 mod world;

@@ -4,6 +4,7 @@ mod audit;
 mod breaker;
 mod by_hand;
 mod dependencies;
+mod ending;
 mod fallback;
 mod limits;
 mod logs;
