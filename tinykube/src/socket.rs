@@ -1,8 +1,11 @@
-//! The API server over a socket. Each connection is a task of its own, so that none waits for another.
+//! HTTP over a socket, with TLS or without. Each connection is a task of its own, so that none waits for another.
 
+use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -11,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::http::Service;
+use crate::http::Body;
 
 /// A client that has not agreed on encryption by then is let go.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -20,8 +23,22 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// What the real server says to who speaks HTTP where TLS is expected.
 const NOT_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
+/// Answers the requests of a connection.
+pub(crate) trait Serves:
+    tower::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static
+{
+}
+
+impl<S> Serves for S where
+    S: tower::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static
+{
+}
+
 /// Accepts connections until the future is dropped.
-pub(crate) async fn serve(listener: TcpListener, service: Service, tls: Option<TlsAcceptor>) {
+pub(crate) async fn serve<S: Serves>(listener: TcpListener, service: S, tls: Option<TlsAcceptor>)
+where
+    S::Future: Send,
+{
     loop {
         let stream = accept(&listener).await;
         let (service, tls) = (service.clone(), tls.clone());
@@ -69,7 +86,10 @@ async fn encrypt(mut stream: TcpStream, acceptor: &TlsAcceptor) -> io::Result<Op
 }
 
 /// Answers requests until the client leaves.
-async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, service: Service) {
+async fn answer<S: Serves>(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, service: S)
+where
+    S::Future: Send,
+{
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));

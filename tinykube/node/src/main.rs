@@ -1,5 +1,7 @@
 //! `tinykube-node`: nodes of the cluster in a kubeconfig. Only reads what it is asked for; the node is in `tinykube::node`.
 
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,6 +19,9 @@ use tracing_subscriber::EnvFilter;
 /// Registers a Node, renews its Lease, and acts out the pods that are bound to it as a kubelet with real containers would
 /// report them: status, Events, restarts with their back-off, probes, grace, removal. What a pod does says the annotation
 /// tinykube.dev/script on the pod or on the workload that owns it; without one it is healthy.
+///
+/// It answers `kubectl logs` on a port of the loopback interface, so the API server must run on the same machine for that;
+/// everybody there can read what scripts let containers print.
 ///
 /// It ends with SIGTERM or Ctrl-C. The Node stays and is not ready any more, as when a machine is lost; start it again with the
 /// same name, or remove the Node with kubectl.
@@ -52,8 +57,10 @@ struct Failure(u8, String);
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,tinykube=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error,kube_client=off,tinykube=info"));
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     match run(&args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure(code, message)) => {
@@ -64,24 +71,40 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> Result<(), Failure> {
-    let client = client(&args.kubeconfig).await?;
+    let names: BTreeSet<&String> = args.names.iter().collect();
+    if names.len() < args.names.len() {
+        return Err(Failure(2, "two nodes cannot have the same --name".to_owned()));
+    }
+    let (client, server) = client(&args.kubeconfig).await?;
     let nodes: Result<Vec<Node>, _> = args.names.iter().map(|name| Node::new(name, client.clone())).collect();
     let nodes = nodes.map_err(|error| Failure(2, error.to_string()))?;
     let end = CancellationToken::new();
     tokio::spawn(cancel_on_signal(end.clone()));
-    let running = nodes.into_iter().map(|node| node.run(end.clone()));
-    try_join_all(running).await.map(|_| ()).map_err(|error| Failure(1, error.to_string()))
+    let running = nodes.into_iter().map(|node| node.serve_logs().run(end.clone()));
+    let failed =
+        |error| Failure(1, format!("{error}: check the API server at {server}, and the user of the kubeconfig"));
+    try_join_all(running).await.map(|_| ()).map_err(failed)
 }
 
-async fn client(path: &Path) -> Result<Client, Failure> {
-    let wrong = |problem: String| Failure(2, format!("kubeconfig {}: {problem}: check --kubeconfig", path.display()));
-    let kubeconfig = Kubeconfig::read_from(path).map_err(|error| wrong(innermost(&error)))?;
+/// A client, and the address of its server.
+async fn client(path: &Path) -> Result<(Client, String), Failure> {
+    let wrong = |problem: &str| {
+        // What is wrong with YAML is shown in more lines than one.
+        let problem = problem.lines().next().unwrap_or_default();
+        Failure(2, format!("kubeconfig {}: {problem}: check --kubeconfig", path.display()))
+    };
+    let kubeconfig = Kubeconfig::read_from(path).map_err(|error| wrong(&innermost(&error)))?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-    let config = config.map_err(|error| wrong(innermost(&error)))?;
-    Client::try_from(config).map_err(|error| wrong(innermost(&error)))
+    let config = config.map_err(|error| wrong(&innermost(&error)))?;
+    let server = config.cluster_url.to_string();
+    if !matches!(config.cluster_url.scheme_str(), Some("http" | "https")) || config.cluster_url.host().is_none() {
+        return Err(wrong(&format!("the server {server:?} is no address like https://127.0.0.1:6443")));
+    }
+    let client = Client::try_from(config).map_err(|error| wrong(&innermost(&error)))?;
+    Ok((client, server))
 }
 
-/// The cause behind all others, which says the most in one line.
+/// The cause behind all others, which says the most.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {

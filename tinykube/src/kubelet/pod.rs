@@ -158,9 +158,14 @@ impl PodMachine {
         containers.fold(stage.min(self.remove_at), Timestamp::min)
     }
 
+    /// One of its containers.
+    pub(crate) fn container(&self, name: &str) -> Option<&Container> {
+        self.containers.iter().find(|container| container.name == name)
+    }
+
     /// The log of a container, with the time of each line.
     pub(crate) fn log(&self, container: &str, previous: bool, now: Timestamp, world: &dyn World) -> Option<Vec<Line>> {
-        self.containers.iter().find(|found| found.name == container)?.log(previous, now, world)
+        self.container(container)?.log(previous, now, world)
     }
 
     /// The kubelet was restarted: what probes said is not known any more.

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::address::Addresses;
+use super::container::Container;
 use super::dependency::Dependency;
 use super::in_force::{Found, find_script};
 use super::needs::{Needs, Surroundings};
@@ -46,13 +47,36 @@ impl Logs {
     /// Nothing if there is no such container or it has never been started.
     pub fn read(&self, namespace: &str, pod: &str, container: &str, previous: bool) -> Option<LogLines> {
         let pods = self.lock();
-        let mut found = pods.iter().filter(|(key, _)| *key.namespace == *namespace && *key.name == *pod);
-        found.next()?.1.machine.log(container, previous, self.clock.now(), &Nothing)
+        find(&pods, namespace, pod)?.machine.log(container, previous, self.clock.now(), &Nothing)
+    }
+
+    /// Whether a container runs.
+    pub(crate) fn is_running(&self, namespace: &str, pod: &str, container: &str) -> bool {
+        let pods = self.lock();
+        let found = find(&pods, namespace, pod).and_then(|managed| managed.machine.container(container));
+        found.is_some_and(Container::is_running)
+    }
+
+    /// What a container that was not started waits for, as its status says.
+    pub(crate) fn waits_for(&self, namespace: &str, pod: &str, container: &str) -> Option<&'static str> {
+        let pods = self.lock();
+        let found = find(&pods, namespace, pod).and_then(|managed| managed.machine.container(container));
+        found.and_then(|container| container.waiting.as_ref()).map(|waiting| waiting.reason)
+    }
+
+    /// The time by the clock of the node.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Managed>> {
         self.pods.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn find<'a>(pods: &'a BTreeMap<Key, Managed>, namespace: &str, pod: &str) -> Option<&'a Managed> {
+    let mut found = pods.iter().filter(|(key, _)| *key.namespace == *namespace && *key.name == *pod);
+    found.next().map(|(_, managed)| managed)
 }
 
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::kind::Kind;
 use super::write::{MANAGER, PATIENCE};
-use super::{NodeError, innermost};
+use super::{NodeError, problem};
 use crate::clock::Clock;
 use crate::kubelet::Host;
 use crate::object;
@@ -63,7 +63,7 @@ impl Heartbeat {
                     Ok(Ok(true)) => reported = Instant::now(),
                     Ok(Ok(false)) => {}
                     Ok(Err(error)) => {
-                        let problem = innermost(&error);
+                        let problem = problem(&error);
                         tracing::warn!(node = self.host.name, %problem, "the node could not report");
                         wait = RETRY;
                     }

@@ -20,6 +20,7 @@ mod heartbeat;
 mod kind;
 mod known;
 mod running;
+mod serve;
 mod write;
 
 use std::error::Error;
@@ -31,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::heartbeat::Heartbeat;
 use self::running::Running;
+use self::serve::Port;
 use crate::clock::Clock;
 use crate::kinds::is_dns_subdomain;
 use crate::kubelet::{Addresses, Host, Logs, Pods};
@@ -47,7 +49,7 @@ pub struct Node {
     client: Client,
     clock: Clock,
     logs: Logs,
-    port: Option<u16>,
+    serves_logs: bool,
 }
 
 /// Why a node cannot run.
@@ -60,7 +62,7 @@ pub struct NodeError {
 
 impl NodeError {
     fn new(doing: impl Into<String>, error: &(dyn Error + 'static)) -> NodeError {
-        NodeError { doing: doing.into(), problem: innermost(error).to_string() }
+        NodeError { doing: doing.into(), problem: problem(error) }
     }
 
     fn silent(doing: String) -> NodeError {
@@ -68,13 +70,13 @@ impl NodeError {
     }
 }
 
-/// The cause behind all others, which says the most.
-fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+/// What the cause behind all others says, or the API server.
+fn problem(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause
+    cause.downcast_ref::<Box<kube::core::Status>>().map_or_else(|| cause.to_string(), |status| status.message.clone())
 }
 
 impl Node {
@@ -90,7 +92,7 @@ impl Node {
             });
         }
         let clock = Clock::real();
-        Ok(Node { name: name.to_owned(), client, logs: Logs::new(clock.clone()), clock, port: None })
+        Ok(Node { name: name.to_owned(), client, logs: Logs::new(clock.clone()), clock, serves_logs: false })
     }
 
     /// Takes the time from `clock`.
@@ -106,17 +108,26 @@ impl Node {
         self.logs.clone()
     }
 
+    /// Answers `kubectl logs`: serves the logs of its containers on a free port of the loopback interface, over TLS with a
+    /// certificate of its own, and tells the API server where. Whoever can connect to the port can read them.
+    #[must_use]
+    pub fn serve_logs(mut self) -> Node {
+        self.serves_logs = true;
+        self
+    }
+
     /// Runs until cancelled. The Node stays, and turns `NotReady` when its Lease is old, as when a machine is lost.
     ///
     /// # Errors
     /// The API server cannot be reached at first, or refuses what every node needs.
     pub async fn run(self, cancelled: CancellationToken) -> Result<(), NodeError> {
+        let port = if self.serves_logs { Some(Port::open().await?) } else { None };
         let host = Host {
             name: self.name.clone(),
             address: ADDRESS.to_owned(),
             hostname: "localhost".to_owned(),
             capacity: CAPACITY,
-            port: self.port,
+            port: port.as_ref().and_then(Port::number),
         };
         let heartbeat = Heartbeat { client: self.client.clone(), clock: self.clock.clone(), host };
         let node = heartbeat.register().await?;
@@ -125,10 +136,17 @@ impl Node {
         let beats = heartbeat.run(own.subscribe());
         let pods = Pods::new(&self.logs, Addresses::of_node(&self.name), ADDRESS);
         let work = Running::new(&self.name, &self.client, &self.clock, pods, own).run(cancelled);
+        let answers = async {
+            match port {
+                Some(port) => port.serve(self.logs.clone()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             done = work => done,
             () = beats => Ok(()),
+            () = answers => Ok(()),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::heartbeat::is_lost;
 use super::kind::Kind;
 use super::known::{Known, News};
 use super::write::{Letter, PATIENCE, write};
-use super::{NodeError, innermost};
+use super::{NodeError, problem};
 use crate::clock::Clock;
 use crate::correlator::{Correlator, Source};
 use crate::kubelet::{Around, Found, Pods, SCRIPT_ANNOTATION, Script, Turn, find_script, pods_below, report};
@@ -153,7 +153,7 @@ impl Running {
         let client = self.client.clone();
         let writing = async move {
             let done = match timeout(PATIENCE, write(client, &letter)).await {
-                Ok(done) => done.map_err(|error| innermost(&error).to_string()),
+                Ok(done) => done.map_err(|error| problem(&error)),
                 Err(_) => Err("the API server does not answer".to_owned()),
             };
             Written { key, next, done }

@@ -1,31 +1,15 @@
 //! `pods/NAME/log`: what a container has printed, as text.
 
-use std::time::Duration;
-
-use bytes::Bytes;
-use futures::{Stream, stream};
 use http::Response;
 use serde_json::Value;
 
 use super::Call;
-use crate::api::{Api, Status};
+use crate::api::Status;
 use crate::http::{Body, reply, stream_text};
-use crate::kubelet::{LogLines, Logs};
+use crate::kubelet::{Follow, Wanted, log_unavailable};
 use crate::object;
-use crate::resource::Resource;
-
-/// How often a log that is followed is looked at for new lines.
-const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 
 const TEXT: &str = "text/plain";
-
-/// What of a log is asked for.
-struct Wanted {
-    tail: Option<usize>,
-    bytes: Option<usize>,
-    since_seconds: Option<i64>,
-    timestamps: bool,
-}
 
 impl Call<'_> {
     /// The log of a container; with `follow`, as it grows until the container ends.
@@ -41,103 +25,12 @@ impl Call<'_> {
         let Some(lines) = logs.read(namespace, name, &container, previous) else {
             return Err(Status::bad_request(unavailable(&pod, &container, previous)));
         };
-        let wanted = Wanted {
-            tail: query.get("tailLines").parse().ok(),
-            bytes: query.get("limitBytes").parse().ok(),
-            since_seconds: query.get("sinceSeconds").parse().ok(),
-            timestamps: query.is_true("timestamps"),
-        };
-        let printed = lines.len();
-        let text = wanted.text(self.api, lines);
+        let wanted = Wanted::of(|name| query.get(name));
         if !query.is_true("follow") || previous {
-            return Ok(reply(200, TEXT, text.into_bytes()));
+            return Ok(reply(200, TEXT, wanted.text(self.api.clock().now(), lines).into_bytes()));
         }
-        let follow = Follow {
-            api: self.api.clone(),
-            logs: logs.clone(),
-            pods: self.resource.clone(),
-            place: [namespace.clone(), name.clone(), container],
-            wanted,
-            printed,
-            first: Some(text),
-        };
+        let follow = Follow::new(logs, [namespace, name, &container], wanted, lines);
         Ok(stream_text(follow.lines()))
-    }
-}
-
-impl Wanted {
-    fn text(&self, api: &Api, mut lines: LogLines) -> String {
-        if let Some(seconds) = self.since_seconds {
-            let now = api.clock().now().as_second();
-            lines.retain(|(at, _)| now.saturating_sub(at.as_second()) <= seconds);
-        }
-        if let Some(tail) = self.tail {
-            lines.drain(..lines.len().saturating_sub(tail));
-        }
-        let mut text = String::new();
-        for (at, line) in lines {
-            if self.timestamps {
-                text.push_str(&at.strftime("%Y-%m-%dT%H:%M:%S.%9fZ ").to_string());
-            }
-            text.push_str(&line);
-            text.push('\n');
-        }
-        if let Some(limit) = self.bytes {
-            let end = (0..=limit.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-            text.truncate(end.unwrap_or(0));
-        }
-        text
-    }
-}
-
-/// A log that is being followed.
-struct Follow {
-    api: Api,
-    logs: Logs,
-    pods: Resource,
-    /// Namespace, pod and container.
-    place: [String; 3],
-    wanted: Wanted,
-    /// How many lines were there at the last look.
-    printed: usize,
-    first: Option<String>,
-}
-
-impl Follow {
-    fn lines(self) -> impl Stream<Item = Bytes> + Send {
-        stream::unfold(self, |mut follow| async move {
-            if let Some(first) = follow.first.take()
-                && !first.is_empty()
-            {
-                return Some((first.into(), follow));
-            }
-            loop {
-                let running = follow.is_running();
-                let [namespace, pod, container] = &follow.place;
-                // A new instance begins a new log, which is not followed.
-                let mut lines = follow.logs.read(namespace, pod, container, false)?;
-                if lines.len() < follow.printed {
-                    return None;
-                }
-                let new = lines.split_off(follow.printed);
-                if !new.is_empty() {
-                    follow.printed += new.len();
-                    follow.wanted.tail = None;
-                    let text = follow.wanted.text(&follow.api, new);
-                    return Some((text.into(), follow));
-                }
-                if !running {
-                    return None;
-                }
-                tokio::time::sleep(FOLLOW_EVERY).await;
-            }
-        })
-    }
-
-    fn is_running(&self) -> bool {
-        let [namespace, pod, container] = &self.place;
-        let Ok(pod) = self.api.get(&self.pods, namespace, pod) else { return false };
-        status_of(&pod, container).is_some_and(|status| status["state"]["running"].is_object())
     }
 }
 
@@ -164,26 +57,11 @@ fn container_of(pod: &Value, asked: &str) -> Result<String, Status> {
     Err(Status::bad_request(why))
 }
 
+/// Why there is no log, by the status of the container.
 fn unavailable(pod: &Value, container: &str, previous: bool) -> String {
-    let name = object::name(pod);
-    if previous {
-        return format!("previous terminated container {container:?} in pod {name:?} not found");
-    }
     let reason = status_of(pod, container).map(|status| object::text(status, "/state/waiting/reason"));
     let reason = reason.filter(|reason| !reason.is_empty());
-    match reason {
-        Some("ContainerCreating" | "PodInitializing") | None => {
-            let reason = reason.unwrap_or("ContainerCreating");
-            format!("container {container:?} in pod {name:?} is waiting to start: {reason}")
-        }
-        Some(reason) => {
-            let why = match reason {
-                "ImagePullBackOff" | "ErrImagePull" => "trying and failing to pull image",
-                other => other,
-            };
-            format!("container {container:?} in pod {name:?} is waiting to start: {why}")
-        }
-    }
+    log_unavailable((object::name(pod), container), previous, reason)
 }
 
 fn status_of<'a>(pod: &'a Value, container: &str) -> Option<&'a Value> {

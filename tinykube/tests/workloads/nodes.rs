@@ -317,3 +317,50 @@ async fn a_pod_that_is_well_is_written_no_more() {
     // The Lease every ten seconds, and nothing else.
     assert_eq!(version(&world) - before, 24);
 }
+
+// Sockets know no virtual time.
+#[tokio::test]
+async fn a_node_answers_for_the_logs_of_its_containers() {
+    let cluster = Cluster::builder().without_node().start().unwrap();
+    let world = World { cluster };
+    world.create("", "namespaces", json!({"metadata": {"name": "test"}}));
+    let node = Node::new("n1", world.cluster.client()).unwrap().serve_logs();
+    let end = CancellationToken::new();
+    let _end = end.clone().drop_guard();
+    tokio::spawn(node.run(end));
+    let script =
+        "{app: {log: [{at: 0s, text: hello}, {at: 0s, text: world}], exits: [{after: 1s, times: 1, log: bye}]}}";
+    let spec = json!({"containers": [{"name": "app", "image": "app:1"}, {"name": "not", "image": "does-not-exist"}]});
+    let pod = json!({"metadata": {"name": "p", "annotations": {"tinykube.dev/script": script}}, "spec": spec});
+    world.create("", "pods", pod);
+    let restarted = |world: &World| {
+        let statuses = world.get("", "pods", "p").unwrap()["status"]["containerStatuses"].clone();
+        statuses[0]["restartCount"] == 1 && statuses[0]["state"]["running"].is_object()
+    };
+    for _ in 0..200 {
+        if restarted(&world) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let node = world.get("", "nodes", "n1").unwrap();
+    let port = &node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"];
+    let mut config = kube::Config::new(format!("https://127.0.0.1:{port}").parse().unwrap());
+    // As the API server does that was not told whose certificates to trust.
+    config.accept_invalid_certs = true;
+    let client = kube::Client::try_from(config).unwrap();
+    let read = |place: &str| {
+        let request = http::Request::get(format!("/containerLogs/test/{place}")).body(Vec::new()).unwrap();
+        let client = client.clone();
+        async move { client.request_text(request).await }
+    };
+    assert_eq!(read("p/app").await.unwrap(), "hello\nworld\n");
+    assert_eq!(read("p/app?previous=true&tailLines=2").await.unwrap(), "world\nbye\n");
+    assert_eq!(read("p/app?limitBytes=3").await.unwrap(), "hel");
+    let stamped = read("p/app?timestamps=true&tailLines=1").await.unwrap();
+    assert!(stamped.ends_with("Z world\n") && stamped.starts_with("20"), "{stamped}");
+    for (place, why) in [("p/not", "trying and failing to pull image"), ("q/app", "waiting to start")] {
+        let refused = read(place).await.unwrap_err().to_string();
+        assert!(refused.contains(why), "{place}: {refused}");
+    }
+}
