@@ -10,7 +10,7 @@
 //! The annotation `tinykube.dev/script` ([`SCRIPT_ANNOTATION`]), YAML or JSON, on the first of these that carries it:
 //!
 //! 1. the Pod,
-//! 2. the `ReplicaSet`, `StatefulSet` or `DaemonSet` that controls the pod,
+//! 2. the `ReplicaSet`, `StatefulSet`, `DaemonSet` or Job that controls the pod,
 //! 3. the Deployment that controls that `ReplicaSet`.
 //!
 //! It is read from the *metadata* of the workload, not from the pod template, so writing it starts no rollout; of course

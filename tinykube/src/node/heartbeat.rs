@@ -52,23 +52,26 @@ impl Heartbeat {
 
     /// Renews the Lease and reports the status until dropped. `own` is the node as the cluster has it.
     pub(super) async fn run(&self, mut own: watch::Receiver<Option<Arc<Value>>>) {
-        let (mut renewed, mut reported) = (None::<Instant>, Instant::now());
+        let (mut renewed, mut reported, mut well) = (None::<Instant>, Instant::now(), true);
         loop {
             let node = own.borrow_and_update().clone();
             let lost = node.as_deref().is_some_and(is_lost);
             let mut wait = RENEWAL;
             if !lost {
                 let overdue = reported.elapsed() >= REPORT;
-                match timeout(PATIENCE, self.beat(node.as_deref(), &mut renewed, overdue)).await {
-                    Ok(Ok(true)) => reported = Instant::now(),
-                    Ok(Ok(false)) => {}
-                    Ok(Err(error)) => {
-                        let problem = problem(&error);
-                        tracing::warn!(node = self.host.name, %problem, "the node could not report");
-                        wait = RETRY;
-                    }
-                    Err(_) => tracing::warn!(node = self.host.name, "the API server does not answer"),
+                let beat = timeout(PATIENCE, self.beat(node.as_deref(), &mut renewed, overdue)).await;
+                if matches!(beat, Ok(Ok(true))) {
+                    reported = Instant::now();
                 }
+                let trouble = match beat {
+                    Ok(Ok(_)) => None,
+                    Ok(Err(error)) => Some(problem(&error)),
+                    Err(_) => Some("the API server does not answer".to_owned()),
+                };
+                if trouble.is_some() {
+                    wait = RETRY;
+                }
+                self.tell(&mut well, trouble.as_deref());
                 // A renewal that went well says when the next one is due.
                 let due = renewed.map(|renewed| RENEWAL.saturating_sub(renewed.elapsed()));
                 wait = due.filter(|due| !due.is_zero()).map_or(wait, |due| wait.min(due));
@@ -78,6 +81,16 @@ impl Heartbeat {
                 changed = own.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(wait) => {}
             }
+        }
+    }
+
+    /// Says when the node cannot report any more, and when it can again.
+    fn tell(&self, well: &mut bool, trouble: Option<&str>) {
+        let before = std::mem::replace(well, trouble.is_none());
+        match trouble {
+            Some(problem) if before => tracing::warn!(node = self.host.name, problem, "the node cannot report"),
+            None if !before => tracing::info!(node = self.host.name, "the node reports again"),
+            _ => {}
         }
     }
 
