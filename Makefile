@@ -18,6 +18,7 @@ older := $(target_dir)/tools/older-kubectl
 older_kubectls := $(if $(KUBEHEAL_KUBECTL),,$(addprefix $(abspath $(older))/,1.27/kubectl 1.32/kubectl))
 tools := $(if $(KUBEHEAL_KUBECTL),,$(venv)/.stamp $(older)/.stamp)
 e2e := $(target_dir)/debug/e2e
+controlplane := $(target_dir)/controlplane/controlplane
 
 say = @printf '\n== %s\n' '$(1)'
 
@@ -103,6 +104,31 @@ e2e: cargo binaries ## Break things and see them healed, on the cluster in KUBEC
 .PHONY: conformance
 conformance: cargo binaries ## Compare the API server in KUBECONFIG with the transcripts that tinykube is held against
 	@$(e2e) conformance
+
+# etcd, API server, controller manager and scheduler, of the version of Kubernetes that go.mod names. They tell it to clients.
+.PHONY: controlplane
+controlplane: ## Build a real Kubernetes control plane, for machines without a cluster: e2e/controlplane/run (needs Go)
+	@command -v go >/dev/null || { echo 'go is missing, which builds the control plane: install Go 1.26 or newer from https://go.dev/dl'; exit 1; }
+	$(call say,control plane)
+	@version="$$(go -C e2e/controlplane list -m -f '{{.Version}}' k8s.io/kubernetes)"; \
+	  IFS=. read -r major minor _ <<< "$${version#v}"; flags='-s -w'; \
+	  for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do \
+	    flags+=" -X $$package.gitVersion=$$version -X $$package.gitMajor=$$major -X $$package.gitMinor=$$minor"; \
+	  done; \
+	  CGO_ENABLED=0 go -C e2e/controlplane build -p 2 -trimpath -ldflags "$$flags" -o '$(abspath $(controlplane))' .
+	@test -z "$$(gofmt -l e2e/controlplane)" || { echo 'e2e/controlplane is not formatted: gofmt -w e2e/controlplane'; exit 1; }
+
+# Two control planes at once: most of the time transcripts wait, and what they list must be theirs alone.
+.PHONY: real
+real: controlplane binaries $(venv)/.stamp ## The same on a real control plane with scripted nodes: installation, journeys, transcripts (needs Go)
+	@export KUBEHEAL_KUBECTL='$(kubectl)' KUBEHEAL_CONTROLPLANE='$(abspath $(controlplane))'; \
+	  e2e/controlplane/run -- e2e/with-nodes '$(e2e)' conformance > '$(target_dir)/conformance-real.txt' 2>&1 & conformance=$$!; \
+	  trap 'kill "$$conformance" 2>/dev/null || true' EXIT; failed=0; \
+	  $(venv)/bin/python -B -m pytest -q -p no:cacheprovider e2e/controlplane || failed=1; \
+	  e2e/controlplane/run -- e2e/with-nodes e2e/real || failed=1; \
+	  wait $$conformance || { cat '$(target_dir)/conformance-real.txt'; failed=1; }; \
+	  head -n 1 '$(target_dir)/conformance-real.txt'; exit $$failed
+	$(call say,all is well on a real control plane)
 
 .PHONY: binaries
 binaries:

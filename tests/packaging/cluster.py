@@ -50,13 +50,18 @@ class Cluster:
         found = json.loads(self.kubectl("get", "-o", "json", *arguments) or "{}")
         return found["items"] if found.get("kind", "").endswith("List") else found
 
+    def credentials(self, config, service_account):
+        """A kubeconfig with the rights of an account (namespace, name)."""
+        config["users"][0]["user"]["as"] = "system:serviceaccount:" + ":".join(service_account)
+        return config
+
     @contextmanager
     def controller(self, *arguments, service_account=None):
         """The controller at work here, as the given account (namespace, name) or as an administrator."""
         config, lease = yaml.safe_load(self.kubeconfig.read_text()), "default"
         if service_account:
             lease, _ = service_account
-            config["users"][0]["user"]["as"] = "system:serviceaccount:" + ":".join(service_account)
+            config = self.credentials(config, service_account)
         kubeconfig = self._directory / "controller.kubeconfig"
         kubeconfig.write_text(yaml.safe_dump(config))
         log = self._directory / "controller.log"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import real_cluster
 
 from chart import ROOT, objects
 from cluster import Cluster
@@ -56,7 +57,12 @@ def controller_help(kubeheal):
 
 @pytest.fixture
 def cluster(healctl, kubectl, kubeheal, tmp_path):
-    """An empty cluster: no controller, and no CRDs either."""
+    """An empty cluster: no controller, and no CRDs either. A playground, or the one that is named for the tests."""
+    named = os.environ.get("KUBEHEAL_TEST_CLUSTER")
+    if named:
+        with real_cluster.given(Path(named), (healctl, kubectl, kubeheal), tmp_path) as running:
+            yield running
+        return
     with Cluster(healctl, kubectl, kubeheal, tmp_path) as running:
         running.kubectl("delete", "crd", "--all")
         yield running

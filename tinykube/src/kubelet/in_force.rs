@@ -33,9 +33,12 @@ pub(crate) fn find_script(view: &View, pod: &Arc<Value>) -> Found {
     }
 }
 
-/// Whether a controller wrote the annotation: the real Deployment controller copies annotations to its ReplicaSets, and
-/// leaves them there when they are removed above.
+/// Whether the annotation came down from above: the real Deployment controller copies annotations to its ReplicaSets, and
+/// leaves them there when they are removed above. That of a pod is from its template, which somebody wrote.
 fn is_copied(object: &Value) -> bool {
+    if object["kind"] == "Pod" {
+        return false;
+    }
     let field = format!("f:{SCRIPT_ANNOTATION}");
     object::items(object, "/metadata/managedFields").iter().any(|entry| {
         entry["manager"] == "kube-controller-manager"
@@ -57,4 +60,28 @@ pub(crate) fn pods_below(view: &View, workload: &Value) -> Vec<Key> {
         }
     }
     pods
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_script_that_a_real_controller_wrote_counts_on_a_pod_and_not_on_a_replica_set() {
+        let annotations = json!({"f:metadata": {"f:annotations": {"f:tinykube.dev/script": {}}}});
+        let written_on = |kind: &str| {
+            json!({
+                "kind": kind,
+                "metadata": {
+                    "name": "app", "annotations": {"tinykube.dev/script": "crash"},
+                    "managedFields": [{"manager": "kube-controller-manager", "fieldsV1": annotations}],
+                },
+            })
+        };
+        let found = |kind: &str| find_script(&View::default(), &Arc::new(written_on(kind)));
+        assert_eq!(found("Pod"), Found::Script(Some("crash".to_owned())), "from the template");
+        assert_eq!(found("ReplicaSet"), Found::Script(None), "copied from the Deployment");
+    }
 }
