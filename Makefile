@@ -132,7 +132,7 @@ real: controlplane binaries $(venv)/.stamp ## The same on a real control plane w
 
 .PHONY: binaries
 binaries:
-	@cargo build -q --workspace --all-targets    # shares what the tests have built
+	@cargo build -q --workspace --all-targets    # shares what the tests have built; --bins alone has other features, and builds dependencies again
 
 .PHONY: docs
 docs:
@@ -140,9 +140,8 @@ docs:
 	@RUSTDOCFLAGS='-D warnings' cargo doc -q --workspace --no-deps
 
 .PHONY: crds-check
-crds-check:
+crds-check: binaries
 	$(call say,the CRDs are what the types say)
-	@cargo build -q --workspace --bins    # the whole workspace: one package alone has other features, and builds its dependencies again
 	@'$(target_dir)/debug/crdgen' --check
 
 .PHONY: workflows

@@ -50,6 +50,13 @@ class Cluster:
         found = json.loads(self.kubectl("get", "-o", "json", *arguments) or "{}")
         return found["items"] if found.get("kind", "").endswith("List") else found
 
+    def served(self):
+        """Waits until the CRDs are in use. A list of each has been answered then, too: a real API server that prepares for the
+        first one while the CRD is removed does not end removing it."""
+        self.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
+        for each in self.get("crds"):
+            self.get(each["metadata"]["name"], "-A")
+
     def credentials(self, config, service_account):
         """A kubeconfig with the rights of an account (namespace, name)."""
         config["users"][0]["user"]["as"] = "system:serviceaccount:" + ":".join(service_account)

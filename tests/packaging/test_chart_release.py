@@ -54,9 +54,10 @@ def ready(cluster, name):
         service = cluster.get("healedservice", name)
         conditions = {each["type"]: each for each in service.get("status", {}).get("conditions", [])}
         assert conditions.get("Ready", {}).get("status") == "True", conditions.get("Ready")
+        assert service["status"].get("lastKnownGood"), "its definition is kept"
         return service
 
-    return eventually(check, f"{name} is ready")
+    return eventually(check, f"{name} is ready, and can be created again")
 
 
 def test_all_that_is_rendered_is_taken_and_goes_again(cluster, helms):
@@ -73,7 +74,8 @@ def test_all_that_is_rendered_is_taken_and_goes_again(cluster, helms):
     assert [key(each) for each in left] == []
 
 
-def test_replicas_start_and_helm_waits_for_them(cluster, helms):
+def test_replicas_start_where_only_restricted_pods_may_and_helm_waits_for_them(cluster, helms):
+    cluster.kubectl("apply", "-f", ROOT / "deploy/base/namespace.yaml")
     install(helms, wait="watcher")
     deployment = cluster.get("deployment", RELEASE, "-n", NAMESPACE)
     assert deployment["status"]["readyReplicas"] == 2
@@ -152,9 +154,9 @@ def test_a_namespaced_release_heals_there_and_sees_nothing_else(cluster, helms):
 
 def test_an_uninstall_takes_the_crds_only_when_told_to(cluster, helms):
     install(helms, {"crds": {"keep": False}})
-    assert cluster.get("crds")
+    cluster.served()
     helms.uninstall(RELEASE, timeout=60)
-    assert cluster.get("crds") == []
+    eventually(lambda: cluster.get("crds") == [], "the CRDs are gone")
     install(helms)
     helms.uninstall(RELEASE, timeout=60)
     assert cluster.get("crds") != []

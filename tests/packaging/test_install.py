@@ -45,17 +45,12 @@ def make_namespaces(cluster, found):
     return names - {"default", "kube-system"}
 
 
-def served(cluster):
-    """The CRDs are in use, not only stored."""
-    cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
-
-
 @HOW
 def test_the_folder_of_crds_is_taken_as_it_is_and_twice(cluster, how):
     for _ in range(2):
         apply(cluster, *how, "-f", CRDS)
     apply(cluster, *how, "-k", CRDS)
-    served(cluster)
+    cluster.served()
     cluster.apply(SERVICE)
 
 
@@ -67,11 +62,11 @@ def test_the_crds_are_an_upgrade_from_those_of_the_commit_before(cluster, how, t
         assert before.returncode == 0, f"the commit before is not here: git fetch --deepen=1 ({before.stderr.strip()})"
         (tmp_path / crd.name).write_text(before.stdout)
     apply(cluster, *how, "-f", tmp_path)
-    served(cluster)
+    cluster.served()
     cluster.apply(SERVICE)
     used = cluster.get("healedservice", "kept")
     apply(cluster, *how, "-f", CRDS)
-    served(cluster)
+    cluster.served()
     kept = cluster.get("healedservice", "kept")
     assert (kept["metadata"]["uid"], kept["spec"]) == (used["metadata"]["uid"], used["spec"])
 
@@ -88,7 +83,7 @@ def test_the_base_is_taken_twice_and_its_pods_start_where_only_restricted_ones_m
 def test_the_base_and_every_component_and_overlay_are_valid_to_the_server(cluster, kustomize):
     cluster.apply(*(monitoring_crd(kind) for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule")))
     apply(cluster, "-f", CRDS)
-    served(cluster)
+    cluster.served()
     builds = {name: ("own", f"resources: [../base]\ncomponents: [../components/{name}]") for name in COMPONENTS}
     for name, (folder, text) in builds.items():
         found = kustomize(folder, kustomization=text)
@@ -100,7 +95,7 @@ def test_the_base_and_every_component_and_overlay_are_valid_to_the_server(cluste
 def test_the_chart_with_every_switch_is_valid_to_the_server(cluster):
     cluster.apply(*(monitoring_crd(kind) for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule")))
     apply(cluster, "-f", CRDS)
-    served(cluster)
+    cluster.served()
     apply(cluster, "-f", DEPLOY / "base/namespace.yaml")
     with ThreadPoolExecutor(4) as threads:
         judged = {name: threads.submit(lambda values: dry_run(cluster, render(values)), values) for name, values in SWITCHES.items()}
@@ -110,7 +105,7 @@ def test_the_chart_with_every_switch_is_valid_to_the_server(cluster):
 
 def test_every_example_is_valid_to_the_server(cluster):
     apply(cluster, "-f", CRDS)
-    served(cluster)
+    cluster.served()
     found = [each for path in sorted((DEPLOY / "examples").glob("*.yaml")) for each in objects(path.read_text())]
     made = make_namespaces(cluster, found)
     try:
@@ -121,7 +116,7 @@ def test_every_example_is_valid_to_the_server(cluster):
 
 def test_what_every_story_is_told_with_is_valid_to_the_server(cluster):
     apply(cluster, "-f", CRDS)
-    served(cluster)
+    cluster.served()
     told = {path: yaml.load(path.read_text(), LOADER)["manifests"] for path in STORIES}
     assert len(told) > 70
     made = make_namespaces(cluster, [each for found in told.values() for each in found])
