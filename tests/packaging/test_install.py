@@ -72,12 +72,15 @@ def test_the_crds_are_an_upgrade_from_those_of_the_commit_before(cluster, how, t
 
 
 @HOW
-def test_the_base_is_taken_twice_and_its_pods_start_where_only_restricted_ones_may(cluster, how):
+def test_the_base_is_taken_twice_starts_where_only_restricted_pods_may_and_goes_without_a_trace(cluster, how):
     for _ in range(2):
         apply(cluster, *how, "-k", DEPLOY / "base")
     labels = cluster.get("namespace", NAMESPACE)["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     cluster.kubectl("rollout", "status", "deployment/kubeheal", "-n", NAMESPACE, "--timeout=60s")
+    cluster.kubectl("delete", "--wait=false", "-k", DEPLOY / "base")
+    kinds = "namespaces,crds,clusterroles,clusterrolebindings,roles,rolebindings,deployments,services,serviceaccounts,pods"
+    eventually(lambda: cluster.get(kinds, "-A", "-l", "app.kubernetes.io/part-of=kubeheal") == [], "nothing of it is left")
 
 
 def test_the_base_and_every_component_and_overlay_are_valid_to_the_server(cluster, kustomize):
