@@ -47,8 +47,10 @@ pub(crate) struct Break {
 /// Ways to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum How {
-    /// The running pods exit again and again
+    /// The running pods exit again and again, a second after each start
     Crash,
+    /// The running pods exit again and again, as soon as they are started
+    CrashAtOnce,
     /// The running pods answer no probe
     Hang,
     /// The running pods run out of memory again and again
@@ -92,6 +94,7 @@ impl Break {
         only_tinykube(&client, &server).await?;
         match self.how {
             How::Crash => act(&client, &target, "crash").await,
+            How::CrashAtOnce => act(&client, &target, "crash-at-once").await,
             How::Hang => act(&client, &target, "hang").await,
             How::Oom => act(&client, &target, "oom").await,
             How::NotReady => act(&client, &target, "not-ready").await,

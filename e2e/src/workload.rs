@@ -35,7 +35,7 @@ impl Act {
     pub(crate) fn patch(self) -> Value {
         let (act, script) = match self {
             Self::Well => (Value::Null, Value::Null),
-            Self::Crash => (json!("crash"), json!("crash")),
+            Self::Crash => (json!("crash"), json!("crash-at-once")),
             Self::OutOfMemory => (json!("out-of-memory"), json!("oom")),
             Self::NotReady => (json!("not-ready"), json!("not-ready")),
             Self::Sick => (json!("sick"), json!("sick")),

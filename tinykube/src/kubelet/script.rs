@@ -109,6 +109,7 @@
 //! |---|---|
 //! | `healthy` | the default |
 //! | `crash` | exits with code 1 one second after each start |
+//! | `crash-at-once` | the same within a moment, as most programs that cannot run do: it is hardly seen running |
 //! | `oom` | is killed for memory (137, `OOMKilled`) five seconds after each start |
 //! | `hang` | stops answering every probe at once, but runs |
 //! | `not-ready` | fails its readiness probe only |
@@ -180,7 +181,11 @@ pub enum ScriptError {
     },
 }
 
-const WORDS: &str = "healthy, crash, oom, hang, not-ready, sick, never-starts, stubborn, bad-image, bad-config";
+const WORDS: &str =
+    "healthy, crash, crash-at-once, oom, hang, not-ready, sick, never-starts, stubborn, bad-image, bad-config";
+
+/// How long a program takes to find that it cannot run.
+const AT_ONCE: Span = Span::millis(50);
 
 /// What one container does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -420,6 +425,7 @@ impl Behaviour {
         Some(match word {
             "healthy" => healthy,
             "crash" => Behaviour { exits: vec![Exit::default()], ..healthy },
+            "crash-at-once" => Behaviour { exits: vec![Exit { after: AT_ONCE, ..Exit::default() }], ..healthy },
             "oom" => Behaviour {
                 exits: vec![Exit { after: Span::seconds(5), reason: Some("OOMKilled".to_owned()), ..Exit::default() }],
                 ..healthy

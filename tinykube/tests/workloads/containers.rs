@@ -54,6 +54,24 @@ async fn a_sidecar_starts_before_and_ends_after_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_program_that_exits_at_once_never_gets_to_its_startup_probe() {
+    let world = World::new();
+    let probe = json!({"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "failureThreshold": 30});
+    let spec = json!({"containers": [{"name": "app", "image": "app:1", "startupProbe": probe}]});
+    world.create("", "pods", pod(&spec, "crash-at-once"));
+    for _ in 0..60 {
+        world.pass(1).await;
+        let app = status(&world)["containerStatuses"][0].clone();
+        assert_ne!(app["started"], true, "{app}");
+        let end = &app["lastState"]["terminated"];
+        assert!(end.is_null() || end["startedAt"] == end["finishedAt"], "within one second: {end}");
+    }
+    let app = status(&world)["containerStatuses"][0].clone();
+    assert!(app["restartCount"].as_i64().unwrap() >= 2, "{app}");
+    assert_eq!(app["lastState"]["terminated"]["exitCode"], 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sidecar_that_crashes_is_started_again_even_if_the_pod_never_is() {
     let world = World::new();
     let spec = json!({
