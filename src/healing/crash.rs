@@ -7,7 +7,7 @@ use super::{
     ending,
     look::{Look, about, explained, last_end},
     memory::ContainerMemory,
-    readiness::running_since,
+    readiness::{has_just_started, is_starting, running_since},
     restarts::{CRASH_LOOP_BACK_OFF, in_window},
     snapshot::{Container, ContainerState, Pod, Termination},
     time::{Wakeups, after, elapsed, spoken},
@@ -24,23 +24,27 @@ pub fn crash(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wa
     if restarts == 0 && entry.crash_loop_since.is_none() && !down {
         return None;
     }
-    let too_many = charged(look, &entry) >= look.policy.restart_threshold as usize;
+    let charged = charged(look, &entry);
+    let too_many = charged >= look.policy.restart_threshold as usize;
     let lasting =
         (too_many || has_looped(look, &entry, container, wakeups)) && !has_recovered(look, container, wakeups);
     let end = last_end(container).cloned().unwrap_or_default();
     if look.policy.ignore_exit_codes.contains(&end.exit_code) && !lasting {
         return None;
     }
-    let (cause, probe) = ending::cause(container, &end, entry.ended, known_cause(look, pod, container));
+    let (cause, probe) = ending::cause(container, &end);
     let since = entry.restarts.first().copied().or(entry.crash_loop_since).unwrap_or(look.now);
     let latest = entry.restarts.last().copied().unwrap_or(since);
     let mut message = describe(container, &end, cause, restarts, elapsed(since, latest));
     if !lasting && !too_many {
-        message.push_str(&tolerated(look));
+        message.push_str(&tolerated(look, charged));
     }
     let mut finding = about(pod, container, cause, since, lasting, message);
     finding.probe = probe;
-    finding.acute = down || !container.ready;
+    // A start that goes on within its time may be the good one.
+    let starts = is_starting(container, look.policy, wakeups, look.now)
+        || (container.startup.is_some() && has_just_started(look, pod, container, wakeups));
+    finding.acute = down || !(container.ready || starts);
     Some(finding)
 }
 
@@ -54,7 +58,8 @@ fn is_down(container: &Container) -> bool {
 
 /// Restarts that are this service's own fault.
 fn charged(look: &Look<'_>, entry: &ContainerMemory) -> usize {
-    entry.restarts.iter().filter(|&&time| look.charged_from(time) == time).count()
+    let released = look.memory.released_at;
+    entry.restarts.iter().filter(|&&time| released.is_none_or(|released| time > released)).count()
 }
 
 /// The loop has lasted. It does not grow while the container runs and is ready.
@@ -72,15 +77,10 @@ fn has_recovered(look: &Look<'_>, container: &Container, wakeups: &mut Wakeups) 
     look.lasts(since, look.calm, wakeups)
 }
 
-/// What was found about the container last time.
-fn known_cause(look: &Look<'_>, pod: &Pod, container: &Container) -> Option<Cause> {
-    let same = |known: &&Finding| known.uid == pod.uid && known.container == container.name;
-    look.memory.findings.iter().find(same).map(|known| known.cause)
-}
-
 /// Why nothing is done about it yet.
-fn tolerated(look: &Look<'_>) -> String {
-    format!("; {} restarts in {} are too many", look.policy.restart_threshold, spoken(look.policy.restart_window))
+fn tolerated(look: &Look<'_>, charged: usize) -> String {
+    let (most, window) = (look.policy.restart_threshold, spoken(look.policy.restart_window));
+    format!("; {charged} of {most} restarts allowed in {window}")
 }
 
 fn describe(container: &Container, end: &Termination, cause: Cause, restarts: u32, length: SignedDuration) -> String {

@@ -1,19 +1,21 @@
 //! Endings: how a container ended, and which probe was behind it.
 //!
-//! The API holds no outcome of a single probe. The kubelet's Event of that end settles it where one was seen; else what was
-//! seen of the container before, how long it ran and how it ended have to do. Must not count and must not find: it names.
+//! The API holds no outcome of a single probe. The kubelet's Event of that end settles it where one was seen; else how long it
+//! ran and how it ended have to do. What it was seen doing before does not count: an end must be named the same by who saw
+//! every moment and by who saw it only afterwards. Must not count and must not find: it names.
 
 use jiff::SignedDuration;
 
 use super::{
     cause::{Cause, Probe},
-    memory::{During, Ended},
     snapshot::{Container, ContainerState, Patience, Termination},
-    time::elapsed,
+    time::{after, before, elapsed},
 };
 
-/// An Event this near to the end of a container speaks of that end.
+/// An Event of the same run, this near to its end, speaks of that end.
 const EVENT_NEAR: SignedDuration = SignedDuration::from_secs(120);
+/// The API server keeps an Event for so long: who began to watch just now has seen none that is older.
+const EVENT_KEPT: SignedDuration = SignedDuration::from_secs(3600);
 /// What a process usually gets to end by itself, on top of the probe's patience.
 const TERMINATION_GRACE: SignedDuration = SignedDuration::from_secs(30);
 /// The API keeps whole seconds: a run may have been this much longer than its two ends say.
@@ -33,42 +35,20 @@ pub fn number(container: &Container) -> u32 {
 }
 
 /// The cause that an end speaks of, and the probe behind it.
-pub fn cause(
-    container: &Container,
-    end: &Termination,
-    before: Option<Ended>,
-    known: Option<Cause>,
-) -> (Cause, Option<Probe>) {
-    const STARTUP: (Cause, Option<Probe>) = (Cause::StartupFailed, Some(Probe::Startup));
-    const LIVENESS: (Cause, Option<Probe>) = (Cause::LivenessFailed, Some(Probe::Liveness));
+pub fn cause(container: &Container, end: &Termination) -> (Cause, Option<Probe>) {
     if end.reason == "OOMKilled" {
         return (Cause::OOMKilled, None);
     }
     if lost_sight(end) {
         return (Cause::CrashLoop, None);
     }
-    match told(container, end) {
-        Some(Probe::Startup) => return STARTUP,
-        Some(Probe::Liveness) => return LIVENESS,
-        Some(Probe::Readiness) | None => {}
-    }
-    let during = before.filter(|ended| ended.number == number(container)).map(|ended| ended.during);
-    match (during, container.startup) {
-        (Some(During::Startup), Some(_)) => return STARTUP,
-        (None, Some(startup)) if is_killed(end) && ended_while_starting(container, end, startup) => return STARTUP,
-        (Some(During::Startup | During::Unreadiness) | None, _) => {}
-    }
-    // The kubelet stops sending Events about a pod that causes many: what the first ones said still holds.
-    if is_killed(end) || end.exit_code == 0 {
-        match known {
-            Some(Cause::StartupFailed) => return STARTUP,
-            Some(Cause::LivenessFailed) => return LIVENESS,
-            _ => {}
-        }
-    }
-    match container.liveness {
-        Some(liveness) if looks_stopped(end, during) && outlived(end, liveness.least) => LIVENESS,
-        Some(_) | None => (Cause::CrashLoop, None),
+    let probe =
+        told_of_it(container, end).or_else(|| given_away(container, end)).or_else(|| told_before(container, end));
+    match probe {
+        Some(Probe::Startup) => (Cause::StartupFailed, probe),
+        Some(Probe::Liveness) => (Cause::LivenessFailed, probe),
+        // What exits by itself has crashed, whatever it was doing at that moment.
+        Some(Probe::Readiness) | None => (Cause::CrashLoop, None),
     }
 }
 
@@ -77,8 +57,7 @@ pub fn said(end: &Termination, cause: Cause) -> String {
     match (cause, end.exit_code) {
         (Cause::OOMKilled, _) => "ran out of memory".to_owned(),
         (Cause::LivenessFailed, _) => "was killed by its liveness probe".to_owned(),
-        (Cause::StartupFailed, 0 | SIGKILL | SIGTERM) => "did not start in time for its startup probe".to_owned(),
-        (Cause::StartupFailed, code) => format!("exited {code} before it had started"),
+        (Cause::StartupFailed, _) => "did not start in time for its startup probe".to_owned(),
         (_, SIGKILL) => format!("exited {SIGKILL} (SIGKILL)"),
         (_, SIGTERM) => format!("exited {SIGTERM} (SIGTERM)"),
         (_, code) => format!("exited {code}"),
@@ -91,23 +70,43 @@ fn lost_sight(end: &Termination) -> bool {
 }
 
 /// The probe that an Event named for this end. A process that handles SIGTERM may exit with any code.
-fn told(container: &Container, end: &Termination) -> Option<Probe> {
+fn told_of_it(container: &Container, end: &Termination) -> Option<Probe> {
     let (probe, seen) = container.probe_event?;
     let speaks_of_it = match (seen, end.finished) {
-        (Some(seen), Some(finished)) => seen.duration_since(finished).abs() <= EVENT_NEAR,
+        (Some(seen), Some(finished)) => {
+            let in_this_run = end.started.is_none_or(|started| seen >= before(started, ROUNDING));
+            in_this_run && seen <= after(finished, ROUNDING) && elapsed(seen, finished) <= EVENT_NEAR
+        }
         (None, _) | (_, None) => is_killed(end),
     };
     speaks_of_it.then_some(probe)
 }
 
-fn is_killed(end: &Termination) -> bool {
-    matches!(end.exit_code, SIGKILL | SIGTERM)
+/// The probe that an Event named for an end before this one: the kubelet stops sending Events about a pod that causes many.
+/// What ends with an error of its own did not wait to be told to.
+fn told_before(container: &Container, end: &Termination) -> Option<Probe> {
+    let (probe, seen) = container.probe_event?;
+    let lately = seen
+        .zip(end.started)
+        .zip(end.finished)
+        .is_some_and(|((seen, started), finished)| seen < started && elapsed(seen, finished) < EVENT_KEPT);
+    (lately && (is_killed(end) || end.exit_code == 0)).then_some(probe)
 }
 
-/// SIGKILL follows on a SIGTERM that was not heeded: that is how the kubelet stops a container. SIGTERM alone anybody can
-/// send, so the container must have been unwell before.
-fn looks_stopped(end: &Termination, during: Option<During>) -> bool {
-    end.exit_code == SIGKILL || (end.exit_code == SIGTERM && during == Some(During::Unreadiness))
+/// The probe whose patience was over when the container was killed. SIGKILL follows on a SIGTERM that was not heeded: that is
+/// how the kubelet stops a container. SIGTERM alone anybody can send.
+fn given_away(container: &Container, end: &Termination) -> Option<Probe> {
+    let starting = container.startup.is_some_and(|startup| ended_while_starting(end, startup));
+    let outlived = container.liveness.is_some_and(|liveness| outlived(end, liveness.least));
+    match end.exit_code {
+        SIGKILL | SIGTERM if starting => Some(Probe::Startup),
+        SIGKILL if outlived => Some(Probe::Liveness),
+        _ => None,
+    }
+}
+
+fn is_killed(end: &Termination) -> bool {
+    matches!(end.exit_code, SIGKILL | SIGTERM)
 }
 
 /// It ran for so long that the kubelet may have lost its patience; a run of unknown length may.
@@ -115,12 +114,8 @@ fn outlived(end: &Termination, least: SignedDuration) -> bool {
     end.started.zip(end.finished).is_none_or(|(from, to)| elapsed(from, to).saturating_add(ROUNDING) >= least)
 }
 
-fn ended_while_starting(container: &Container, end: &Termination, startup: Patience) -> bool {
-    match end.started.zip(end.finished) {
-        Some((from, to)) => {
-            let at_most = startup.most.saturating_add(TERMINATION_GRACE);
-            outlived(end, startup.least) && elapsed(from, to) <= at_most
-        }
-        None => !container.started,
-    }
+fn ended_while_starting(end: &Termination, startup: Patience) -> bool {
+    let at_most = startup.most.saturating_add(TERMINATION_GRACE);
+    let in_time = |(from, to)| elapsed(from, to) <= at_most;
+    outlived(end, startup.least) && end.started.zip(end.finished).is_some_and(in_time)
 }

@@ -2,14 +2,13 @@
 //!
 //! Unknown is not unhealthy: what cannot be seen never makes a service worse.
 
-use jiff::Timestamp;
-
 use super::{
     cause::{Cause, Finding},
     findings::node_lost,
+    look::Look,
     memory::Memory,
     policy::Policy,
-    readiness::is_starting,
+    readiness::{has_just_started, is_starting},
     reason::Reason,
     snapshot::{
         Container, ContainerState, Phase, Pod, Readiness, Role, Rollout, Workload, WorkloadKind, WorkloadState,
@@ -89,6 +88,8 @@ pub enum Absence {
     Loss,
     /// It is gone, and a person had said so before: nothing is wanted any more.
     Intended(Reason),
+    /// It has never been there, as far as anybody remembers.
+    Never,
 }
 
 impl Absence {
@@ -98,7 +99,8 @@ impl Absence {
             (false, _, _) => Self::Unconfirmed,
             (true, true, _) => Self::Intended(Reason::IntentionalDelete),
             (true, false, Some(0)) => Self::Intended(Reason::ScaledToZero),
-            (true, false, _) => Self::Loss,
+            (true, false, None) => Self::Never,
+            (true, false, Some(_)) => Self::Loss,
         }
     }
 }
@@ -106,12 +108,12 @@ impl Absence {
 /// Sums up what was found.
 pub fn sum(
     policy: &Policy,
+    look: &Look<'_>,
     workload: &Workload,
     pods: &[Pod],
     findings: &[Finding],
     absence: Absence,
     wakeups: &mut Wakeups,
-    now: Timestamp,
 ) -> Verdict {
     let verdict = |health, reason, message: String, pods| Verdict {
         health,
@@ -135,12 +137,13 @@ pub fn sum(
                     (Health::Unknown, Reason::WorkloadMissing, text)
                 }
                 Absence::Loss => (Health::Unhealthy, Reason::WorkloadMissing, "is gone"),
+                Absence::Never => (Health::Unhealthy, Reason::WorkloadMissing, "is not found"),
                 Absence::Intended(reason) => (Health::Idle, reason, "was removed on purpose"),
             };
             return verdict(health, reason, format!("{} {name} {text}", kind.as_str()), PodCounts::default());
         }
     };
-    let counts = count(policy, state, pods, findings, wakeups, now);
+    let counts = count(look, state, pods, findings, wakeups);
     if state.desired == 0 {
         return verdict(Health::Idle, Reason::ScaledToZero, "scaled to zero".into(), counts);
     }
@@ -154,12 +157,11 @@ pub fn sum(
 }
 
 fn count(
-    policy: &Policy,
+    look: &Look<'_>,
     state: &WorkloadState,
     pods: &[Pod],
     findings: &[Finding],
     wakeups: &mut Wakeups,
-    now: Timestamp,
 ) -> PodCounts {
     let mut counts = PodCounts { desired: state.desired, ..PodCounts::default() };
     for pod in pods.iter().filter(|pod| !pod.deleting && !matches!(pod.phase, Phase::Succeeded)) {
@@ -169,7 +171,7 @@ fn count(
             counts.unhealthy += 1;
         } else if is_well(pod, findings) {
             counts.ready += 1;
-        } else if starting(policy, pod, wakeups, now) {
+        } else if starting(look, pod, wakeups) {
             counts.starting += 1;
         } else if pod.phase != Phase::Failed {
             counts.unready += 1;
@@ -187,24 +189,28 @@ pub(super) fn is_well(pod: &Pod, findings: &[Finding]) -> bool {
     matches!(pod.ready, Readiness::Ready(_)) && !pod.deleting && !node_lost(pod) && !is_unhealthy(pod, findings)
 }
 
-fn starting(policy: &Policy, pod: &Pod, wakeups: &mut Wakeups, now: Timestamp) -> bool {
-    let in_time = |container: &Container| {
-        let since = match container.state {
-            ContainerState::Running(since) => since,
-            ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => None,
-        };
-        // Once ready, a container is not starting any more.
-        let was_ready = pod.ready_changed.zip(since).is_some_and(|(changed, since)| changed > since);
-        let first_minutes = since.is_some_and(|since| elapsed(since, now) < policy.health.not_ready);
-        !was_ready
-            && (is_starting(container, &policy.health, wakeups, now) || (container.restart_count == 0 && first_minutes))
-    };
+fn starting(look: &Look<'_>, pod: &Pod, wakeups: &mut Wakeups) -> bool {
     let mut unready = pod.containers.iter().filter(|container| container.role != Role::Init && !container.ready);
     match pod.phase {
         Phase::Pending => true,
-        Phase::Running => unready.all(in_time),
+        Phase::Running => unready.all(|container| in_time(look, pod, container, wakeups)),
         Phase::Succeeded | Phase::Failed | Phase::Unknown => false,
     }
+}
+
+fn in_time(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wakeups) -> bool {
+    let since = match container.state {
+        ContainerState::Running(since) => since,
+        ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => None,
+    };
+    // Once ready, a container is not starting any more.
+    if pod.ready_changed.zip(since).is_some_and(|(changed, since)| changed > since) {
+        return false;
+    }
+    let first_minutes = since.is_some_and(|since| elapsed(since, look.now) < look.policy.not_ready);
+    is_starting(container, look.policy, wakeups, look.now)
+        || (container.restart_count == 0 && first_minutes)
+        || has_just_started(look, pod, container, wakeups)
 }
 
 fn compare(

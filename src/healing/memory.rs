@@ -113,43 +113,8 @@ pub struct ContainerMemory {
     pub pending_since: Option<Timestamp>,
     /// While a repair must prove itself: the pod is ready since then, by our clock; only of the pod as a whole.
     pub ready_since: Option<Timestamp>,
-    /// It runs and has not passed its startup probe.
-    pub starting: bool,
-    /// How it was when it ended last, if that was seen.
-    pub ended: Option<Ended>,
-}
-
-/// How a container was just before it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
-    /// The how many-th end it was: what is known of one end says nothing about the next.
-    pub number: u32,
-    /// What it was doing.
-    pub during: During,
-}
-
-/// What a container was doing when it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum During {
-    /// It had not passed its startup probe.
-    Startup,
-    /// It had started and was not ready.
-    Unreadiness,
-}
-
-impl During {
-    /// The name in the status.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Startup => "Startup",
-            Self::Unreadiness => "Unreadiness",
-        }
-    }
-
-    /// The one of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Startup, Self::Unreadiness].into_iter().find(|during| during.as_str() == name)
-    }
+    /// The last end that came before the dependencies were well again: so many count for nothing.
+    pub forgiven: u32,
 }
 
 /// How far the workload's controller has come.

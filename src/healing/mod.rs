@@ -130,7 +130,8 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
         Some(replicas) => on_open::verdict(replicas),
         None => {
             let absence = Absence::of(missing, &memory);
-            health::sum(policy, &snapshot.workload, &snapshot.pods, &findings, absence, &mut wakeups, now)
+            let look = Look { memory: &memory, policy: &policy.health, calm, now };
+            health::sum(policy, &look, &snapshot.workload, &snapshot.pods, &findings, absence, &mut wakeups)
         }
     };
 

@@ -70,6 +70,12 @@ pub fn running_since(container: &Container, now: Timestamp) -> Option<Timestamp>
     }
 }
 
+/// However long a start took, the container is not ready in the very moment in which it is over.
+pub fn has_just_started(look: &Look<'_>, pod: &Pod, container: &Container, wakeups: &mut Wakeups) -> bool {
+    let owes_since = look.memory.container(&pod.uid, &container.name).and_then(|entry| entry.not_ready_since);
+    owes_since.is_some_and(|since| !look.lasts(since, first_sign(look.policy), wakeups))
+}
+
 /// Whether the container still has a right to be unready.
 pub fn is_starting(container: &Container, policy: &HealthPolicy, wakeups: &mut Wakeups, now: Timestamp) -> bool {
     let Some(since) = running_since(container, now) else {

@@ -39,15 +39,23 @@ pub fn doubt(look: &Look<'_>, snapshot: &Snapshot, plan: &Plan, wakeups: &mut Wa
         }
     };
     let siblings: Vec<&Pod> = snapshot.pods.iter().filter(|pod| is_sibling(pod, taken)).collect();
+    let block = |reason, why| Block::new(reason, format!("what replaces {} may not come: {why}", plan.action.target));
     if let Some(why) = certain(state, taken, &siblings) {
-        let message = format!("what replaces {} may not come: {why}", plan.action.target);
-        return Some(Block::new(Reason::ReplacementUncertain, message));
+        return Some(block(Reason::ReplacementUncertain, why));
     }
-    let (since, why) = still_to_come(look, state, &snapshot.pods, taken, &siblings)?;
+    let worth_a_word = first_sign(look.policy);
+    if let Some(why) = missing(state, &snapshot.pods, taken) {
+        // A controller takes a moment to make them.
+        let since = look.memory.progress.as_ref().map_or(Timestamp::MIN, |progress| progress.since);
+        if look.lasts(since, worth_a_word, wakeups) {
+            return Some(block(Reason::ReplacementUncertain, why));
+        }
+    }
+    let (since, why) = still_to_come(look, &siblings)?;
     // Every pod takes a moment to come.
-    let lasts = look.lasts(since, first_sign(look.policy), wakeups);
+    let lasts = look.lasts(since, worth_a_word, wakeups);
     let reason = if lasts { Reason::ReplacementUncertain } else { Reason::NotYet };
-    Some(Block::new(reason, format!("what replaces {} may not come: {why}", plan.action.target)))
+    Some(block(reason, why))
 }
 
 /// A pod that came from where the replacement of `taken` will come from, as far as anybody says; any, if all are taken.
@@ -120,16 +128,7 @@ fn has_run(pod: &Pod) -> bool {
 }
 
 /// A pod that is not there yet, and since when: nobody knows whether it will be.
-fn still_to_come(
-    look: &Look<'_>,
-    state: &WorkloadState,
-    pods: &[Pod],
-    taken: Option<&Pod>,
-    siblings: &[&Pod],
-) -> Option<(Timestamp, String)> {
-    if let Some(why) = missing(state, pods, taken) {
-        return Some((look.memory.progress.as_ref().map_or(Timestamp::MIN, |progress| progress.since), why));
-    }
+fn still_to_come(look: &Look<'_>, siblings: &[&Pod]) -> Option<(Timestamp, String)> {
     siblings.iter().find_map(|pod| {
         let of_pod = look.memory.container(&pod.uid, "");
         Some((of_pod.and_then(|entry| entry.pending_since).unwrap_or(Timestamp::MIN), still_waits(pod)?))

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     ending,
-    memory::{ContainerMemory, During, Ended, MAX_CONTAINERS, MAX_RESTARTS, Memory},
+    look::last_end,
+    memory::{ContainerMemory, MAX_CONTAINERS, MAX_RESTARTS, Memory},
     policy::HealthPolicy,
     snapshot::{Container, ContainerState, Phase, Pod, Readiness, Role, Termination},
     time::{before, clamp, elapsed},
@@ -27,8 +28,7 @@ pub fn remember(
     let mut remembered = Vec::new();
     for pod in pods {
         for container in &pod.containers {
-            let prior = memory.container(&pod.uid, &container.name);
-            let entry = look(prior, memory.observed_since.is_some(), pod, container, policy, calm, now);
+            let entry = look(memory, pod, container, policy, calm, now);
             remembered.extend(worth_keeping(entry));
         }
         remembered.extend(worth_keeping(look_at_pod(memory, pod, now)));
@@ -54,54 +54,64 @@ pub fn in_window(entry: &ContainerMemory, window: SignedDuration, now: Timestamp
 }
 
 fn look(
-    prior: Option<&ContainerMemory>,
-    seen_before: bool,
+    memory: &Memory,
     pod: &Pod,
     container: &Container,
     policy: &HealthPolicy,
     calm: SignedDuration,
     now: Timestamp,
 ) -> ContainerMemory {
+    let prior = memory.container(&pod.uid, &container.name);
     let mut entry = ContainerMemory {
         uid: pod.uid.clone(),
         container: container.name.clone(),
         restart_count: container.restart_count,
         ..ContainerMemory::default()
     };
+    forgive(&mut entry, prior, memory, container, now);
     if let Some(prior) = prior {
         entry.restarts.clone_from(&prior.restarts);
-        entry.crash_loop_since = prior.crash_loop_since;
+        entry.crash_loop_since = prior.crash_loop_since.filter(|_| memory.released_at != Some(now));
         entry.not_ready_since = prior.not_ready_since;
-        entry.ended = ended(prior, container);
     }
-    count_restarts(&mut entry, prior, seen_before, container, policy, now);
+    count_restarts(&mut entry, prior, memory, container, policy, now);
     entry.restarts.retain(|&time| time > before(now, policy.restart_window));
     // Nobody restarts more often than he says, whoever wrote that down.
     let counted = usize::try_from(container.restart_count).unwrap_or(usize::MAX);
     entry.restarts.drain(..entry.restarts.len().saturating_sub(counted));
-    follow_crash_loop(&mut entry, container, policy, calm, now);
-    follow_readiness(&mut entry, pod, container, now);
-    entry.starting = container.startup.is_some() && is_running(container) && !container.started;
-    entry
-}
-
-/// What it was doing when it ended: known if the last look saw it run, of no use when that was another end.
-fn ended(prior: &ContainerMemory, container: &Container) -> Option<Ended> {
-    let number = ending::number(container);
-    let has_ended = !is_running(container) || container.restart_count != prior.restart_count;
-    let during = match (prior.starting, prior.not_ready_since) {
-        (true, _) => Some(During::Startup),
-        (false, Some(_)) => Some(During::Unreadiness),
-        (false, None) => None,
-    };
-    match during.filter(|_| has_ended) {
-        Some(during) => Some(Ended { number, during }),
-        None => prior.ended.filter(|ended| ended.number == number),
+    if is_forgiven(&entry, memory, container) {
+        entry.crash_loop_since = None;
+    } else {
+        follow_crash_loop(&mut entry, container, policy, calm, now);
     }
+    follow_readiness(&mut entry, pod, container, now);
+    entry
 }
 
 fn is_running(container: &Container) -> bool {
     matches!(container.state, ContainerState::Running(_))
+}
+
+/// What ended while a dependency was down, or before it was well again, is not the service's own fault, although the next start
+/// may be minutes away.
+fn forgive(
+    entry: &mut ContainerMemory,
+    prior: Option<&ContainerMemory>,
+    memory: &Memory,
+    container: &Container,
+    now: Timestamp,
+) {
+    let known = prior.map_or(0, |prior| prior.forgiven).min(ending::number(container));
+    let forgives = memory.held || memory.released_at == Some(now);
+    entry.forgiven = if forgives { ending::number(container) } else { known };
+}
+
+/// The latest end is forgiven: by our own sight, or because it came before that by its node's clock. Neither clock can make it
+/// count sooner.
+fn is_forgiven(entry: &ContainerMemory, memory: &Memory, container: &Container) -> bool {
+    let Some(released) = memory.released_at.filter(|_| !memory.held) else { return false };
+    let ended_before = |end: &Termination| end.finished.is_some_and(|finished| finished <= released);
+    ending::number(container) <= entry.forgiven || last_end(container).is_some_and(ended_before)
 }
 
 /// Adds the restarts since the last look. A container met for the first time by a service met for the first time has an
@@ -110,7 +120,7 @@ fn is_running(container: &Container) -> bool {
 fn count_restarts(
     entry: &mut ContainerMemory,
     prior: Option<&ContainerMemory>,
-    seen_before: bool,
+    memory: &Memory,
     container: &Container,
     policy: &HealthPolicy,
     now: Timestamp,
@@ -118,7 +128,7 @@ fn count_restarts(
     let count = container.restart_count;
     let new = match prior {
         Some(prior) => count.saturating_sub(prior.restart_count),
-        None if seen_before => count,
+        None if memory.observed_since.is_some() => count,
         None => count.min(1),
     };
     if new == 0 || is_ignored(container.last.as_ref(), policy) {
@@ -131,6 +141,15 @@ fn count_restarts(
     };
     let new = usize::try_from(new).unwrap_or(MAX_RESTARTS).min(MAX_RESTARTS);
     let mut dates = spread(latest, new, container.last.as_ref());
+    if let Some(released) = memory.released_at {
+        let before_that = container.last.as_ref().and_then(|end| end.finished).is_some_and(|ended| ended <= released);
+        for (date, number) in dates.iter_mut().rev().zip((1..=count).rev()) {
+            // Started again only now, after an end that is forgiven.
+            if before_that || number <= entry.forgiven {
+                *date = (*date).min(released);
+            }
+        }
+    }
     if let Some(&known) = entry.restarts.last() {
         for date in &mut dates {
             *date = (*date).max(known);
@@ -241,8 +260,7 @@ fn worth_keeping(entry: ContainerMemory) -> Option<ContainerMemory> {
         && entry.not_ready_since.is_none()
         && entry.pending_since.is_none()
         && entry.ready_since.is_none()
-        && entry.ended.is_none()
-        && !entry.starting;
+        && entry.forgiven == 0;
     (!nothing).then_some(entry)
 }
 

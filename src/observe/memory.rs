@@ -17,8 +17,8 @@ use crate::{
         escalation::Severity,
         log::{Answer, LogRead},
         memory::{
-            ActionRecord, Circuit, CircuitState, ContainerMemory, During, Ended, HistoryEntry, InFlight, Memory,
-            Outcome, Progress, RollbackRecord,
+            ActionRecord, Circuit, CircuitState, ContainerMemory, HistoryEntry, InFlight, Memory, Outcome, Progress,
+            RollbackRecord,
         },
         plan::{Action, Step},
         reaction::{Change, Phase, Reaction},
@@ -102,13 +102,8 @@ fn container(known: &status::ContainerMemory) -> Option<ContainerMemory> {
         not_ready_since: time(known.not_ready_since.as_ref()),
         pending_since: time(known.pending_since.as_ref()),
         ready_since: time(known.ready_since.as_ref()),
-        starting: known.starting,
-        ended: known.ended.as_ref().and_then(ended),
+        forgiven: u32::try_from(known.forgiven_ends).unwrap_or(0),
     })
-}
-
-fn ended(known: &status::Ended) -> Option<Ended> {
-    Some(Ended { number: u32::try_from(known.number).ok()?, during: During::parse(&known.during)? })
 }
 
 fn progress(known: &status::Progress) -> Progress {

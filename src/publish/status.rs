@@ -209,10 +209,7 @@ fn container(known: &memory::ContainerMemory) -> ContainerMemory {
         not_ready_since: known.not_ready_since.map(Time),
         pending_since: known.pending_since.map(Time),
         ready_since: known.ready_since.map(Time),
-        starting: known.starting,
-        ended: known
-            .ended
-            .map(|ended| status::Ended { number: number(ended.number), during: ended.during.as_str().to_owned() }),
+        forgiven_ends: number(known.forgiven),
     }
 }
 

@@ -42,6 +42,7 @@ pub(crate) const GROUPS: &[Group] = &[
             "crash-loop",
             "liveness-failed",
             "startup-failed",
+            "slow-after-outage",
             "readiness-failed",
             "out-of-memory",
             "expected-ends",

@@ -185,26 +185,10 @@ pub struct ContainerMemory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_since: Option<Time>,
 
-    /// It runs and has not passed its startup probe.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub starting: bool,
-
-    /// How it was when it ended last: once it has ended, the pod does not tell any more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<Ended>,
-}
-
-/// How a container was when it ended.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Ended {
-    /// The how many-th end of the container it was.
+    /// So many times it had ended before the dependencies of the service were well again: those are not its own fault.
+    #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0))]
-    pub number: i32,
-
-    /// Startup (it had not passed its startup probe) or Unreadiness (it had started and was not ready).
-    #[schemars(length(min = 1, max = 64), regex(pattern = CAMEL_CASE))]
-    pub during: String,
+    pub forgiven_ends: i32,
 }
 
 /// What the log told of one end of a container.
@@ -249,4 +233,9 @@ pub struct Progress {
 
     /// Since when the mark has not changed.
     pub since: Time,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(count: &i32) -> bool {
+    *count == 0
 }

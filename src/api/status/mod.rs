@@ -19,8 +19,8 @@ mod progress;
 pub use alert::{AlertStatus, SinkStatus};
 pub use circuit::{CircuitState, CircuitStatus, OnOpenStatus};
 pub use evidence::{
-    ContainerMemory, DependencyRecovery, DependencyStatus, EffectivePolicy, Ended, Finding, LastKnownGood, LogRead,
-    PodCounts, ProbeKind, Progress,
+    ContainerMemory, DependencyRecovery, DependencyStatus, EffectivePolicy, Finding, LastKnownGood, LogRead, PodCounts,
+    ProbeKind, Progress,
 };
 pub use progress::{ActionRecord, Block, Handled, HistoryEntry, InFlight, NextAction, RollbackRecord};
 

@@ -8,6 +8,7 @@ mod play;
 mod policies;
 mod properties;
 mod recovery;
+mod released;
 
 use proptest::test_runner::{Config, RngSeed};
 

@@ -50,7 +50,7 @@ const LIVE: (&str, Option<Probe>) = ("LivenessFailed", Some(Probe::Liveness));
 const START: (&str, Option<Probe>) = ("StartupFailed", Some(Probe::Startup));
 
 #[rustfmt::skip]
-const ROWS: [Row; 22] = [
+const ROWS: [Row; 25] = [
     row("an error", NONE, Ready, (1, "Error", 60), None, CRASH),
     row("an error beside a liveness probe", LIVENESS, Unready, (1, "Error", 60), None, CRASH),
     row("out of memory", LIVENESS, Unready, (137, "OOMKilled", 60), None, MEMORY),
@@ -59,19 +59,22 @@ const ROWS: [Row; 22] = [
     row("killed sooner than the probe can", LIVENESS, Ready, (137, "Error", 3), None, CRASH),
     row("killed, and there is no probe", NONE, Unready, (137, "Error", 60), None, CRASH),
     row("terminated by somebody while it was well", LIVENESS, Ready, (143, "Error", 60), None, CRASH),
-    row("terminated while it was not ready", LIVENESS, Unready, (143, "Error", 60), None, LIVE),
+    row("terminated while it was not ready, and nobody says by whom", LIVENESS, Unready, (143, "Error", 60), None, CRASH),
     row("terminated, and an Event says why", LIVENESS, Ready, (143, "Error", 60), Some(("liveness", 2)), LIVE),
     row("ended politely, and an Event says why", LIVENESS, Ready, (0, "Completed", 60), Some(("liveness", 2)), LIVE),
     row("ended with a code of its own, and an Event says why", LIVENESS, Ready, (3, "Error", 60), Some(("liveness", 30)), LIVE),
     row("an Event of another end", LIVENESS, Ready, (143, "Error", 900), Some(("liveness", 600)), CRASH),
     row("the node restarted", LIVENESS, Ready, (137, "ContainerStatusUnknown", 600), None, CRASH),
-    row("ended before it had started", STARTUP, Starting, (1, "Error", 4), None, START),
+    row("ended before it had started", STARTUP, Starting, (1, "Error", 4), None, CRASH),
     row("killed before it had started", STARTUP, Starting, (137, "Error", 32), None, START),
-    row("ended politely before it had started", STARTUP, Starting, (0, "Completed", 32), None, START),
+    row("ended politely before it had started", STARTUP, Starting, (0, "Completed", 32), None, CRASH),
     row("killed about when the startup probe gives up", STARTUP, Unseen, (137, "Error", 32), None, START),
     row("killed long after it had started", BOTH, Unseen, (137, "Error", 900), None, LIVE),
     row("an error, nobody saw whether it had started", STARTUP, Unseen, (1, "Error", 4), None, CRASH),
     row("a startup probe, as an Event says", BOTH, Unseen, (143, "Error", 90), Some(("startup", 3)), START),
+    row("ended politely before it had started, as an Event says", STARTUP, Starting, (0, "Completed", 32), Some(("startup", 2)), START),
+    row("an Event of the end before, and an error of its own", LIVENESS, Ready, (1, "Error", 60), Some(("liveness", 70)), CRASH),
+    row("an Event of the end before, and it is killed again", LIVENESS, Ready, (143, "Error", 60), Some(("liveness", 70)), LIVE),
     row("had started and was ready", BOTH, Ready, (1, "Error", 32), None, CRASH),
 ];
 
@@ -142,12 +145,12 @@ fn an_end_is_told_in_words_that_are_true() {
         ("out of memory", "app ran out of memory, 1 restart [OutOfMemory: raise the memory limit or find the leak]"),
         ("terminated by somebody while it was well", "app exited 143 (SIGTERM), 1 restart"),
         ("killed after its grace", "app was killed by its liveness probe, 1 restart"),
-        ("ended before it had started", "app exited 1 before it had started, 1 restart"),
+        ("ended before it had started", "app exited 1, 1 restart"),
         ("killed before it had started", "app did not start in time for its startup probe, 1 restart"),
     ];
     for (what, message) in table {
         let row = ROWS.iter().find(|row| row.what == what).unwrap();
-        let message = format!("{message}; 5 restarts in 30m are too many");
+        let message = format!("{message}; 1 of 5 restarts allowed in 30m");
         assert_eq!(play(row, "container").2, message, "{what}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod ends;
 mod replacements;
+mod sampling;
 pub(crate) mod scene;
 mod starts;
 mod windows;

@@ -1,5 +1,6 @@
 //! Starts: what keeps a pod from running, and how long it may take.
 
+use kubeheal::healing::Decision;
 use serde_json::{Value, json};
 
 use super::scene::{Scene, deployment, end, held, pod, ready, runs, said, stamp, waits, with};
@@ -192,6 +193,37 @@ fn a_slow_start_is_left_alone_for_as_long_as_it_may_take() {
         // What never passed its startup probe owes no readiness: the kubelet restarts it.
         assert_eq!(lasting(said(&after)), started, "{what}: {:?}", said(&after));
     }
+}
+
+#[test]
+fn a_start_that_took_long_is_no_unreadiness_in_the_moment_in_which_it_is_over() {
+    let seen = |started: bool, status: Value| {
+        let spec =
+            json!({"containers": [{"name": "app", "startupProbe": {"periodSeconds": 10, "failureThreshold": 120}}]});
+        let status = with(
+            json!({"containerStatuses": [
+                with(runs("app", 0, false, 0), &json!({"started": started})),
+            ]}),
+            &status,
+        );
+        pod("app-1-x", &json!({"spec": spec, "status": status}))
+    };
+    let health = |decision: &Decision| (decision.verdict.health.as_str(), decision.verdict.reason.as_str());
+    let mut scene = scene(json!({}));
+    scene.has(seen(false, json!({})));
+    assert_eq!(health(&scene.pass(0, 1099)), ("Starting", "Starting"));
+    scene.has(seen(true, json!({})));
+    assert_eq!(health(&scene.pass(1100, 1114)), ("Starting", "Starting"), "its readiness is asked from now on");
+    assert_eq!(health(&scene.look(1115)), ("Degraded", "ReadinessFailed"), "and it does not come");
+    scene.has(seen(true, json!({"conditions": ready(1120), "containerStatuses": [runs("app", 0, true, 0)]})));
+    scene.look(1120);
+    scene.has(seen(
+        true,
+        json!({"conditions": [
+            {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "lastTransitionTime": stamp(1200)},
+        ]}),
+    ));
+    assert_eq!(health(&scene.look(1200)), ("Degraded", "ReadinessFailed"), "what was ready is missed at once");
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! Workloads of every kind: whose pods are seen, rollouts, replicas that nobody makes, and pods as a whole.
 
+use kubeheal::healing::{
+    decide,
+    snapshot::{Workload, WorkloadKind},
+};
 use serde_json::{Value, json};
 
 use super::scene::{
     Scene, daemon_set, deployment, end, held, owner, pod, ready, runs, said, seconds, stamp, stateful_set, waits, with,
 };
+use crate::sketch;
 
 /// A scene with a workload that wants so many pods.
 fn of_kind(kind: &str, pods: u32, more: &Value, spec: Value) -> Scene {
@@ -217,6 +222,18 @@ fn what_is_not_wanted_is_idle() {
     let mut scene = of_kind("Pod", 1, &json!({}), json!({}));
     scene.has(pod_of("Pod", 0, &json!({"phase": "Succeeded"})));
     assert_eq!(scene.look(0).verdict.reason.as_str(), "Completed");
+}
+
+#[test]
+fn what_was_never_there_is_not_found_and_what_was_is_gone() {
+    for (replicas, words) in [(None, "Deployment api is not found"), (Some(2), "Deployment api is gone")] {
+        let mut seen = sketch::snapshot(sketch::workload(WorkloadKind::Deployment, 2), Vec::new());
+        seen.workload = Workload::Missing { kind: WorkloadKind::Deployment, name: "api".to_owned() };
+        (seen.last_known_good, seen.memory.last_replicas) = (None, replicas);
+        seen.memory.missing_since = Some(sketch::at(0));
+        let decision = decide(&sketch::policy(), &seen, sketch::at(20));
+        assert_eq!((decision.verdict.health.as_str(), decision.verdict.message.as_str()), ("Unhealthy", words));
+    }
 }
 
 #[test]
