@@ -50,6 +50,20 @@ impl Service {
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let (accept, pretty) = form(&request);
+        let is_head = request.method() == http::Method::HEAD;
+        let mut response = route::accept::shaped(self.handle(request).await, &accept, pretty).await;
+        if is_head {
+            *response.body_mut() = Full::new(Bytes::new()).boxed_unsync();
+        }
+        response
+    }
+
+    async fn handle<B>(self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let (parts, body) = request.into_parts();
         let header = |name| parts.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
         let Some(user) = self.auth.user(header(header::AUTHORIZATION)) else {
@@ -77,6 +91,20 @@ impl Service {
         };
         route::answer(&request).unwrap_or_else(|status| failure(&status))
     }
+}
+
+/// What form of answer a request wants: what it accepts, and whether people are to read it.
+fn form<B>(request: &Request<B>) -> (String, bool) {
+    const OF_PEOPLE: [&str; 3] = ["curl", "Wget", "Mozilla/5.0"];
+    let header = |name| request.headers().get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
+    let agent = header(header::USER_AGENT).unwrap_or_default();
+    let query = crate::api::path::Query::parse(request.uri().query().unwrap_or_default());
+    let pretty = if query.has("pretty") {
+        query.is_true("pretty")
+    } else {
+        OF_PEOPLE.iter().any(|known| agent.starts_with(known))
+    };
+    (header(header::ACCEPT).unwrap_or("*/*").to_owned(), pretty)
 }
 
 impl Service {
@@ -134,7 +162,11 @@ where
 }
 
 /// An answer with a body that is there.
-pub(crate) fn reply(code: u16, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
+pub(crate) fn reply(code: u16, content_type: &'static str, mut body: Vec<u8>) -> Response<Body> {
+    // JSON ends with its line, as Go writes it.
+    if content_type.starts_with("application/json") && !body.is_empty() {
+        body.push(b'\n');
+    }
     let body = Full::new(Bytes::from(body)).boxed_unsync();
     response(code, content_type, body)
 }

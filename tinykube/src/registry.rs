@@ -74,6 +74,24 @@ impl Registry {
         served.custom.get(&(resource.qualified(), resource.version.clone())).cloned()
     }
 
+    /// What users of a version that will go are told.
+    pub(crate) fn deprecation(&self, resource: &Resource) -> Option<String> {
+        let custom = self.custom(resource)?;
+        if custom.version["deprecated"] != true {
+            return None;
+        }
+        if let Some(warning) = custom.version["deprecationWarning"].as_str() {
+            return Some(warning.to_owned());
+        }
+        let (own, kind) = (resource.api_version(), &resource.kind);
+        let others =
+            self.all().into_iter().filter(|other| other.group == resource.group && other.plural == resource.plural);
+        let stays = |other: &Resource| self.custom(other).is_some_and(|custom| custom.version["deprecated"] != true);
+        let better = others.into_iter().find(stays);
+        let advice = better.map(|other| format!("; use {} {kind}", other.api_version())).unwrap_or_default();
+        Some(format!("{own} {kind} is deprecated{advice}"))
+    }
+
     /// Every served resource, in the order of registration.
     pub fn all(&self) -> Vec<Resource> {
         self.served.read().unwrap_or_else(PoisonError::into_inner).order.clone()

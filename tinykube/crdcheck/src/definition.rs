@@ -75,7 +75,7 @@ pub(crate) fn problems(definition: &Value, defaults: &Defaults<'_>) -> Vec<Probl
         }
     }
     found.extend(conversion(&spec["conversion"], preserves));
-    found.extend(stored_versions(versions));
+    found.extend(stored_versions(definition, versions));
     found.extend(approval(&group, &text(&definition["metadata"]["annotations"][APPROVAL])));
     if preserves {
         let why =
@@ -164,7 +164,15 @@ fn as_declared(version: &Value) -> Value {
     shown.into()
 }
 
-fn stored_versions(versions: &[Value]) -> Vec<Problem> {
+/// What the status must remember; of a new definition it follows from the versions.
+fn stored_versions(definition: &Value, versions: &[Value]) -> Vec<Problem> {
+    let known = definition["status"]["storedVersions"].as_array().filter(|known| !known.is_empty());
+    if let Some(known) = known {
+        let stored = versions.iter().filter(|version| version["storage"] == true && !known.contains(&version["name"]));
+        let missing = stored.filter_map(|version| version["name"].as_str());
+        let whys = missing.map(|name| format!("must have the storage version {name}"));
+        return whys.map(|why| Problem::invalid("status.storedVersions", &json!(known), &why)).collect();
+    }
     let mut stored = versions.iter().filter(|version| version["storage"] == true).map(|version| &version["name"]);
     let Some(first) = stored.next() else {
         return vec![Problem::invalid("status.storedVersions", &Value::Null, "must have at least one stored version")];

@@ -162,6 +162,12 @@ impl Api {
         Some(group)
     }
 
+    /// Whether a group has custom resources only.
+    pub(crate) fn is_custom_group(&self, group: &str) -> bool {
+        let resources = self.registry().all();
+        resources.iter().filter(|resource| resource.group == group).all(|resource| resource.custom)
+    }
+
     /// `APIGroupList`.
     pub(crate) fn group_list(&self) -> Value {
         let groups = self.groups().into_iter().filter(|(group, _)| !group.is_empty());
@@ -170,7 +176,7 @@ impl Api {
     }
 
     /// `APIGroupDiscoveryList`: of the core group alone, or of all others.
-    pub(crate) fn aggregated(&self, core: bool, version: &str) -> Value {
+    pub(crate) fn aggregated(&self, core: bool) -> Value {
         let groups = self.groups().into_iter().filter(|(group, _)| group.is_empty() == core);
         let items: Vec<Value> = groups
             .map(|(group, versions)| {
@@ -188,7 +194,7 @@ impl Api {
             .collect();
         json!({
             "kind": "APIGroupDiscoveryList",
-            "apiVersion": version,
+            "apiVersion": "apidiscovery.k8s.io/v2",
             "metadata": {},
             "items": items,
         })

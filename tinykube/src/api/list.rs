@@ -53,6 +53,14 @@ impl ListOptions {
             version_match: query.get("resourceVersionMatch").to_owned(),
         };
         options.check_match()?;
+        if query.has("sendInitialEvents") {
+            let why = Cause::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
+            return Err(Status::invalid_kind("meta.k8s.io", "ListOptions", "", &[why]));
+        }
+        if !options.resource_version.is_empty() {
+            let refused = |status: Status| Status::bad_request(format!("invalid resource version: {}", status.message));
+            parse_version(&options.resource_version).map_err(refused)?;
+        }
         Ok(options)
     }
 
@@ -67,7 +75,7 @@ impl ListOptions {
                 "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
             ),
             ("" | "Exact" | "NotOlderThan", _) => return Ok(()),
-            (other, _) => Cause::unsupported("resourceVersionMatch", &json!(other), &["Exact", "NotOlderThan"]),
+            (other, _) => Cause::unsupported("resourceVersionMatch", &json!(other), &["Exact", "NotOlderThan", ""]),
         };
         Err(Status::invalid_kind("meta.k8s.io", "ListOptions", "", &[why]))
     }
@@ -103,6 +111,15 @@ impl Api {
             page.remaining = options.selector.is_empty().then_some(total - options.limit + 1);
         }
         Ok(page)
+    }
+
+    /// Whether a version of the store is there yet.
+    ///
+    /// # Errors
+    /// 504 if it is not.
+    pub(crate) fn check_version(&self, asked: u64) -> Result<(), Status> {
+        let current = self.store().rv();
+        if asked > current { Err(too_large(asked, current)) } else { Ok(()) }
     }
 
     /// The exact version to serve, if one is asked for; the latest otherwise.

@@ -37,6 +37,10 @@ pub struct ResourcePath {
     pub name: String,
     /// Part of the object, such as `status`.
     pub subresource: String,
+    /// Whether it asks for a watch by its path, as clients of old did.
+    pub watched: bool,
+    /// Whether a part of it is empty; such paths lead nowhere.
+    pub has_gap: bool,
 }
 
 impl Target {
@@ -54,6 +58,14 @@ impl Target {
             ["apis", group] => return Target::Group(group.to_owned()),
             _ => return Target::Other(path.to_owned()),
         };
+        if path.starts_with("//") {
+            return Target::Other(path.to_owned());
+        }
+        let has_gap = path.trim_start_matches('/').trim_end_matches('/').contains("//");
+        let (watched, rest) = match rest {
+            ["watch", rest @ ..] if !rest.is_empty() => (true, rest),
+            rest => (false, rest),
+        };
         let path = |namespace: &str, plural: &str, rest: &[&str]| {
             Target::Resource(ResourcePath {
                 group: group.to_owned(),
@@ -62,6 +74,8 @@ impl Target {
                 namespace: namespace.to_owned(),
                 name: rest.first().copied().unwrap_or_default().to_owned(),
                 subresource: rest.get(1..).unwrap_or_default().join("/"),
+                watched,
+                has_gap,
             })
         };
         match *rest {
@@ -100,6 +114,11 @@ impl Query {
         let mut pairs = self.0.iter();
         let value = pairs.find(|(known, _)| known == key).map(|(_, value)| value.as_str());
         value.is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+    }
+
+    /// Whether `key` is there, with or without a value.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == key)
     }
 
     /// The number `key` is set to, if it is.

@@ -196,6 +196,9 @@ impl Parser {
             }
             Token::Sign("=" | "==") => {
                 let (value, next) = self.value();
+                if let (true, Token::Sign(sign @ ("=" | "==" | "!="))) = (value.is_empty(), &next) {
+                    return Err(format!("found '{sign}', expected: identifier"));
+                }
                 return Ok((Requirement { key, test: Test::In(vec![value]) }, next));
             }
             Token::Sign("!=") => {
@@ -256,7 +259,8 @@ fn parse_labels(text: &str) -> Result<Vec<Requirement>, String> {
     let mut requirements = Vec::new();
     let mut token = parser.next();
     while token != Token::End {
-        let (requirement, next) = parser.requirement(token)?;
+        let requirement = parser.requirement(token);
+        let (requirement, next) = requirement.map_err(|why| format!("unable to parse requirement: {why}"))?;
         requirements.push(requirement);
         token = match next {
             Token::Sign(",") => parser.next(),

@@ -55,13 +55,21 @@ impl WatchOptions {
             view,
         };
         let version_match = query.get("resourceVersionMatch");
+        let mut causes = Vec::new();
         if options.initial_events && version_match != "NotOlderThan" {
             let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-            return Err(refuse(Cause::forbidden("resourceVersionMatch", why)));
+            causes.push(Cause::forbidden("resourceVersionMatch", why));
         }
         if query.get("sendInitialEvents").is_empty() && !version_match.is_empty() {
             let why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
-            return Err(refuse(Cause::forbidden("resourceVersionMatch", why)));
+            causes.push(Cause::forbidden("resourceVersionMatch", why));
+        }
+        if !matches!(version_match, "" | "NotOlderThan") {
+            let unsupported = Cause::unsupported("resourceVersionMatch", &json!(version_match), &["NotOlderThan"]);
+            causes.push(unsupported);
+        }
+        if !causes.is_empty() {
+            return Err(Status::invalid_kind("meta.k8s.io", "ListOptions", "", &causes));
         }
         if !options.resource_version.is_empty() {
             parse_version(&options.resource_version)?;
@@ -75,10 +83,6 @@ impl WatchOptions {
             self.selector.require_name(name);
         }
     }
-}
-
-fn refuse(cause: Cause) -> Status {
-    Status::invalid_kind("meta.k8s.io", "ListOptions", "", &[cause])
 }
 
 struct Watch {

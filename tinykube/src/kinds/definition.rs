@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Api;
+use crate::api::{Api, Cause};
 use crate::object::{self, default, text};
 use crate::registry::Custom;
 use crate::resource::{Definition, Resource};
@@ -49,10 +49,55 @@ fn drop_empty(schema: &mut Value) {
     }
 }
 
+/// A version that objects were stored in is remembered.
+pub(super) fn remember_storage(definition: &mut Value) {
+    let versions = object::items(definition, "/spec/versions").iter();
+    let storage = versions.filter(|version| version["storage"] == true).map(|version| version["name"].clone()).next();
+    let stored = definition.pointer_mut("/status/storedVersions").and_then(Value::as_array_mut);
+    if let (Some(storage), Some(stored)) = (storage, stored)
+        && !stored.contains(&storage)
+    {
+        stored.push(storage);
+    }
+}
+
+/// What may not be changed in a definition.
+pub(super) fn update_causes(old: &Value, new: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let is_established = object::items(old, "/status/conditions")
+        .iter()
+        .any(|condition| condition["type"] == "Established" && condition["status"] == "True");
+    let fields: &[&str] = if is_established {
+        &["/spec/scope", "/spec/names/kind", "/spec/group", "/spec/names/plural"]
+    } else {
+        &["/spec/group", "/spec/names/plural"]
+    };
+    for pointer in fields {
+        let value = new.pointer(pointer).unwrap_or(&Value::Null);
+        if old.pointer(pointer) != Some(value) {
+            causes.push(Cause::invalid(pointer[1..].replace('/', "."), value, "field is immutable"));
+        }
+    }
+    let is_declared =
+        |name: &Value| object::items(new, "/spec/versions").iter().any(|version| version["name"] == *name);
+    for (index, name) in object::items(new, "/status/storedVersions").iter().enumerate() {
+        if !is_declared(name) {
+            let version = name.as_str().unwrap_or_default();
+            let why = format!(
+                "missing from spec.versions; {version} was previously a storage version, and must remain in spec.versions \
+                 until a storage migration ensures no data remains persisted in {version} and removes {version} from \
+                 status.storedVersions"
+            );
+            causes.push(Cause::invalid(format!("status.storedVersions[{index}]"), name, &why));
+        }
+    }
+    causes
+}
+
 /// The status of a definition nobody has looked at yet.
 pub(super) fn new_status(definition: &Value) -> Value {
     let versions = object::items(definition, "/spec/versions").iter();
-    let stored = versions.filter(|version| version["storage"] == true).map(|version| version["name"].clone());
+    let stored = versions.filter(|version| version["storage"] == true).map(|version| version["name"].clone()).take(1);
     json!({
         "conditions": null,
         "acceptedNames": {"plural": "", "kind": ""},
@@ -123,17 +168,68 @@ fn resource_of(definition: &Value, version: &Value) -> Resource {
     })
 }
 
-/// The second write a definition gets: names accepted, established.
+/// The names of a definition that no other definition of its group has, and the last conflict: its reason and the name.
+fn accepted_names(api: &Api, resource: &Resource, definition: &Value) -> (Value, Option<(&'static str, String)>) {
+    let mut names = definition["spec"]["names"].clone();
+    let others = api.store().list(resource, "");
+    let others: Vec<Value> = others
+        .iter()
+        .map(|other| Value::clone(&other.value()))
+        .filter(|other| object::name(other) != object::name(definition))
+        .filter(|other| other["spec"]["group"] == definition["spec"]["group"])
+        .map(|other| other["status"]["acceptedNames"].clone())
+        .collect();
+    let is_taken = |name: &Value, keys: &[&str]| {
+        let same = |known: &Value| known == name || known.as_array().is_some_and(|known| known.contains(name));
+        name.as_str().is_some_and(|name| !name.is_empty())
+            && others.iter().any(|other| keys.iter().any(|key| same(&other[*key])))
+    };
+    let mut conflict = None;
+    let (resources, kinds) = (["plural", "singular", "shortNames"], ["kind", "listKind"]);
+    let checks: [(&str, &str, &[&str]); 5] = [
+        ("plural", "PluralConflict", &resources),
+        ("singular", "SingularConflict", &resources),
+        ("shortNames", "ShortNamesConflict", &resources),
+        ("kind", "KindConflict", &kinds),
+        ("listKind", "ListKindConflict", &kinds),
+    ];
+    for (key, reason, among) in checks {
+        let wanted = names[key].clone();
+        let wanted = wanted.as_array().map_or_else(|| vec![wanted.clone()], Clone::clone);
+        if let Some(taken) = wanted.iter().find(|name| is_taken(name, among)) {
+            conflict = Some((reason, taken.as_str().unwrap_or_default().to_owned()));
+            // These are written even if they are empty.
+            if matches!(key, "plural" | "kind") {
+                names[key] = "".into();
+            } else {
+                object::map(&mut names).shift_remove(key);
+            }
+        }
+    }
+    (names, conflict)
+}
+
+/// The second write a definition gets: names accepted, established; or not, if another one has a name of it.
 fn establish(api: &Api, resource: &Resource, definition: &Value) {
     let now = api.clock().seconds();
     let mut new = definition.clone();
-    let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message});
+    let condition = |kind: &str, status: &str, reason: &str, message: &str| json!({"type": kind, "status": status, "lastTransitionTime": now, "reason": reason, "message": message});
+    let (names, conflict) = accepted_names(api, resource, definition);
+    if definition["status"]["acceptedNames"] == names {
+        return;
+    }
     let accepted = "the initial names have been accepted";
-    new["status"]["conditions"] = json!([
-        condition("NamesAccepted", "NoConflicts", "no conflicts found"),
-        condition("Established", "InitialNamesAccepted", accepted),
-    ]);
-    new["status"]["acceptedNames"] = definition["spec"]["names"].clone();
+    new["status"]["conditions"] = match conflict {
+        None => json!([
+            condition("NamesAccepted", "True", "NoConflicts", "no conflicts found"),
+            condition("Established", "True", "InitialNamesAccepted", accepted),
+        ]),
+        Some((reason, name)) => json!([
+            condition("NamesAccepted", "False", reason, &format!("{name:?} is already in use")),
+            condition("Established", "False", "NotAccepted", "not all names are accepted"),
+        ]),
+    };
+    new["status"]["acceptedNames"] = names;
     let options = crate::api::Options::by("kube-apiserver");
     let part = crate::api::Part::Status;
     crate::managed::updated(api, resource, part, definition, &mut new, &options);

@@ -127,6 +127,9 @@ pub(crate) fn prepare_update(api: &Api, resource: &Resource, part: Part, old: &V
     } else if part != Part::Status && old.get("spec") != new.get("spec") {
         empty::drop_empty(new);
         defaults(resource, new);
+        if resource.kind == "CustomResourceDefinition" {
+            definition::remember_storage(new);
+        }
     } else {
         empty::drop_empty_metadata(new);
     }
@@ -188,6 +191,8 @@ pub(crate) fn validate_update(
         }
     } else if part != Part::Status && old.get("spec") != new.get("spec") {
         causes.extend(validate::causes(resource, new));
+        // A name that does not fit any more is that of a group or plural that was changed.
+        causes.retain(|cause| cause.field != "metadata.name");
         causes.extend(validate::update_causes(resource, old, new));
     }
     refuse_if_any(resource, new, &causes)

@@ -33,6 +33,7 @@ pub(super) fn update_causes(resource: &Resource, old: &Value, new: &Value) -> Ve
             vec![Cause::invalid("spec.selector", selector, "field is immutable")]
         }
         "Pod" => pod_update(old, new),
+        "CustomResourceDefinition" => super::definition::update_causes(old, new),
         _ => Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Request, parameters, protobuf};
 use crate::api::path::Query;
 use crate::api::{Cause, DeleteOptions, FieldValidation, Options, Propagation, Status};
+use crate::object::text;
 use crate::patch::Patch;
 use crate::resource::Resource;
 use crate::schema::strict;
@@ -23,6 +24,7 @@ pub(super) fn object(request: &Request<'_>, resource: &Resource, options: &Optio
 
 fn unrecognized(request: &Request<'_>, resource: &Resource, why: &str) -> Status {
     let text = String::from_utf8_lossy(&request.body);
+    let text = if text.is_empty() { "<empty>".into() } else { text };
     Status::bad_request(format!(
         "the object provided is unrecognized (must be of type {}): couldn't get version/kind; \
          json parse error: {why} ({})",
@@ -59,6 +61,11 @@ fn check_kind(resource: &Resource, value: &Value) -> Result<(), Status> {
     if (kind.is_empty() || kind == resource.kind) && (version.is_empty() || version == resource.api_version()) {
         return Ok(());
     }
+    if resource.custom && version == resource.api_version() {
+        let why = format!("must be {}", resource.kind);
+        let name = text(value, "/metadata/name");
+        return Err(Status::invalid_kind(&resource.group, kind, name, &[Cause::invalid("kind", &kind.into(), &why)]));
+    }
     if kind == resource.kind || resource.custom {
         return Err(Status::bad_request(format!(
             "the API version in the data ({version}) does not match the expected API version ({})",
@@ -83,8 +90,23 @@ fn check_media_type(request: &Request<'_>) -> Result<(), Status> {
         return Ok(());
     }
     let message = "the body of the request was in an unknown format - accepted media types include: \
-                   application/json, application/yaml";
+                   application/json, application/yaml, application/vnd.kubernetes.protobuf";
+    if is_protobuf(request) {
+        return Err(not_read());
+    }
     Err(Status::new(415, "UnsupportedMediaType", message))
+}
+
+/// What is sent in Protocol Buffers and cannot be kept whole is not taken at all.
+fn not_read() -> Status {
+    let message = "tinykube reads Protocol Buffers of some kinds only, and takes none with a field that it does not know: \
+                   send application/json";
+    Status::new(415, "UnsupportedMediaType", message)
+}
+
+/// The status of an object is not read from Protocol Buffers.
+pub(super) fn check_keeps_status(request: &Request<'_>) -> Result<(), Status> {
+    if is_protobuf(request) { Err(not_read()) } else { Ok(()) }
 }
 
 /// The body as JSON, whatever kind it is.
@@ -121,9 +143,15 @@ pub(super) fn patch(request: &Request<'_>, resource: &Resource) -> Result<Patch,
             let operations = read(request).map_err(unread)?;
             if !operations.is_array() {
                 let kind = kind_of(&operations);
-                return Err(unread(format!("json: cannot unmarshal {kind} into Go value of type jsonpatch.Patch")));
+                return Err(unread(format!(
+                    "json: cannot unmarshal {kind} into Go value of type []handlers.jsonPatchOp"
+                )));
             }
-            serde_json::from_value(operations).map(Patch::Json).map_err(|error| unread(error.to_string()))
+            let refused = |_| {
+                let message = "the server rejected our request due to an error in our request";
+                Status::new(422, "Invalid", message).with_details(serde_json::json!({}))
+            };
+            serde_json::from_value(operations).map(Patch::Json).map_err(refused)
         }
         "application/merge-patch+json" => Ok(Patch::Merge(members(read(request).map_err(unread)?).map_err(unread)?)),
         "application/strategic-merge-patch+json" if resource.custom => {
@@ -168,7 +196,13 @@ fn apply_patch(request: &Request<'_>, resource: &Resource) -> Result<Patch, Stat
 
 /// How to delete: the body, then the query parameters.
 pub(super) fn delete_options(request: &Request<'_>) -> Result<DeleteOptions, Status> {
-    let body = if request.body.is_empty() { Value::Null } else { json(request)? };
+    let body = if request.body.is_empty() {
+        Value::Null
+    } else {
+        check_media_type(request)?;
+        let refused = |why| Status::bad_request(format!("couldn't get version/kind; json parse error: {why}"));
+        read(request).map_err(refused)?
+    };
     let mut options = delete_options_of(&body);
     let query = &request.query;
     let grace = query.number("gracePeriodSeconds")?;
@@ -181,6 +215,13 @@ pub(super) fn delete_options(request: &Request<'_>) -> Result<DeleteOptions, Sta
 
 fn check_deletion(body: &Value, query: &Query) -> Result<(), Status> {
     let mut causes = Vec::new();
+    let policy =
+        if query.has("propagationPolicy") { query.get("propagationPolicy") } else { text(body, "/propagationPolicy") };
+    let orphans = query.has("orphanDependents") || body["orphanDependents"].is_boolean();
+    if orphans && !policy.is_empty() {
+        let why = "orphanDependents and deletionPropagation cannot be both set";
+        causes.push(Cause::invalid("propagationPolicy", &policy.into(), why));
+    }
     for policy in [body["propagationPolicy"].as_str().unwrap_or_default(), query.get("propagationPolicy")] {
         if !policy.is_empty() && propagation(policy).is_none() {
             let supported = ["Foreground", "Background", "Orphan", "nil"];

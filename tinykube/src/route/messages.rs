@@ -30,6 +30,7 @@ const METADATA: &[Field] = &[
     (1, "name", Kind::Text),
     (2, "generateName", Kind::Text),
     (3, "namespace", Kind::Text),
+    (4, "selfLink", Kind::Text),
     (5, "uid", Kind::Text),
     (6, "resourceVersion", Kind::Text),
     (7, "generation", Kind::Ignored),
@@ -98,6 +99,9 @@ const CONTAINER: &[Field] = &[
     (8, "resources", Kind::Message(&[])),
     (13, "terminationMessagePath", Kind::Text),
     (14, "imagePullPolicy", Kind::Text),
+    (16, "stdin", Kind::Switch),
+    (17, "stdinOnce", Kind::Switch),
+    (18, "tty", Kind::Switch),
     (20, "terminationMessagePolicy", Kind::Text),
 ];
 const POD: &[Field] = &[
@@ -108,8 +112,16 @@ const POD: &[Field] = &[
     (6, "dnsPolicy", Kind::Text),
     (7, "nodeSelector", Kind::Map),
     (8, "serviceAccountName", Kind::Text),
+    (9, "serviceAccount", Kind::Text),
     (10, "nodeName", Kind::Text),
+    (11, "hostNetwork", Kind::Switch),
+    (12, "hostPID", Kind::Switch),
+    (13, "hostIPC", Kind::Switch),
+    (16, "hostname", Kind::Text),
+    (17, "subdomain", Kind::Text),
+    (19, "schedulerName", Kind::Text),
     (20, "initContainers", Kind::Messages(CONTAINER)),
+    (24, "priorityClassName", Kind::Text),
 ];
 const TEMPLATE: &[Field] = &[(1, "metadata", Kind::Message(METADATA)), (2, "spec", Kind::Message(POD))];
 const ROLLING: &[Field] = &[(1, "maxUnavailable", Kind::Either), (2, "maxSurge", Kind::Either)];
@@ -139,7 +151,11 @@ const SERVICE_SPEC: &[Field] = &[
     (3, "clusterIP", Kind::Text),
     (4, "type", Kind::Text),
     (7, "sessionAffinity", Kind::Text),
+    (8, "loadBalancerIP", Kind::Text),
     (10, "externalName", Kind::Text),
+    (11, "externalTrafficPolicy", Kind::Text),
+    (12, "healthCheckNodePort", Kind::Count),
+    (13, "publishNotReadyAddresses", Kind::Switch),
 ];
 const SERVICE: &[Field] = &[(1, "metadata", Kind::Message(METADATA)), (2, "spec", Kind::Message(SERVICE_SPEC)), STATUS];
 const BUDGET_SPEC: &[Field] = &[

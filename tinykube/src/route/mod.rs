@@ -1,5 +1,6 @@
 //! From a request to the verb that answers it.
 
+pub(crate) mod accept;
 mod body;
 mod logs;
 mod messages;
@@ -7,6 +8,7 @@ mod parameters;
 mod protobuf;
 mod reviews;
 mod unserved;
+mod yaml;
 
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
 
+use self::accept::Offer;
 use crate::access::{self, Attempt};
 use crate::api::path::{Query, ResourcePath, Target};
 use crate::api::view::View;
@@ -63,58 +66,96 @@ pub(crate) fn answer(request: &Request<'_>) -> Result<Response<Body>, Status> {
     }
     match target {
         Target::Resource(path) => answer_resource(request, path),
-        _ if request.method != "GET" => Ok(reply(405, TEXT, b"405: Method Not Allowed".to_vec())),
-        Target::Version { group, version } => Ok(json_or_404(request.api.resource_list(&group, &version))),
-        Target::Group(group) => Ok(json_or_404(request.api.group(&group))),
-        Target::Other(path) => unserved::path(&path).map_or_else(|| Ok(answer_other(request, &path)), Err),
+        Target::Version { group, version } => {
+            let found = request.api.resource_list(&group, &version);
+            let is_known =
+                group.is_empty() || (request.api.group(&group).is_some() && !request.api.is_custom_group(&group));
+            resources(request, found, is_known)
+        }
+        Target::Group(group) => resources(request, request.api.group(&group), false),
+        Target::Other(path) => unserved::path(&path).map_or_else(|| answer_other(request, &path), Err),
+    }
+}
+
+/// A list of resources; a version that is not there is told otherwise than a group that is not there.
+fn resources(request: &Request<'_>, found: Option<Value>, is_known: bool) -> Result<Response<Body>, Status> {
+    match found {
+        None if is_known => Err(Status::no_such_path()),
+        None => Ok(not_found()),
+        Some(_) if request.method != "GET" => Err(Status::method_not_allowed()),
+        found => {
+            accept::negotiate(request.accept, Offer::Resources)?;
+            Ok(json_or_404(found))
+        }
     }
 }
 
 fn json_or_404(found: Option<Value>) -> Response<Body> {
     match found {
         Some(value) => reply(200, JSON, value.to_string().into_bytes()),
-        None => reply(404, TEXT, b"404 page not found\n".to_vec()),
+        None => not_found(),
     }
 }
 
-fn answer_other(request: &Request<'_>, path: &str) -> Response<Body> {
-    let trimmed = path.trim_matches('/');
-    if let ("api" | "apis", Some((media_type, version))) = (trimmed, aggregated_discovery(request.accept)) {
-        return reply(200, media_type, request.api.aggregated(trimmed == "api", version).to_string().into_bytes());
+fn not_found() -> Response<Body> {
+    reply(404, TEXT, b"404 page not found\n".to_vec())
+}
+
+/// Checks of the server's health, each by its name.
+const CHECKS: [&str; 3] = ["healthz", "livez", "readyz"];
+
+fn health(path: &str, is_verbose: bool) -> Option<Response<Body>> {
+    let (check, part) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), "all"));
+    let is_known = CHECKS.contains(&check) && matches!(part, "all" | "ping" | "log") && !path.starts_with("//");
+    let said = if is_verbose && part != "all" { "ok\n" } else { "ok" };
+    is_known.then(|| reply(200, TEXT, said.as_bytes().to_vec()))
+}
+
+fn answer_other(request: &Request<'_>, path: &str) -> Result<Response<Body>, Status> {
+    const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+    if let Some(health) = health(path, request.query.has("verbose")) {
+        return Ok(health);
     }
-    match trimmed {
-        "healthz" | "livez" | "readyz" => reply(200, TEXT, b"ok".to_vec()),
+    if path.starts_with("//") {
+        return Ok(not_found());
+    }
+    let trimmed = path.trim_matches('/');
+    let is_known = matches!(trimmed, "" | "version" | "api" | "apis" | "openapi/v2" | "openapi/v3")
+        || trimmed.starts_with("openapi/v3/");
+    if !is_known {
+        return Ok(not_found());
+    }
+    // The list of groups is given to whoever asks in whatever way.
+    if request.method != "GET" && trimmed != "apis" {
+        return Err(Status::method_not_allowed());
+    }
+    Ok(match trimmed {
         "" => json_or_404(Some(json!({"paths": paths(request.api)}))),
-        "version" => json_or_404(Some(discovery::version())),
-        "api" => json_or_404(Some(json!({
-            "kind": "APIVersions",
-            "versions": ["v1"],
-            "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:6443"}],
-        }))),
-        "apis" => json_or_404(Some(request.api.group_list())),
+        "version" => {
+            accept::negotiate(request.accept, Offer::Plain)?;
+            json_or_404(Some(discovery::version()))
+        }
+        "api" | "apis" => match accept::negotiate(request.accept, Offer::Aggregated)?.parameter("as") {
+            "" if trimmed == "apis" => json_or_404(Some(request.api.group_list())),
+            "" => json_or_404(Some(json!({
+                "kind": "APIVersions",
+                "versions": ["v1"],
+                "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:6443"}],
+            }))),
+            _ => reply(200, AGGREGATED, request.api.aggregated(trimmed == "api").to_string().into_bytes()),
+        },
         "openapi/v2" if request.accept.contains("proto-openapi.spec.v2") => {
             reply(200, openapi::v2::PROTOBUF, openapi::v2::protobuf(request.api))
         }
         "openapi/v2" => json_or_404(Some(openapi::v2::json(request.api))),
         "openapi/v3" => json_or_404(Some(openapi::index(request.api))),
-        other => match other.strip_prefix("openapi/v3/") {
-            Some(document) => json_or_404(openapi::document(request.api, document)),
-            None => json_or_404(None),
-        },
-    }
-}
-
-/// Media type and version of the first kind of aggregated discovery that a client accepts: kubectl asks for `v2beta1` until
-/// 1.29, and does not understand another.
-fn aggregated_discovery(accept: &str) -> Option<(&'static str, &'static str)> {
-    const V2: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-    const V2BETA1: &str = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
-    accept.split(',').filter(|accepted| accepted.contains("as=APIGroupDiscoveryList")).find_map(|accepted| {
-        accepted.split(';').find_map(|parameter| match parameter.trim() {
-            "v=v2" => Some((V2, "apidiscovery.k8s.io/v2")),
-            "v=v2beta1" => Some((V2BETA1, "apidiscovery.k8s.io/v2beta1")),
-            _ => None,
-        })
+        other => {
+            let document = other.strip_prefix("openapi/v3/");
+            match document.and_then(|document| openapi::document(request.api, document)) {
+                Some(document) => json_or_404(Some(document)),
+                None => reply(404, JSON, Vec::new()),
+            }
+        }
     })
 }
 
@@ -132,21 +173,68 @@ fn paths(api: &Api) -> Vec<String> {
 
 fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response<Body>, Status> {
     let api = request.api;
-    let watching = request.query.is_true("watch");
+    // Of one object there are no events but by the old paths; it is answered with as it is.
+    let watching = path.watched || (path.name.is_empty() && request.query.is_true("watch"));
     access::check(api, &request.user, &attempt(request, &path, watching))?;
     let Some(resource) = api.registry().at(&path.group, &path.version, &path.plural) else {
         let served =
             api.groups().into_iter().any(|(group, versions)| group == path.group && versions.contains(&path.version));
+        let served = served && !api.is_custom_group(&path.group);
         return match unserved::resource(&path) {
             Some(status) => Err(status),
             None if served => Err(Status::no_such_path()),
             None => Ok(json_or_404(None)),
         };
     };
-    if resource.namespaced && path.namespace.is_empty() && !path.name.is_empty() {
+    let has_namespace = !path.namespace.is_empty() && !resource.is("", "namespaces");
+    if path.has_gap
+        || (resource.namespaced && !has_namespace && !path.name.is_empty())
+        || (!resource.namespaced && has_namespace)
+    {
         return Err(Status::no_such_path());
     }
+    let is_everywhere = resource.namespaced && !has_namespace;
+    if is_everywhere && request.method != "GET" && !resource.virtual_only {
+        return Err(Status::method_not_allowed());
+    }
+    if resource.virtual_only && !path.name.is_empty() {
+        return Err(Status::no_such_path());
+    }
+    let is_served = match path.subresource.as_str() {
+        "status" => resource.status,
+        "scale" => resource.scale,
+        _ => true,
+    };
+    if !is_served {
+        let name = &path.name;
+        return Err(if resource.custom { Status::not_found(&resource, name) } else { Status::no_such_path() });
+    }
+    if path.subresource != "log" {
+        let form = accept::negotiate(request.accept, if watching { Offer::Watch } else { Offer::Objects })?;
+        if form.parameter("as") == "PartialObjectMetadataList" && !path.name.is_empty() && !watching {
+            return Err(accept::no_list(&resource));
+        }
+    }
+    let deprecation = api.registry().deprecation(&resource);
     let call = Call { request, api, resource, path };
+    let mut answer = answer_call(&call, watching);
+    if let Some(warning) = deprecation {
+        let mut response = answer.unwrap_or_else(|status| crate::http::failure(&status));
+        warn(&mut response, &warning);
+        answer = Ok(response);
+    }
+    answer
+}
+
+fn warn(response: &mut Response<Body>, warning: &str) {
+    let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
+    if let Ok(value) = http::HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+        response.headers_mut().append(http::header::WARNING, value);
+    }
+}
+
+fn answer_call(call: &Call<'_>, watching: bool) -> Result<Response<Body>, Status> {
+    let request = call.request;
     if call.resource.virtual_only {
         return reviews::answer(request, &call.resource, &call.path.namespace);
     }
@@ -167,6 +255,7 @@ fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response
         ("PATCH", false, "scale") if call.resource.scale => call.patch(Part::Scale),
         ("POST", false, "eviction") if call.resource.is("", "pods") => call.evict(),
         ("PUT", false, "finalize") if call.resource.is("", "namespaces") => call.finalize(),
+        (_, false, "finalize") if call.resource.is("", "namespaces") => Err(Status::method_not_allowed()),
         ("GET", false, "log") if call.resource.is("", "pods") => call.log(),
         (_, _, "" | "status" | "scale" | "eviction") => Err(Status::method_not_allowed()),
         _ => Err(unserved::part(&call.path).unwrap_or_else(Status::no_such_path)),
@@ -210,15 +299,16 @@ impl Call<'_> {
     fn shown(&self, code: u16, object: &Arc<Value>, options: &Options) -> Response<Body> {
         let mut response = reply(code, JSON, self.view().one(self.api, &self.resource, object));
         for warning in options.warnings.take() {
-            let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
-            if let Ok(value) = http::HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
-                response.headers_mut().append(http::header::WARNING, value);
-            }
+            warn(&mut response, &warning);
         }
         response
     }
 
     fn get(&self) -> Result<Response<Body>, Status> {
+        let asked = self.request.query.get("resourceVersion");
+        if !asked.is_empty() {
+            self.api.check_version(crate::api::list::parse_version(asked)?)?;
+        }
         let found = self.api.get(&self.resource, &self.path.namespace, &self.path.name)?;
         Ok(self.shown(200, &found, &Options::default()))
     }
@@ -244,8 +334,15 @@ impl Call<'_> {
 
     fn update(&self, part: Part) -> Result<Response<Body>, Status> {
         let options = parameters::options(self.request)?;
+        if part == Part::Status {
+            body::check_keeps_status(self.request)?;
+        }
         let object = body::object(self.request, &self.resource, &options)?;
         let (namespace, name) = (&self.path.namespace, &self.path.name);
+        if object["metadata"]["name"].as_str().unwrap_or_default().is_empty() {
+            let why = "was undeterminable: name must be provided";
+            return Err(Status::bad_request(format!("the name of the object ({name} based on URL) {why}")));
+        }
         let updated = if part == Part::Status {
             self.api.update_status(&self.resource, namespace, name, object, &options)?
         } else {
@@ -309,6 +406,9 @@ impl Call<'_> {
 
     fn evict(&self) -> Result<Response<Body>, Status> {
         let eviction = body::json(self.request)?;
+        if eviction["metadata"]["name"] != self.path.name {
+            return Err(Status::bad_request("name in URL does not match name in Eviction object"));
+        }
         let mut options = body::delete_options_of(&eviction["deleteOptions"]);
         options.dry_run |= !self.request.query.get("dryRun").is_empty();
         self.api.evict(&self.path.namespace, &self.path.name, &options)?;

@@ -25,7 +25,20 @@ pub(super) fn options(request: &Request<'_>) -> Result<Options, Status> {
         let message = format!("Too long: may not be more than {MANAGER_LENGTH} bytes");
         causes.push(Cause { reason: "FieldValueTooLong", message, field: "fieldManager".to_owned() });
     }
-    causes.extend(dry_run_causes(query.get("dryRun")));
+    if let Some((index, bad)) = manager.chars().enumerate().find(|(_, character)| character.is_control()) {
+        let message = format!(
+            "Invalid value: {}: invalid character U+{:04X} (at position {index})",
+            as_go_quotes(manager),
+            u32::from(bad)
+        );
+        causes.push(Cause { reason: "FieldValueInvalid", message, field: "fieldManager".to_owned() });
+    }
+    if query.has("dryRun") {
+        causes.extend(dry_run_causes(query.get("dryRun")).or_else(|| unset_dry_run(query.get("dryRun"))));
+    }
+    if kind == "PatchOptions" && query.has("force") && !request.content_type.starts_with("application/apply-patch") {
+        causes.push(Cause::forbidden("force", "may not be specified for non-apply patch"));
+    }
     if !matches!(validation, "" | "Ignore" | "Warn" | "Strict") {
         let supported = ["", "Ignore", "Strict", "Warn"];
         causes.push(Cause::unsupported("fieldValidation", &json!(validation), &supported));
@@ -47,6 +60,20 @@ pub(super) fn options(request: &Request<'_>) -> Result<Options, Status> {
         },
         warnings: Warnings::collecting(),
     })
+}
+
+/// A dry run that is asked for and not named.
+fn unset_dry_run(asked: &str) -> Option<Cause> {
+    asked.is_empty().then(|| Cause::unsupported("dryRun", &json!([""]), &["All"]))
+}
+
+fn as_go_quotes(text: &str) -> String {
+    let shown = text.chars().map(|character| match character {
+        '"' | '\\' => format!("\\{character}"),
+        other if other.is_control() => format!("\\x{:02x}", u32::from(other)),
+        other => other.to_string(),
+    });
+    format!("\"{}\"", shown.collect::<String>())
 }
 
 /// The only dry run there is goes through every stage.

@@ -89,11 +89,8 @@ fn message(bytes: &[u8], fields: &[Field], depth: usize) -> Option<Value> {
     let mut reader = Reader { rest: bytes };
     while let Some((number, part)) = reader.field()? {
         let Some((_, name, kind)) = fields.iter().find(|(known, _, _)| *known == number) else {
-            // What is not known must not get lost; Go writes what is empty, too.
-            match part {
-                Part::Number(0) | Part::Bytes([]) => continue,
-                _ => return None,
-            }
+            // What is not known must not get lost, be it empty: that may be what somebody wants.
+            return None;
         };
         let value = match (kind, part) {
             (Kind::Number, Part::Number(number)) => Value::from(number.cast_signed()),

@@ -59,6 +59,8 @@ pub(super) fn part(path: &ResourcePath) -> Option<Status> {
 
 /// Why a path is not served, if a real server has it.
 pub(super) fn path(path: &str) -> Option<Status> {
-    let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    const WHOLE: [&str; 2] = ["/metrics", "/logs"];
+    let is_part = |root: &str, rest: &str| rest.starts_with('/') && !WHOLE.contains(&root);
+    let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || is_part(root, rest));
     PATHS.iter().any(|root| below(root)).then(|| Status::not_implemented(path))
 }

@@ -52,6 +52,22 @@ async fn yaml_is_read_and_so_are_protocol_buffers_of_some_kinds() {
 }
 
 #[tokio::test]
+async fn what_protocol_buffers_hold_is_kept_whole_or_not_taken() {
+    let cluster = cluster();
+    let (protobuf, path) = ("application/vnd.kubernetes.protobuf", "/api/v1/namespaces/default/status");
+    let (_, before, _) = send(&cluster, "GET", "/api/v1/namespaces/default", "application/json", "").await;
+    // Type {v1, Namespace}, then metadata {name: default} and status {phase: Gone}.
+    let namespace = "k8s\0\n\x0f\n\x02v1\x12\tNamespace\x12\x13\n\x09\n\x07default\x1a\x06\n\x04Gone";
+    let (status, refused, _) = send(&cluster, "PUT", path, protobuf, namespace).await;
+    assert_eq!((status, &refused["reason"]), (415, &json!("UnsupportedMediaType")), "{refused}");
+    // A map with a field of the number 5, which nobody knows, be it zero.
+    let map = "k8s\0\n\x0f\n\x02v1\x12\tConfigMap\x12\x07\n\x03\n\x01p\x28\0";
+    assert_eq!(send(&cluster, "POST", MAPS, protobuf, map).await.0, 415);
+    let (_, after, _) = send(&cluster, "GET", "/api/v1/namespaces/default", "application/json", "").await;
+    assert_eq!(before["status"], after["status"]);
+}
+
+#[tokio::test]
 async fn values_of_the_wrong_type_are_refused() {
     let cluster = cluster();
     let deployment = |replicas: Value, cpu: Value| {
@@ -146,7 +162,14 @@ async fn requests_nobody_can_mean_are_refused_and_change_nothing() {
             400,
             "cannot unmarshal number into Go value of type map[string]interface {}",
         ),
-        ("PATCH", one(""), operations, "{}", 400, "cannot unmarshal object into Go value of type jsonpatch.Patch"),
+        (
+            "PATCH",
+            one(""),
+            operations,
+            "{}",
+            400,
+            "cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+        ),
         ("PATCH", one("fieldManager=me"), "application/apply-patch+yaml", "[1]", 400, "error decoding YAML"),
         (
             "DELETE",
