@@ -37,9 +37,9 @@ pub(crate) fn merged(stored: &Value, status: &Value) -> Value {
     Value::Object(merged)
 }
 
-/// A strategic merge patch of the status of this very pod. Conditions of others are not touched, whoever wrote them
-/// meanwhile.
-pub(crate) fn patch(stored: &Value, status: &Value) -> Value {
+/// A strategic merge patch of the status of this very pod; nothing if all is known. Conditions of others are not touched,
+/// whoever wrote them meanwhile, nor is the order in which conditions stand.
+pub(crate) fn patch(stored: &Value, status: &Value) -> Option<Value> {
     let mut ours: Map<String, Value> = status.as_object().cloned().unwrap_or_default();
     ours.retain(|field, value| stored["status"][field] != *value);
     for field in OWNED {
@@ -57,10 +57,14 @@ pub(crate) fn patch(stored: &Value, status: &Value) -> Value {
             }
         }
     }
+    ours.retain(|field, value| field != "conditions" || value.as_array().is_none_or(|list| !list.is_empty()));
+    if ours.is_empty() {
+        return None;
+    }
     for list in ["hostIPs", "podIPs"] {
         if let Some(addresses) = ours.get_mut(list).and_then(Value::as_array_mut) {
             addresses.insert(0, json!({"$patch": "replace"}));
         }
     }
-    json!({"metadata": {"uid": object::uid(stored)}, "status": ours})
+    Some(json!({"metadata": {"uid": object::uid(stored)}, "status": ours}))
 }

@@ -165,13 +165,12 @@ impl Running {
     fn letter(&mut self, stored: &Value, turn: Turn, now: Timestamp) -> Letter {
         let about = (&self.resource, stored);
         let tellings = turn.notes.iter().filter_map(|note| self.told.tell(&self.source, about, note, now)).collect();
-        let status = turn.status.filter(|status| !report::is_known(stored, status));
         Letter {
             namespace: object::namespace(stored).to_owned(),
             name: object::name(stored).to_owned(),
             uid: object::uid(stored).to_owned(),
             tellings,
-            status: status.map(|status| report::patch(stored, &status)),
+            status: turn.status.and_then(|status| report::patch(stored, &status)),
             remove: turn.remove,
         }
     }

@@ -307,15 +307,23 @@ async fn a_name_that_is_none_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_is_well_is_written_no_more() {
     let world = World::of(Cluster::builder().without_node());
-    let _node = world.node("n1");
+    let requests = Faults::new(world.cluster.api(), Plan::none(), 1);
+    let _node = world.node_by("n1", kube::Client::new(requests.layer(world.cluster.service()), "default"));
     world.pass(5).await;
-    world.create("apps", "deployments", workload("web", 3, "app:1"));
+    let spec = json!({"containers": [{"name": "app", "image": "app:1"}]});
+    world.create("", "pods", json!({"metadata": {"name": "p"}, "spec": spec}));
     world.pass(30).await;
-    let version = |world: &World| world.cluster.api().store().rv();
-    let before = version(&world);
-    world.pass(240).await;
-    // The Lease every ten seconds, and nothing else.
-    assert_eq!(version(&world) - before, 24);
+    let written = |requests: &Faults| {
+        let log = requests.log();
+        log.iter().filter(|line| line.contains("/pods/p/status")).count()
+    };
+    let before = written(&requests);
+    assert!(before > 0, "{:?}", requests.log());
+    for turn in 0..5 {
+        world.change("", "pods", "p", |pod| pod["metadata"]["labels"]["turn"] = turn.to_string().into());
+        world.pass(5).await;
+    }
+    assert_eq!(written(&requests), before, "nothing is new");
 }
 
 // Sockets know no virtual time.
