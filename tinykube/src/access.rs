@@ -9,11 +9,6 @@ use crate::auth::User;
 use crate::object::{items, name, text};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
-const AUTHENTICATED: &str = "system:authenticated";
-
-/// Paths without resources that everybody may get, and those that authenticated users may.
-const PUBLIC: [&str; 5] = ["/healthz", "/livez", "/readyz", "/version", "/version/"];
-const DISCOVERY: [&str; 3] = ["/api", "/apis", "/openapi"];
 
 /// What somebody is about to do.
 #[derive(Clone, Debug, Default)]
@@ -37,14 +32,14 @@ pub(crate) struct Verdict {
 }
 
 /// A rule and where it comes from.
-struct Grant {
-    rule: Value,
+pub(crate) struct Grant {
+    pub(crate) rule: Value,
     origin: String,
 }
 
 /// Whether `user` may.
 pub(crate) fn judge(api: &Api, user: &User, attempt: &Attempt) -> Verdict {
-    if user.admin || is_open_to(user, attempt) {
+    if user.admin {
         return Verdict { allowed: true, reason: String::new() };
     }
     let (grants, problems) = grants(api, user, &attempt.namespace);
@@ -66,15 +61,10 @@ pub(crate) fn check(api: &Api, user: &User, attempt: &Attempt) -> Result<(), Sta
 
 /// What `user` may do in a namespace: `resourceRules` and `nonResourceRules` of a review.
 pub(crate) fn rules(api: &Api, user: &User, namespace: &str) -> Value {
-    let all = json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]});
-    let everywhere = json!({"verbs": ["*"], "nonResourceURLs": ["*"]});
     let (grants, problems) = grants(api, user, namespace);
-    let mut rules: Vec<Value> = grants.into_iter().map(|grant| grant.rule).collect();
-    if user.admin {
-        rules.extend([all, everywhere]);
-    }
+    let rules = grants.into_iter().map(|grant| grant.rule);
     let (paths, resources): (Vec<Value>, Vec<Value>) =
-        rules.into_iter().partition(|rule| !items(rule, "/nonResourceURLs").is_empty());
+        rules.partition(|rule| !items(rule, "/nonResourceURLs").is_empty());
     let mut status = json!({"resourceRules": resources, "nonResourceRules": paths, "incomplete": !problems.is_empty()});
     if !problems.is_empty() {
         status["evaluationError"] = problems.join(", ").into();
@@ -82,21 +72,8 @@ pub(crate) fn rules(api: &Api, user: &User, namespace: &str) -> Value {
     status
 }
 
-/// What needs no role: probes and the version, discovery, and questions about oneself.
-fn is_open_to(user: &User, attempt: &Attempt) -> bool {
-    let known = user.groups.iter().any(|group| group == AUTHENTICATED);
-    if !attempt.path.is_empty() {
-        let path = attempt.path.as_str();
-        let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let open = PUBLIC.contains(&path) || known && DISCOVERY.iter().any(|root| below(root));
-        return open && attempt.verb == "get";
-    }
-    let about_oneself = attempt.resource.starts_with("selfsubject") && attempt.group.ends_with(".k8s.io");
-    known && about_oneself && attempt.verb == "create"
-}
-
 /// The rules in force for a user in a namespace, and what is wrong with bindings of the user.
-fn grants(api: &Api, user: &User, namespace: &str) -> (Vec<Grant>, Vec<String>) {
+pub(crate) fn grants(api: &Api, user: &User, namespace: &str) -> (Vec<Grant>, Vec<String>) {
     let (mut grants, mut problems) = (Vec::new(), Vec::new());
     let mut take = |plural: &str, namespace: &str| {
         let Some(bindings) = api.resource(GROUP, plural) else { return };
@@ -174,7 +151,8 @@ fn named(attempt: &Attempt) -> String {
     if subresource.is_empty() { resource.clone() } else { format!("{resource}/{subresource}") }
 }
 
-fn refusal(user: &User, attempt: &Attempt, reason: &str) -> Status {
+/// 403 with the real server's wording.
+pub(crate) fn refusal(user: &User, attempt: &Attempt, reason: &str) -> Status {
     let Attempt { verb, group, resource, name, namespace, path, .. } = attempt;
     let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
     if !path.is_empty() {

@@ -11,6 +11,8 @@ pub struct User {
     pub uid: String,
     /// Groups.
     pub groups: Vec<String>,
+    /// What else the authenticator said.
+    pub extra: BTreeMap<String, Vec<String>>,
     /// Whether the user may do everything; otherwise what the roles bound to the user allow.
     pub admin: bool,
 }
@@ -22,6 +24,7 @@ impl User {
             name: "kubernetes-admin".into(),
             uid: String::new(),
             groups: vec!["system:masters".into(), "system:authenticated".into()],
+            extra: BTreeMap::new(),
             admin: true,
         }
     }
@@ -29,7 +32,13 @@ impl User {
     /// A user of these groups; who is in `system:masters` may do everything.
     pub fn of(name: &str, uid: &str, groups: Vec<String>) -> User {
         let admin = groups.iter().any(|group| group == "system:masters");
-        User { name: name.into(), uid: uid.into(), groups, admin }
+        User { name: name.into(), uid: uid.into(), groups, extra: BTreeMap::new(), admin }
+    }
+
+    /// A service account.
+    pub(crate) fn account(namespace: &str, name: &str, uid: &str) -> User {
+        let user = User::impersonated(&format!("system:serviceaccount:{namespace}:{name}"), Vec::new());
+        User { uid: uid.into(), ..user }
     }
 
     /// The user somebody speaks for, with the groups that go without saying.
@@ -39,7 +48,7 @@ impl User {
             groups = vec!["system:serviceaccounts".into(), format!("system:serviceaccounts:{namespace}")];
         }
         let implied = if name == "system:anonymous" { "system:unauthenticated" } else { "system:authenticated" };
-        if !groups.iter().any(|group| group == implied) {
+        if !groups.iter().any(|group| matches!(group.as_str(), "system:authenticated" | "system:unauthenticated")) {
             groups.push(implied.into());
         }
         User::of(name, "", groups)
@@ -50,6 +59,7 @@ impl User {
             name: "system:anonymous".into(),
             uid: String::new(),
             groups: vec!["system:unauthenticated".into()],
+            extra: BTreeMap::new(),
             admin: false,
         }
     }

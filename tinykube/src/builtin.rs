@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeError, Engine};
 use k8s_openapi::api;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -10,6 +12,7 @@ use serde_json::Value;
 
 use crate::api::{Options, Status};
 use crate::kinds::time::{self, GoTime};
+use crate::quantity::{self, Quantity};
 use crate::resource::Resource;
 use crate::schema;
 
@@ -27,6 +30,7 @@ pub(crate) static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
     let mut generator = SchemaGenerator::default();
     let mut kinds = BTreeMap::new();
     add::<api::core::v1::ConfigMap>(&mut generator, &mut kinds);
+    add::<api::core::v1::Endpoints>(&mut generator, &mut kinds);
     add::<api::core::v1::Event>(&mut generator, &mut kinds);
     add::<api::core::v1::Namespace>(&mut generator, &mut kinds);
     add::<api::core::v1::Node>(&mut generator, &mut kinds);
@@ -42,7 +46,9 @@ pub(crate) static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
     add::<api::apps::v1::ReplicaSet>(&mut generator, &mut kinds);
     add::<api::apps::v1::StatefulSet>(&mut generator, &mut kinds);
     add::<api::autoscaling::v2::HorizontalPodAutoscaler>(&mut generator, &mut kinds);
+    add::<api::batch::v1::Job>(&mut generator, &mut kinds);
     add::<api::coordination::v1::Lease>(&mut generator, &mut kinds);
+    add::<api::discovery::v1::EndpointSlice>(&mut generator, &mut kinds);
     add::<api::events::v1::Event>(&mut generator, &mut kinds);
     add::<api::networking::v1::NetworkPolicy>(&mut generator, &mut kinds);
     add::<api::policy::v1::PodDisruptionBudget>(&mut generator, &mut kinds);
@@ -89,7 +95,7 @@ pub(crate) fn prune(resource: &Resource, object: &mut Value, options: &Options) 
         return Ok(());
     };
     let mut reading = Reading::default();
-    reading.walk(root, object, "", &resource.kind);
+    reading.walk(root, object, At { path: "", go: "" }, &resource.kind);
     if let Some(wrong) = reading.wrong {
         return Err(Status::bad_request(format!(
             "{kind} in version {version:?} cannot be handled as a {kind}: {wrong}",
@@ -112,14 +118,22 @@ struct Reading {
     wrong: Option<String>,
 }
 
+/// Where a value stands: with every index and key, and as Go names the field that holds it.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    path: &'a str,
+    go: &'a str,
+}
+
 impl Reading {
     /// `owner` is the type that has the field.
-    fn walk(&mut self, schema: &Value, value: &mut Value, path: &str, owner: &str) {
+    fn walk(&mut self, schema: &Value, value: &mut Value, at: At<'_>, owner: &str) {
+        let At { path, go } = at;
         let reference = schema["$ref"].as_str().or_else(|| schema["allOf"][0]["$ref"].as_str());
         let name = reference.and_then(|reference| reference.rsplit(['/', '.']).next()).unwrap_or_default();
         let owner = if name.is_empty() { owner } else { name };
         let schema = SCHEMAS.resolve(schema);
-        self.check_type(schema, value, path, owner);
+        self.check_type(schema, value, go, owner);
         if schema["format"] == "date-time" {
             self.read_time(value, path);
         }
@@ -129,7 +143,7 @@ impl Reading {
                     let each = &schema["additionalProperties"];
                     if each.is_object() {
                         for (key, member) in members.iter_mut() {
-                            self.walk(each, member, &schema::field(path, key), owner);
+                            self.walk(each, member, At { path: &schema::field(path, key), go }, owner);
                         }
                     }
                     return;
@@ -142,14 +156,14 @@ impl Reading {
                     };
                     // Schemas inside a definition are free-form here; they are compiled elsewhere.
                     if key != "openAPIV3Schema" && key != "managedFields" {
-                        self.walk(property, member, &place, owner);
+                        self.walk(property, member, At { path: &place, go: &schema::field(go, key) }, owner);
                     }
                     true
                 });
             }
             Value::Array(items) => {
                 for (index, item) in items.iter_mut().enumerate() {
-                    self.walk(&schema["items"], item, &format!("{path}[{index}]"), owner);
+                    self.walk(&schema["items"], item, At { path: &format!("{path}[{index}]"), go }, owner);
                 }
             }
             _ => {}
@@ -171,7 +185,7 @@ impl Reading {
         }
     }
 
-    fn check_type(&mut self, schema: &Value, value: &Value, path: &str, owner: &str) {
+    fn check_type(&mut self, schema: &Value, value: &Value, go: &str, owner: &str) {
         let expected = schema["type"].as_str().unwrap_or_default();
         let actual = match value {
             Value::Null => return,
@@ -182,15 +196,32 @@ impl Reading {
             Value::Array(_) => "array",
             Value::Object(_) => "object",
         };
+        if self.wrong.is_some() {
+            return;
+        }
+        self.wrong = match (owner, value) {
+            ("Quantity", value) if Quantity::of(value).is_none() => Some(quantity::MALFORMED.to_owned()),
+            (_, Value::String(text)) if schema["format"] == "byte" => not_base64(text),
+            _ => None,
+        };
         // Quantities may be numbers, and some values are numbers or strings.
         let free = matches!(owner, "Quantity" | "IntOrString" | "JSON" | "RawExtension");
         let fits = expected.is_empty() || expected == actual || (expected == "number" && actual == "integer");
-        if !free && !fits && self.wrong.is_none() {
+        if !free && !fits {
             let shown = if actual == "boolean" { "bool" } else { actual };
             let shown = if matches!(actual, "integer" | "number") { "number" } else { shown };
             let wanted = schema["format"].as_str().unwrap_or(expected);
             self.wrong =
-                Some(format!("json: cannot unmarshal {shown} into Go struct field {owner}.{path} of type {wanted}"));
+                Some(format!("json: cannot unmarshal {shown} into Go struct field {owner}.{go} of type {wanted}"));
         }
     }
+}
+
+/// Where a text stops being base64, in Go's words.
+fn not_base64(text: &str) -> Option<String> {
+    let position = match STANDARD.decode(text).err()? {
+        DecodeError::InvalidByte(index, _) | DecodeError::InvalidLastSymbol(index, _) => index,
+        DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => text.len() - text.len() % 4,
+    };
+    Some(format!("illegal base64 data at input byte {position}"))
 }

@@ -130,11 +130,7 @@ impl Builder {
     /// The [`Status`] with which the server refuses one of the definitions.
     pub fn start(self) -> Result<Cluster, Status> {
         let api = Api::new(self.clock.unwrap_or_else(Clock::real), self.seed, self.history);
-        let namespaces = api.resource("", "namespaces").ok_or_else(Status::no_such_path)?;
-        for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
-            let object = serde_json::json!({"metadata": {"name": name}});
-            api.create(&namespaces, "", object, &Options::default())?;
-        }
+        crate::bootstrap::furnish(&api)?;
         let definitions = api.resource("apiextensions.k8s.io", "customresourcedefinitions");
         let definitions = definitions.ok_or_else(Status::no_such_path)?;
         for definition in self.crds {

@@ -12,11 +12,11 @@ use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
 
-use crate::access::{self, Attempt};
+use crate::api::token::AUDIENCE;
 use crate::api::{Api, Status};
 use crate::auth::{Auth, User};
 use crate::kubelet::Logs;
-use crate::route;
+use crate::{impersonation, route};
 
 /// The body of an answer; a watch streams it.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -66,10 +66,12 @@ impl Service {
     {
         let (parts, body) = request.into_parts();
         let header = |name| parts.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-        let Some(user) = self.auth.user(header(header::AUTHORIZATION)) else {
+        let Some(user) = self.user(header(header::AUTHORIZATION)) else {
             return failure(&Status::new(401, "Unauthorized", "Unauthorized"));
         };
-        let user = match self.speaking_for(user, &parts.headers) {
+        let query = crate::api::path::Query::parse(parts.uri.query().unwrap_or_default());
+        let attempt = route::attempt(parts.method.as_str(), parts.uri.path(), &query);
+        let user = match impersonation::speaking_for(&self.api, user, &parts.headers, &attempt) {
             Ok(user) => user,
             Err(status) => return failure(&status),
         };
@@ -80,10 +82,11 @@ impl Service {
         let request = route::Request {
             api: &self.api,
             logs: self.logs.as_ref(),
+            auth: &self.auth,
             user,
             method: parts.method.as_str(),
             path: parts.uri.path(),
-            query: crate::api::path::Query::parse(parts.uri.query().unwrap_or_default()),
+            query,
             accept: header(header::ACCEPT).unwrap_or("application/json"),
             content_type: header(header::CONTENT_TYPE).unwrap_or("application/json"),
             user_agent: header(header::USER_AGENT).unwrap_or_default(),
@@ -108,37 +111,12 @@ fn form<B>(request: &Request<B>) -> (String, bool) {
 }
 
 impl Service {
-    /// The user an entitled one speaks for (`Impersonate-User`, `Impersonate-Group`), or the user itself.
-    fn speaking_for(&self, user: User, headers: &http::HeaderMap) -> Result<User, Status> {
-        let of = |name: &str| -> Vec<String> {
-            headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect()
-        };
-        let (names, groups) = (of("impersonate-user"), of("impersonate-group"));
-        let Some(name) = names.first() else {
-            if groups.is_empty() {
-                return Ok(user);
-            }
-            let message = format!("requested {groups:?} without impersonating a user");
-            return Err(Status::internal(&message));
-        };
-        let account = name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
-        let wanted = match account {
-            Some((namespace, name)) => ("serviceaccounts", namespace, name),
-            None => ("users", "", name.as_str()),
-        };
-        for (resource, namespace, name) in
-            std::iter::once(wanted).chain(groups.iter().map(|group| ("groups", "", group.as_str())))
-        {
-            let attempt = Attempt {
-                verb: "impersonate".to_owned(),
-                resource: resource.to_owned(),
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-                ..Attempt::default()
-            };
-            access::check(&self.api, &user, &attempt)?;
-        }
-        Ok(User::impersonated(name, groups))
+    /// The user a request says it comes from: one of those that were given, or the holder of a service account's token.
+    fn user(&self, authorization: Option<&str>) -> Option<User> {
+        self.auth.user(authorization).or_else(|| {
+            let token = authorization.unwrap_or_default().trim_start_matches("Bearer ").trim();
+            self.api.holder(token, &[AUDIENCE.to_owned()]).ok().map(|(user, _)| user)
+        })
     }
 }
 

@@ -23,9 +23,6 @@ const UNMANAGED: [&str; 10] = [
     "selfLink",
 ];
 
-/// Fields admission adds to pods, which belong to nobody.
-const ADMITTED: [[&str; 2]; 3] = [["spec", "tolerations"], ["spec", "priority"], ["spec", "preemptionPolicy"]];
-
 /// One entry.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -162,6 +159,17 @@ pub(crate) fn updated(api: &Api, resource: &Resource, part: Part, old: &Value, n
     record(api, resource, &writer, old, new);
 }
 
+/// Records that a manager has applied one field of an object and nothing else.
+pub(crate) fn applied(api: &Api, resource: &Resource, manager: &str, field: &str, object: &mut Value) {
+    let writer = Writer { manager, applies: true, version: resource.api_version(), part: Part::Main };
+    let mut fields = FieldSet::default();
+    fields.insert(&[Step::Field(field.to_owned())]);
+    let mut entries = read(object);
+    entries.retain(|entry| !writer.owns(entry));
+    entries.push(writer.entry(fields, api.clock().seconds()));
+    write(object, entries);
+}
+
 /// Clients that know nothing of entries send none, and those stay as they were.
 fn has_fields(entry: &Value) -> bool {
     entry["fieldsV1"].as_object().is_some_and(|fields| !fields.is_empty())
@@ -232,15 +240,11 @@ pub(crate) fn leave_out(resource: &Resource, part: Part, fields: &mut FieldSet) 
         Part::Main | Part::Scale if resource.status && resource.kind != "Node" => fields.cut(&["status"]),
         Part::Main | Part::Scale => {}
     }
-    match resource.kind.as_str() {
-        "Pod" => ADMITTED.iter().for_each(|path| fields.cut(path)),
-        "Namespace" => {
-            fields.cut(&["spec"]);
-            if part == Part::Main {
-                fields.cut(&["status"]);
-            }
+    if resource.kind == "Namespace" {
+        fields.cut(&["spec"]);
+        if part == Part::Main {
+            fields.cut(&["status"]);
         }
-        _ => {}
     }
 }
 
@@ -250,7 +254,12 @@ pub(crate) fn is_always_there(resource: &Resource, path: &[Step]) -> bool {
         let name = name.as_str();
         return name == "metadata"
             || (!resource.custom && matches!(name, "spec" | "status"))
-            || (resource.kind == "Event" && (name.contains("ource") || name.contains("imestamp")));
+            || (resource.kind == "Event"
+                && (name.contains("ource")
+                    || name.contains("imestamp")
+                    || name == "eventTime"
+                    || name.starts_with("reporting")))
+            || (!resource.custom && name == "rules");
     }
     if resource.custom {
         return false;
@@ -264,8 +273,18 @@ pub(crate) fn is_always_there(resource: &Resource, path: &[Step]) -> bool {
         .collect();
     matches!(
         names[..],
-        ["spec", "containers" | "template" | "strategy" | "updateStrategy" | "names" | "scaleTargetRef"]
-            | ["spec", "template", "metadata" | "spec"]
+        [
+            "spec",
+            "containers"
+                | "template"
+                | "strategy"
+                | "updateStrategy"
+                | "names"
+                | "scaleTargetRef"
+                | "podSelector"
+                | "resources"
+                | "boundObjectRef",
+        ] | ["spec", "template", "metadata" | "spec"]
             | ["spec", "template", "spec", "containers"]
             | ["status", "acceptedNames" | "loadBalancer" | "nodeInfo" | "daemonEndpoints"]
     ) || (resource.kind == "CustomResourceDefinition" && names == ["status", "conditions"])

@@ -17,6 +17,16 @@ impl Random {
         Random { state: Mutex::new(seed) }
     }
 
+    /// Where the sequence stands.
+    pub(crate) fn state(&self) -> u64 {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on from where the sequence stood.
+    pub(crate) fn go_on_from(&self, state: u64) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
     /// The next 64 random bits.
     pub fn next_u64(&self) -> u64 {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

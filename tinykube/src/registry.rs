@@ -170,6 +170,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 
 const BUILTIN: &[Row] = &[
     row("", "v1", "configmaps", "ConfigMap", "namespaced", "cm"),
+    row("", "v1", "endpoints", "Endpoints", "namespaced", "ep"),
     row("", "v1", "events", "Event", "namespaced", "ev"),
     row("", "v1", "namespaces", "Namespace", "status", "ns"),
     row("", "v1", "nodes", "Node", "status", "no"),
@@ -193,6 +194,7 @@ const BUILTIN: &[Row] = &[
     row("apps", "v1", "replicasets", "ReplicaSet", "namespaced status scale all", "rs"),
     row("apps", "v1", "statefulsets", "StatefulSet", "namespaced status scale all", "sts"),
     row("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", "virtual", ""),
+    row("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", "virtual", ""),
     row(
         "authorization.k8s.io",
         "v1",
@@ -205,7 +207,9 @@ const BUILTIN: &[Row] = &[
     row("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", "virtual", ""),
     row("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", "virtual", ""),
     row("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "namespaced status all", "hpa"),
+    row("batch", "v1", "jobs", "Job", "namespaced status all", ""),
     row("coordination.k8s.io", "v1", "leases", "Lease", "namespaced", ""),
+    row("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "namespaced", ""),
     Row {
         group: "events.k8s.io",
         version: "v1",

@@ -231,7 +231,7 @@ impl Bindings {
             (Value::String(one), Value::String(other)) if self.text_alike(one, other) => {}
             (Value::Number(one), Value::Number(other)) if one.as_f64() == other.as_f64() => {}
             (Value::Number(one), Value::Number(other))
-                if place.ends_with(".nodePort") && are_node_ports(one, other) => {}
+                if place.to_lowercase().ends_with("nodeport") && are_node_ports(one, other) => {}
             _ if recorded == here => {}
             _ => found.push(format!("{place}: recorded {recorded}, here {here}")),
         }
@@ -362,7 +362,8 @@ static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"\b\d+\.\d+\.\d+\.\d+\b", "<address>"),
         (r"containerd://[0-9a-f]{64}", "<container>"),
         (r"sha256:[0-9a-f]{64}", "<image>"),
-        (r"-[bcdfghjklmnpqrstvwxz2456789]{5,10}\b", "-<generated>"),
+        (r"[-=][bcdfghjklmnpqrstvwxz2456789]{5,10}\b", "-<generated>"),
+        (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<uid>"),
         (r"^\d+(d|h|m|s)(\d+[hms])?$", "<age>"),
         (r#"resourceVersion("?: ?)"\d+""#, "<version>"),
         (r"\b3[012]\d{3}/(TCP|UDP|SCTP)", "<port>"),

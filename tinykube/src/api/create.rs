@@ -47,16 +47,30 @@ impl Api {
         kinds::decode(self, resource, &mut object, options)?;
         let _writing = self.writing();
         self.check_namespace_accepts(resource, namespace, &object)?;
+        let versioned = !matches!(object::resource_version(&object), "" | "0") && options.manager.is_some();
         self.name_new_object(resource, namespace, &mut object)?;
         self.stamp_new_object(&mut object);
-        kinds::prepare_create(self, resource, &mut object);
+        // The client owns what it sent and the defaults, not what admission and the kind add.
+        own(&mut object);
+        kinds::admit(self, resource, namespace, &mut object)?;
+        kinds::prepare_create(resource, &mut object);
         kinds::validate_create(self, resource, &object)?;
         let name = object::name(&object).to_owned();
-        if self.store().get(resource, namespace, &name).is_some() {
-            return Err(Status::already_exists(resource, &name));
+        if let Some(there) = self.store().get(resource, namespace, &name) {
+            let mut taken = Status::already_exists(resource, &name);
+            if object::is_terminating(&there.value()) {
+                taken.message = format!("object is being deleted: {}", taken.message);
+            }
+            return Err(taken);
         }
         kinds::quota::admit(self, resource, namespace, &object)?;
-        own(&mut object);
+        if versioned {
+            return Err(Status::new(500, "", "resourceVersion should not be set on objects to be created"));
+        }
+        kinds::allocate(self, resource, &Value::Null, &mut object, options)?;
+        for warning in kinds::warnings(resource, &object) {
+            options.warnings.add(warning);
+        }
         if options.dry_run {
             return Ok(Arc::new(object));
         }

@@ -32,17 +32,27 @@ impl Api {
         name: &str,
         options: &DeleteOptions,
     ) -> Result<Deletion, Status> {
+        kinds::check_deletable(resource, name)?;
         let old = self.get(resource, namespace, name)?;
         check_preconditions(resource, &old, options)?;
         let mut new = Value::clone(&old);
-        set_finalizers(&mut new, options.propagation);
+        let decided = object::is_terminating(&old);
+        let default = kinds::default_propagation(resource).filter(|_| !decided);
+        set_finalizers(&mut new, options.propagation.or(default));
         let grace = kinds::grace_period(resource, &old, options.grace_period_seconds);
         let waits = object::finalizers(&new).next().is_some()
             || !object::items(&new, "/spec/finalizers").is_empty()
             || grace > 0;
         if !waits {
+            // A pod that may go at once is marked all the same, so that its last state says so.
+            if resource.is("", "pods") {
+                self.mark_terminating(resource, &old, &mut new, grace);
+            }
             if options.dry_run {
-                return Ok(Deletion::Gone(old));
+                return Ok(Deletion::Gone(Arc::new(new)));
+            }
+            if *old != new && resource.is("", "pods") {
+                new = Value::clone(&self.put(resource, namespace, name, new));
             }
             return Ok(Deletion::Gone(self.take(resource, namespace, name, new)));
         }
@@ -59,16 +69,23 @@ impl Api {
         if object::is_terminating(old) && before.is_none_or(|before| grace >= before) {
             return;
         }
-        let now = self.clock().now();
-        let when = now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(now);
+        // Less grace brings the end forward; it still counts from the first request.
+        let known = object::text(old, "/metadata/deletionTimestamp").parse().ok();
+        let from = known.map_or_else(|| self.clock().now(), |end: jiff::Timestamp| later(end, -before.unwrap_or(0)));
+        let when = later(from, grace);
         let metadata = object::entry(new, "metadata");
         metadata.insert("deletionTimestamp".into(), when.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into());
         metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
-        if let Some(generation) = metadata.get("generation").and_then(Value::as_i64) {
+        let generation = metadata.get("generation").and_then(Value::as_i64);
+        if let Some(generation) = generation.filter(|_| !object::is_terminating(old)) {
             metadata.insert("generation".into(), (generation + 1).into());
         }
         kinds::on_terminating(resource, new);
     }
+}
+
+fn later(moment: jiff::Timestamp, seconds: i64) -> jiff::Timestamp {
+    moment.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(moment)
 }
 
 fn check_preconditions(resource: &Resource, old: &Value, options: &DeleteOptions) -> Result<(), Status> {

@@ -48,7 +48,17 @@ struct Subresource {
 fn subresources(resource: &Resource) -> Vec<Subresource> {
     let own = |name, verbs| Subresource { name, group: "", version: "", kind: resource.kind.clone(), verbs };
     let mut parts = Vec::new();
+    if resource.is("", "serviceaccounts") {
+        parts.push(Subresource {
+            name: "token",
+            group: "authentication.k8s.io",
+            version: "v1",
+            kind: "TokenRequest".into(),
+            verbs: &["create"],
+        });
+    }
     if resource.is("", "pods") {
+        parts.push(Subresource { name: "binding", group: "", version: "", kind: "Binding".into(), verbs: &["create"] });
         parts.push(Subresource {
             name: "eviction",
             group: "policy",

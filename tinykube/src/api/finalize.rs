@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Api, Options, Status};
-use crate::object;
+use crate::{kinds, object};
 
 impl Api {
     /// Replaces `spec.finalizers` of a namespace; a terminating one without any is gone.
@@ -22,6 +22,7 @@ impl Api {
             Some(finalizers) => spec.insert("finalizers".into(), finalizers.clone().into()),
             None => spec.shift_remove("finalizers"),
         };
+        kinds::validate_finalizers(&namespaces, &new)?;
         let empty = object::items(&new, "/spec/finalizers").is_empty() && object::finalizers(&new).next().is_none();
         if empty && object::is_terminating(&new) {
             return Ok(self.take(&namespaces, "", name, new));

@@ -3,6 +3,7 @@
 //! The HTTP service and the in-process controllers both end here, so both get the same validation, defaulting and
 //! conflicts. Nothing here waits: a write is done when the function returns.
 
+mod binding;
 pub(crate) mod convert;
 mod create;
 mod delete;
@@ -15,6 +16,7 @@ mod scale;
 pub mod selector;
 mod status;
 mod table;
+pub(crate) mod token;
 mod update;
 pub mod view;
 pub mod watch;
@@ -45,6 +47,7 @@ struct Inner {
     clock: Clock,
     random: Random,
     registry: Registry,
+    signer: token::Signer,
     /// Held from reading an object to writing it, so every write sees the one before.
     writing: Mutex<()>,
 }
@@ -173,6 +176,7 @@ impl Api {
                 clock,
                 random: Random::seeded(seed),
                 registry: Registry::builtin(),
+                signer: token::Signer::new(),
                 writing: Mutex::new(()),
             }),
         }

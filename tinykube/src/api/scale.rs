@@ -78,6 +78,8 @@ impl Api {
         scale: &Value,
         options: &Options,
     ) -> Result<Arc<Value>, Status> {
+        let mut named = scale.clone();
+        super::update::check_name_matches(&mut named, name)?;
         self.transform(resource, namespace, name, Part::Scale, options, |old| self.scaled(resource, old, scale))
     }
 

@@ -292,6 +292,7 @@ fn parse_fields(resource: &Resource, registry: &Registry, text: &str) -> Result<
 fn storage_path(resource: &Resource, field: &str) -> Vec<String> {
     let field = match (resource.kind.as_str(), field) {
         ("Event", "source") => "source.component",
+        ("Job", "status.successful") => "status.succeeded",
         _ => field,
     };
     field.split('.').map(str::to_owned).collect()
@@ -301,7 +302,13 @@ fn check_field(resource: &Resource, registry: &Registry, field: &str) -> Result<
     if matches!(field, "metadata.name" | "metadata.namespace") {
         return Ok(());
     }
-    let unsupported = || Err(Status::bad_request(format!("field label not supported: {field}")));
+    let unsupported = || {
+        let message = match resource.kind.as_str() {
+            "Job" => format!("field label {field:?} not supported for Job"),
+            _ => format!("field label not supported: {field}"),
+        };
+        Err(Status::bad_request(message))
+    };
     if let Some(custom) = registry.custom(resource) {
         let mut selectable = custom.version["selectableFields"].as_array().into_iter().flatten();
         let path = format!(".{field}");
@@ -337,6 +344,7 @@ fn check_field(resource: &Resource, registry: &Registry, field: &str) -> Result<
         "Secret" => &["type"],
         "ReplicaSet" => &["status.replicas"],
         "Service" => &["spec.clusterIP", "spec.type"],
+        "Job" => &["status.successful"],
         _ => &[],
     };
     if known.contains(&field) {

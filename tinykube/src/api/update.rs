@@ -82,6 +82,11 @@ impl Api {
         options: &Options,
     ) -> Result<Arc<Value>, Status> {
         check_namespace_matches(resource, namespace, &mut object)?;
+        if object::name(&object).is_empty() {
+            let message =
+                format!("the name of the object ({name} based on URL) was undeterminable: name must be provided");
+            return Err(Status::bad_request(message));
+        }
         check_name_matches(&mut object, name)?;
         kinds::decode(self, resource, &mut object, options)?;
         if kinds::needs_version(resource) && object::resource_version(&object).is_empty() {
@@ -136,10 +141,12 @@ impl Api {
         check_name_matches(&mut new, name)?;
         check_preconditions(resource, old, &new)?;
         keep_server_owned(old, &mut new);
+        // The client owns what it sent and the defaults, not what the kind keeps or adds.
+        own(&mut new);
         kinds::prepare_update(self, resource, part, old, &mut new);
         kinds::validate_update(self, resource, part, [old, &new], &options.warnings)?;
+        kinds::allocate(self, resource, old, &mut new, options)?;
         count_generation(resource, part, old, &mut new);
-        own(&mut new);
         if **old == new {
             return Ok(old.clone());
         }
@@ -184,6 +191,9 @@ fn check_preconditions(resource: &Resource, old: &Value, new: &Value) -> Result<
         return Err(Status::conflict(resource, name, &why));
     }
     let rv = object::resource_version(new);
+    if rv.parse::<u64>().is_err() && !rv.is_empty() {
+        return Err(Status::new(500, "", format!("strconv.ParseUint: parsing {rv:?}: invalid syntax")));
+    }
     if !rv.is_empty() && rv != "0" && rv != object::resource_version(old) {
         return Err(Status::modified(resource, name));
     }
@@ -216,10 +226,7 @@ fn keep_server_owned(old: &Value, new: &mut Value) {
 
 /// The generation counts changes of what is wanted, never of the status or of metadata.
 fn count_generation(resource: &Resource, part: Part, old: &Value, new: &mut Value) {
-    let uncounted = part == Part::Status || old["metadata"]["generation"].is_null();
-    let scheduled = resource.is("", "pods") && old["spec"].get("nodeName") != new["spec"].get("nodeName");
-    // Being scheduled is no change of what is wanted.
-    if uncounted || scheduled {
+    if part == Part::Status || !kinds::counts_generation(resource) {
         return;
     }
     if wanted(resource, old) != wanted(resource, new) {

@@ -102,7 +102,7 @@ fn walk(
         walk_list(shape, old, new, path, always, found);
     } else if new.is_none() {
         found.removed.insert(path);
-    } else if !(always(path) && new.is_none_or(is_hollow)) {
+    } else if !(always(path) && new.is_none_or(|value| is_hollow(value) || value == "")) {
         found.written.insert(path);
     }
 }

@@ -82,7 +82,6 @@ impl<'a> Shape<'a> {
                         | "resourceFieldRef"
                         | "configMapKeyRef"
                         | "secretKeyRef"
-                        | "scaleTargetRef"
                         | "roleRef",
                     _
                 )
@@ -131,6 +130,7 @@ fn builtin_list(field: &str, parent: &str) -> ListKind {
             | "secrets",
             _,
         ) => keys(&["name"]),
+        ("ports", "") => ListKind::Atomic,
         ("ports", "spec") => keys(&["port", "protocol"]),
         ("ports", _) => keys(&["containerPort", "protocol"]),
         ("volumeMounts", _) => keys(&["mountPath"]),

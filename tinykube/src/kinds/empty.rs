@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Members that are written even if they are empty.
-const KEPT: [&str; 22] = [
+const KEPT: [&str; 33] = [
     "emptyDir",
     "resources",
     "securityContext",
@@ -26,6 +26,17 @@ const KEPT: [&str; 22] = [
     "regarding",
     "running",
     "names",
+    "uncountedTerminatedPods",
+    "exec",
+    "httpGet",
+    "tcpSocket",
+    "grpc",
+    "configMap",
+    "secret",
+    "projected",
+    "downwardAPI",
+    "rollingUpdate",
+    "affinity",
 ];
 
 /// Nulls that are written.
@@ -38,6 +49,9 @@ const NULLS: [&str; 7] = [
     "conditions",
     "eventTime",
 ];
+
+/// Members of the object itself that are written even if nothing is there.
+const OUTERMOST: [&str; 2] = ["endpoints", "ports"];
 
 /// Drops nulls and empty lists and maps, except where they are written.
 pub(super) fn drop_empty(object: &mut Value) {
@@ -58,10 +72,12 @@ fn drop_in(value: &mut Value, depth: usize) {
             if matches!(key.as_str(), "managedFields" | "openAPIV3Schema" | "annotations" | "labels" | "rules")
                 || (depth == 0 && key == "data" && member.as_object().is_some_and(|data| !data.is_empty()))
             {
-                return !is_empty(member);
+                return !is_empty(member) || (depth == 0 && key == "rules");
             }
             drop_in(member, depth + 1);
             !is_empty(member)
+                || (depth == 0 && OUTERMOST.contains(&key.as_str()))
+                || (key == "conditions" && member.is_object())
                 || (member.is_null() && NULLS.contains(&key.as_str()))
                 || (!member.is_null() && KEPT.contains(&key.as_str()))
         }),

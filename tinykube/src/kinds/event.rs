@@ -28,12 +28,20 @@ pub(super) fn defaults(resource: &Resource, event: &mut Value) {
     }
 }
 
-/// Everything wrong with a new event. Only those of the new API, which have an `eventTime`, are held to its rules.
+/// Everything wrong with a new event: it is about something in its namespace. Only those of the new API, which have an
+/// `eventTime`, are held to more.
 pub(super) fn causes(resource: &Resource, event: &Value) -> Vec<Cause> {
-    if resource.group.is_empty() || event["eventTime"].is_null() {
-        return Vec::new();
-    }
+    let about = if resource.group.is_empty() { "involvedObject" } else { "regarding" };
+    let (home, namespace) = (object::namespace(event), object::text(event, &format!("/{about}/namespace")));
     let mut causes = Vec::new();
+    // What has no namespace is told of in the default one.
+    if namespace != home && !(namespace.is_empty() && home == "default") {
+        let why = "does not match event.namespace";
+        causes.push(Cause::invalid("involvedObject.namespace", &json!(namespace), why));
+    }
+    if resource.group.is_empty() || event["eventTime"].is_null() {
+        return causes;
+    }
     for (key, field) in [
         ("reportingController", "reportingController"),
         ("reportingInstance", "reportingInstance"),

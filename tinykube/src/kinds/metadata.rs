@@ -1,107 +1,92 @@
-//! Names, labels, annotations and finalizers.
+//! Names, labels, annotations, owners and finalizers.
 
 use serde_json::{Value, json};
 
+use super::rules::{self, Place};
 use crate::api::Cause;
-use crate::object;
+use crate::object::{self, items, text};
 use crate::resource::Resource;
-
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
-    and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
-    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must \
-    start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
-    '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const NAME_PART: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end \
-    with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
-    '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-const VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and \
-    must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for \
-    validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 /// Most bytes of all annotations together.
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 
-/// Everything wrong with an object's metadata.
+/// How often the real server looks at labels when metadata change.
+const LOOKS: usize = 4;
+
+/// Everything wrong with a new object's metadata.
 pub(super) fn causes(resource: &Resource, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
-    check_name(resource, object::name(object), &mut causes);
-    check_labels(object, &mut causes);
+    check_names(resource, object, &mut causes);
+    rules::label_map(&object["metadata"]["labels"], &Place::root("metadata.labels"), &mut causes);
     check_annotations(object, &mut causes);
+    check_owners(object, &mut causes);
+    check_finalizers(resource, object, &mut causes);
     causes
 }
 
 /// Everything wrong with a change of metadata.
-pub(super) fn update_causes(_resource: &Resource, old: &Value, new: &Value) -> Vec<Cause> {
-    if !object::is_terminating(old) {
-        return Vec::new();
+pub(super) fn update_causes(resource: &Resource, old: &Value, new: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    for _ in 0..LOOKS {
+        rules::label_map(&new["metadata"]["labels"], &Place::root("metadata.labels"), &mut causes);
+    }
+    check_annotations(new, &mut causes);
+    if old["metadata"]["ownerReferences"] != new["metadata"]["ownerReferences"] {
+        check_owners(new, &mut causes);
     }
     let before: Vec<&str> = object::finalizers(old).collect();
-    let added: Vec<String> = object::finalizers(new)
-        .filter(|finalizer| !before.contains(finalizer))
-        .map(|finalizer| format!("{finalizer:?}"))
-        .collect();
-    if added.is_empty() {
-        return Vec::new();
+    let added: Vec<&str> = object::finalizers(new).filter(|finalizer| !before.contains(finalizer)).collect();
+    if !added.is_empty() {
+        check_finalizers(resource, new, &mut causes);
     }
-    let why = format!(
-        "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
-        added.join(", ")
-    );
-    // The real server validates metadata twice.
-    vec![Cause::forbidden("metadata.finalizers", &why); 2]
+    if object::is_terminating(old) && !added.is_empty() {
+        let added: Vec<String> = added.iter().map(|finalizer| format!("{finalizer:?}")).collect();
+        let why = format!(
+            "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+            added.join(", ")
+        );
+        // The real server validates metadata twice.
+        causes.extend(vec![Cause::forbidden("metadata.finalizers", &why); 2]);
+    }
+    causes
 }
 
-fn check_name(resource: &Resource, name: &str, causes: &mut Vec<Cause>) {
-    let is_label = matches!(resource.kind.as_str(), "Namespace" | "Service");
-    let free = resource.group == "rbac.authorization.k8s.io";
-    let (valid, why, longest) = match (free, is_label) {
-        (true, _) => (!name.contains(['/', '%']) && name != "." && name != "..", "may not contain '/' or '%'", 253),
-        (_, true) => (is_dns_label(name), LABEL, 63),
-        (_, false) => (name.split('.').all(is_dns_label_part), SUBDOMAIN, 253),
+fn check_names(resource: &Resource, object: &Value, causes: &mut Vec<Cause>) {
+    let form: fn(&str) -> Vec<String> = match (resource.group.as_str(), resource.kind.as_str()) {
+        ("rbac.authorization.k8s.io", _) => path_segment,
+        ("", "Namespace" | "Service") => rules::label,
+        _ => rules::subdomain,
     };
-    if name.len() > longest {
-        causes.push(Cause::invalid("metadata.name", &json!(name), &format!("must be no more than {longest} bytes")));
-    } else if !valid {
-        causes.push(Cause::invalid("metadata.name", &json!(name), why));
+    let prefix = text(object, "/metadata/generateName");
+    if !prefix.is_empty() {
+        for why in rules::prefixed(prefix, form) {
+            causes.push(Cause::invalid("metadata.generateName", &json!(prefix), &why));
+        }
+    }
+    for why in form(object::name(object)) {
+        causes.push(Cause::invalid("metadata.name", &json!(object::name(object)), &why));
     }
 }
 
 /// Whether a text is a DNS subdomain, as the names of most objects are.
 pub(crate) fn is_dns_subdomain(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(is_dns_label_part)
+    rules::subdomain(text).is_empty()
 }
 
-/// Whether a text is a DNS label.
-pub(super) fn is_dns_label(text: &str) -> bool {
-    text.len() <= 63 && is_dns_label_part(text)
-}
-
-fn is_dns_label_part(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    !text.is_empty() && text.chars().all(inner) && !text.starts_with('-') && !text.ends_with('-')
-}
-
-fn check_labels(object: &Value, causes: &mut Vec<Cause>) {
-    for (key, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
-        if let Some(why) = key_error(key) {
-            // The real server validates labels four times.
-            causes.extend(vec![Cause::invalid("metadata.labels", &json!(key), &why); 4]);
-        }
-        let text = value.as_str().unwrap_or_default();
-        if text.len() > 63 {
-            causes.push(Cause::invalid("metadata.labels", value, "must be no more than 63 bytes"));
-        } else if !text.is_empty() && !is_name_part(text) {
-            causes.push(Cause::invalid("metadata.labels", value, VALUE));
-        }
+/// A name that can be part of a path.
+fn path_segment(name: &str) -> Vec<String> {
+    if name == "." || name == ".." {
+        return vec![format!("may not be '{name}'")];
     }
+    let found = ["/", "%"].into_iter().filter(|illegal| name.contains(illegal));
+    found.map(|illegal| format!("may not contain '{illegal}'")).collect()
 }
 
 fn check_annotations(object: &Value, causes: &mut Vec<Cause>) {
     let annotations = object["metadata"]["annotations"].as_object();
     let mut size = 0;
     for (key, value) in annotations.into_iter().flatten() {
-        if let Some(why) = key_error(&key.to_lowercase()) {
+        for why in rules::qualified_name(&key.to_lowercase()) {
             causes.push(Cause::invalid("metadata.annotations", &json!(key), &why));
         }
         size += key.len() + value.as_str().unwrap_or_default().len();
@@ -115,27 +100,56 @@ fn check_annotations(object: &Value, causes: &mut Vec<Cause>) {
     }
 }
 
-fn key_error(key: &str) -> Option<String> {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    if let Some(prefix) = prefix {
-        if prefix.is_empty() {
-            return Some("prefix part must be non-empty".into());
+fn check_owners(object: &Value, causes: &mut Vec<Cause>) {
+    let owners = items(object, "/metadata/ownerReferences");
+    for owner in owners {
+        for field in ["kind", "name", "uid"] {
+            if text(owner, &format!("/{field}")).is_empty() {
+                causes.push(Cause::invalid(
+                    format!("metadata.ownerReferences.{field}"),
+                    &"".into(),
+                    "must not be empty",
+                ));
+            }
         }
-        if !prefix.split('.').all(is_dns_label_part) {
-            return Some(format!("prefix part {SUBDOMAIN}"));
-        }
     }
-    if name.is_empty() {
-        return Some("name part must be non-empty".into());
+    let mut controllers = owners.iter().filter(|owner| owner["controller"] == true);
+    if let (Some(one), Some(other)) = (controllers.next(), controllers.next()) {
+        let named = |owner: &Value| format!("{}/{}", text(owner, "/kind"), text(owner, "/name"));
+        let why = format!(
+            "Only one reference can have Controller set to true. Found \"true\" in references for {} and {}",
+            named(one),
+            named(other)
+        );
+        causes.push(Cause::invalid("metadata.ownerReferences", &object["metadata"]["ownerReferences"], &why));
     }
-    if name.len() > 63 {
-        return Some("name part must be no more than 63 bytes".into());
-    }
-    (!is_name_part(name)).then(|| NAME_PART.to_owned())
 }
 
-fn is_name_part(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    text.chars().all(inner) && edge(text.chars().next()) && edge(text.chars().last())
+/// Finalizers are qualified names; those of built-in kinds have a domain or are Kubernetes' own.
+fn check_finalizers(resource: &Resource, object: &Value, causes: &mut Vec<Cause>) {
+    for finalizer in object::finalizers(object) {
+        for why in rules::qualified_name(finalizer) {
+            causes.push(Cause::invalid("metadata.finalizers", &json!(finalizer), &why));
+        }
+    }
+    for (index, finalizer) in object::finalizers(object).enumerate() {
+        if !resource.custom && rules::unqualified_finalizer(finalizer) {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.push(Cause::invalid(format!("metadata.finalizers[{index}]"), &json!(finalizer), why));
+        }
+    }
+}
+
+/// Everything wrong with the finalizers of a namespace's spec.
+pub(super) fn spec_finalizers(namespace: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    for (index, finalizer) in items(namespace, "/spec/finalizers").iter().enumerate() {
+        let name = finalizer.as_str().unwrap_or_default();
+        let mut problems = rules::qualified_name(name);
+        if rules::unqualified_finalizer(name) {
+            problems.push("name is neither a standard finalizer name nor is it fully qualified".to_owned());
+        }
+        causes.extend(problems.iter().map(|why| Cause::invalid(format!("spec.finalizers[{index}]"), finalizer, why)));
+    }
+    causes
 }

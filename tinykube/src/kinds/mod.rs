@@ -1,13 +1,21 @@
 //! What is special about a kind: decoding, defaults, validation, grace, and what follows from a write.
 
+pub(crate) mod account;
+mod address;
 mod definition;
 mod empty;
 mod event;
+pub(crate) mod job;
 mod metadata;
 pub(crate) mod namespace;
+mod network;
 mod pod;
+mod priority;
 pub(crate) mod quota;
+mod role;
+mod rules;
 mod service;
+mod storage;
 pub(crate) mod time;
 mod validate;
 mod workload;
@@ -15,7 +23,7 @@ mod workload;
 use serde_json::{Value, json};
 
 pub(crate) use self::metadata::is_dns_subdomain;
-use crate::api::{Api, Options, Part, Status, Warnings};
+use crate::api::{Api, Options, Part, Propagation, Status, Warnings};
 use crate::object;
 use crate::resource::Resource;
 
@@ -47,38 +55,62 @@ fn defaults(resource: &Resource, object: &mut Value) {
     match resource.kind.as_str() {
         "Pod" => pod::defaults(object),
         "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" => workload::defaults(&resource.kind, object),
+        "Job" => job::defaults(object),
+        "Namespace" => namespace::defaults(object),
         "Service" => service::defaults(object),
-        "Secret" => service::secret_defaults(object),
+        "Endpoints" | "EndpointSlice" | "NetworkPolicy" => network::defaults(&resource.kind, object),
+        "Secret" => storage::secret_defaults(object),
+        "PersistentVolumeClaim" => storage::claim_defaults(object),
+        "HorizontalPodAutoscaler" => workload::autoscaler_defaults(object),
+        "Role" | "ClusterRole" | "RoleBinding" | "ClusterRoleBinding" => role::defaults(&resource.kind, object),
         "CustomResourceDefinition" => definition::defaults(object),
         "Event" => event::defaults(resource, object),
         _ => {}
     }
 }
 
-/// What a new object starts with.
-pub(crate) fn prepare_create(api: &Api, resource: &Resource, object: &mut Value) {
-    let counts = matches!(
+/// Whether objects of a kind count the changes of what they want.
+pub(crate) fn counts_generation(resource: &Resource) -> bool {
+    let counting = matches!(
         resource.kind.as_str(),
         "Deployment"
             | "ReplicaSet"
             | "StatefulSet"
             | "DaemonSet"
             | "Pod"
+            | "Job"
             | "PodDisruptionBudget"
+            | "EndpointSlice"
+            | "NetworkPolicy"
             | "CustomResourceDefinition"
     );
-    object::entry(object, "metadata").shift_remove("generation");
-    if counts || resource.custom {
-        object["metadata"]["generation"] = json!(1);
+    counting || resource.custom
+}
+
+/// What admission adds to a new object, or why it is not let in.
+pub(crate) fn admit(api: &Api, resource: &Resource, namespace: &str, object: &mut Value) -> Result<(), Status> {
+    match resource.kind.as_str() {
+        "Pod" => {
+            priority::admit(resource, object)?;
+            account::admit(api, resource, namespace, object)?;
+            pod::tolerate_lost_nodes(object);
+        }
+        "PersistentVolumeClaim" => storage::protect_claim(object),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What a new object starts with.
+pub(crate) fn prepare_create(resource: &Resource, object: &mut Value) {
+    if counts_generation(resource) {
+        object::entry(object, "metadata").insert("generation".into(), json!(1));
     }
     if resource.status && resource.kind != "Node" {
         object::map(object).shift_remove("status");
     }
     let status = match resource.kind.as_str() {
-        "Pod" => {
-            pod::admit(object);
-            json!({"phase": "Pending", "qosClass": pod::quality(object)})
-        }
+        "Pod" => json!({"phase": "Pending", "qosClass": pod::quality(object)}),
         "Namespace" => {
             namespace::prepare(object);
             json!({"phase": "Active"})
@@ -86,25 +118,59 @@ pub(crate) fn prepare_create(api: &Api, resource: &Resource, object: &mut Value)
         "Deployment" | "ResourceQuota" => json!({}),
         "ReplicaSet" => json!({"replicas": 0}),
         "StatefulSet" => json!({"replicas": 0, "availableReplicas": 0}),
-        "DaemonSet" => json!({
-            "currentNumberScheduled": 0,
-            "numberMisscheduled": 0,
-            "desiredNumberScheduled": 0,
-            "numberReady": 0,
-        }),
+        "DaemonSet" => {
+            workload::recount_template(&Value::Null, object);
+            json!({
+                "currentNumberScheduled": 0,
+                "numberMisscheduled": 0,
+                "desiredNumberScheduled": 0,
+                "numberReady": 0,
+            })
+        }
+        "Job" => {
+            job::select_own_pods(object);
+            json!({})
+        }
         "PodDisruptionBudget" => {
             json!({"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0})
         }
-        "Service" => {
-            service::allocate(api, &Value::Null, object);
-            json!({"loadBalancer": {}})
-        }
+        "Service" => json!({"loadBalancer": {}}),
         "PersistentVolumeClaim" => json!({"phase": "Pending"}),
         "HorizontalPodAutoscaler" => json!({"desiredReplicas": 0, "currentMetrics": null}),
         "CustomResourceDefinition" => definition::new_status(object),
+        "Lease" => return storage::hold_no_election(object),
         _ => return,
     };
     object["status"] = status;
+}
+
+/// What an object is let in with, though the real server has something to say about it.
+pub(crate) fn warnings(resource: &Resource, object: &Value) -> Vec<String> {
+    let spec = &object["spec"];
+    match resource.kind.as_str() {
+        "Service" if !object::items(spec, "/externalIPs").is_empty() => {
+            vec!["spec.externalIPs is deprecated and may no longer be implemented in some clusters".to_owned()]
+        }
+        "Pod" => pod::warnings(spec, "spec"),
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" => {
+            pod::warnings(&spec["template"]["spec"], "spec.template.spec")
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Gives a valid object what only it may have: the addresses and ports of a service.
+///
+/// # Errors
+/// 422 when another one has it.
+pub(crate) fn allocate(
+    api: &Api,
+    resource: &Resource,
+    old: &Value,
+    object: &mut Value,
+    options: &Options,
+) -> Result<(), Status> {
+    if resource.is("", "services") { address::allocate(api, resource, old, object, options) } else { Ok(()) }
 }
 
 /// What a change may not touch.
@@ -124,7 +190,7 @@ pub(crate) fn prepare_update(api: &Api, resource: &Resource, part: Part, old: &V
         if let Some(custom) = api.registry().custom(resource) {
             custom.schema.fill(new);
         }
-    } else if part != Part::Status && old.get("spec") != new.get("spec") {
+    } else if part != Part::Status && differ(old, new) {
         empty::drop_empty(new);
         defaults(resource, new);
         if resource.kind == "CustomResourceDefinition" {
@@ -133,11 +199,24 @@ pub(crate) fn prepare_update(api: &Api, resource: &Resource, part: Part, old: &V
     } else {
         empty::drop_empty_metadata(new);
     }
-    if resource.is("", "namespaces") {
-        namespace::keep_finalizers(old, new);
-    } else if resource.is("", "services") {
-        service::allocate(api, old, new);
+    match resource.kind.as_str() {
+        "Namespace" => namespace::keep_finalizers(old, new),
+        "Service" => service::follow_type(old, new),
+        "DaemonSet" => workload::recount_template(old, new),
+        "Lease" => storage::hold_no_election(new),
+        _ => {}
     }
+}
+
+/// Whether an object wants something else than before, or holds something else.
+fn differ(old: &Value, new: &Value) -> bool {
+    let own = |object: &'_ Value| {
+        let members = object.as_object().into_iter().flatten();
+        members.filter(|(key, value)| !matches!(key.as_str(), "metadata" | "status") && !value.is_null()).count()
+    };
+    let members = old.as_object().into_iter().flatten();
+    let mut members = members.filter(|(key, _)| !matches!(key.as_str(), "metadata" | "status"));
+    own(old) != own(new) || members.any(|(key, value)| new.get(key).unwrap_or(&Value::Null) != value)
 }
 
 /// A status write of a built-in kind may also change labels and annotations; one of a custom resource may not.
@@ -145,7 +224,14 @@ fn keep_all_but_status(resource: &Resource, old: &Value, new: &mut Value) {
     let status = new.get_mut("status").map(Value::take);
     let metadata = new.get_mut("metadata").map(Value::take);
     *new = old.clone();
-    if let (false, Some(metadata)) = (resource.custom, metadata) {
+    if resource.custom {
+        let kept = object::entry(new, "metadata");
+        // Who wrote what is known by now.
+        match metadata.and_then(|mut metadata| metadata.get_mut("managedFields").map(Value::take)) {
+            Some(fields) => kept.insert("managedFields".into(), fields),
+            None => kept.shift_remove("managedFields"),
+        };
+    } else if let Some(metadata) = metadata {
         new["metadata"] = metadata;
         new["metadata"]["ownerReferences"] = old["metadata"]["ownerReferences"].clone();
         if new["metadata"]["ownerReferences"].is_null() {
@@ -179,7 +265,6 @@ pub(crate) fn validate_update(
 ) -> Result<(), Status> {
     let mut causes = Vec::new();
     if old["metadata"] != new["metadata"] {
-        causes.extend(metadata::causes(resource, new));
         causes.extend(metadata::update_causes(resource, old, new));
     }
     if let Some(custom) = api.registry().custom(resource) {
@@ -189,7 +274,11 @@ pub(crate) fn validate_update(
         {
             causes.extend(custom.schema.causes(&custom.version, new, Some(old), warnings));
         }
-    } else if part != Part::Status && old.get("spec") != new.get("spec") {
+    } else if part == Part::Status {
+        if resource.kind == "Job" {
+            causes.extend(job::status_causes(&new["status"]));
+        }
+    } else if differ(old, new) {
         causes.extend(validate::causes(resource, new));
         // A name that does not fit any more is that of a group or plural that was changed.
         causes.retain(|cause| cause.field != "metadata.name");
@@ -206,6 +295,11 @@ fn refuse_if_any(resource: &Resource, object: &Value, causes: &[crate::api::Caus
     // Events are validated as the core group's, whichever API they came by.
     let group = if resource.kind == "Event" { "" } else { &resource.group };
     Err(Status::invalid_kind(group, &resource.kind, name, causes))
+}
+
+/// Everything wrong with the finalizers of a namespace's spec.
+pub(crate) fn validate_finalizers(resource: &Resource, namespace: &Value) -> Result<(), Status> {
+    refuse_if_any(resource, namespace, &metadata::spec_finalizers(namespace))
 }
 
 /// Whether an update must say which version it changes.
@@ -226,18 +320,35 @@ pub(crate) fn on_terminating(resource: &Resource, object: &mut Value) {
     }
 }
 
+/// Why an object may not be deleted, whoever asks.
+///
+/// # Errors
+/// 403 with the real server's wording.
+pub(crate) fn check_deletable(resource: &Resource, name: &str) -> Result<(), Status> {
+    if resource.is("", "namespaces") { namespace::check_deletable(resource, name) } else { Ok(()) }
+}
+
+/// What happens to dependents when nobody says.
+pub(crate) fn default_propagation(resource: &Resource) -> Option<Propagation> {
+    (resource.kind == "Job").then_some(Propagation::Orphan)
+}
+
 /// What follows from a write.
 pub(crate) fn after_write(api: &Api, resource: &Resource, object: &Value) {
     match resource.kind.as_str() {
         "CustomResourceDefinition" => definition::serve(api, resource, object),
         "Namespace" => namespace::furnish(api, object),
+        "ClusterRole" => role::aggregate(api, resource),
         _ => {}
     }
 }
 
 /// What follows from a deletion.
 pub(crate) fn after_delete(api: &Api, resource: &Resource, object: &Value) {
-    if resource.kind == "CustomResourceDefinition" {
-        definition::stop_serving(api, object);
+    match resource.kind.as_str() {
+        "CustomResourceDefinition" => definition::stop_serving(api, object),
+        "ServiceAccount" => namespace::refurnish(api, object::namespace(object)),
+        "ClusterRole" => role::aggregate(api, resource),
+        _ => {}
     }
 }

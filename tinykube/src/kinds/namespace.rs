@@ -2,18 +2,40 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Api;
+use crate::api::{Api, Status};
 use crate::object;
+use crate::resource::Resource;
 
 /// The `ConfigMap` with the root certificate.
 pub(crate) const ROOT_CA: &str = "kube-root-ca.crt";
 
-/// A namespace starts with its finalizer and its name as a label.
-pub(super) fn prepare(object: &mut Value) {
+/// Namespaces that stay.
+const LASTING: [&str; 3] = ["default", "kube-system", "kube-public"];
+
+/// A namespace the cluster needs may not be deleted.
+///
+/// # Errors
+/// 403 with the real server's wording.
+pub(super) fn check_deletable(namespaces: &Resource, name: &str) -> Result<(), Status> {
+    if !LASTING.contains(&name) {
+        return Ok(());
+    }
+    Err(Status::forbidden(namespaces, name, "this namespace may not be deleted"))
+}
+
+/// The name of a namespace is a label of it.
+pub(super) fn defaults(object: &mut Value) {
     let name = object::name(object).to_owned();
-    let metadata = object::entry(object, "metadata");
-    let labels = metadata.entry("labels".to_owned()).or_insert_with(|| json!({}));
-    object::map(labels).insert("kubernetes.io/metadata.name".into(), name.into());
+    if !name.is_empty() {
+        object::entry(object, "metadata");
+        let labels = object::entry(&mut object["metadata"], "labels");
+        labels.insert("kubernetes.io/metadata.name".into(), name.into());
+    }
+}
+
+/// A namespace starts with its finalizer.
+pub(super) fn prepare(object: &mut Value) {
+    defaults(object);
     object::entry(object, "spec").insert("finalizers".into(), json!(["kubernetes"]));
 }
 
@@ -41,6 +63,14 @@ pub(super) fn furnish(api: &Api, namespace: &Value) {
             "metadata": {"name": "default", "namespace": name},
         }),
     );
+}
+
+/// A namespace gets its account again when somebody has deleted it.
+pub(super) fn refurnish(api: &Api, namespace: &str) {
+    let found = api.resource("", "namespaces").and_then(|namespaces| api.store().get(&namespaces, "", namespace));
+    if let Some(found) = found {
+        furnish(api, &found.value());
+    }
 }
 
 /// The root certificate of the cluster, for the pods of a namespace; nothing if it is there.

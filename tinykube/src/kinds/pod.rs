@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::object::{self, default};
+use crate::quantity::Quantity;
 
 /// Grace of a pod that does not name one, in seconds.
 const GRACE: i64 = 30;
@@ -12,6 +13,10 @@ pub(super) fn defaults(pod: &mut Value) {
     if pod["spec"].is_object() {
         spec_defaults(&mut pod["spec"]);
         default(object::entry(pod, "spec"), "enableServiceLinks", true);
+        for list in ["containers", "initContainers"] {
+            let containers = pod["spec"].get_mut(list).and_then(Value::as_array_mut);
+            containers.into_iter().flatten().for_each(request_what_is_limited);
+        }
     }
     let conditions = pod.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
     for condition in conditions.into_iter().flatten().filter(|condition| condition.is_object()) {
@@ -20,11 +25,22 @@ pub(super) fn defaults(pod: &mut Value) {
     }
 }
 
+/// A pod's container that has a limit and names no request asks for all of it.
+fn request_what_is_limited(container: &mut Value) {
+    let limits = container["resources"].get("limits").and_then(Value::as_object).cloned();
+    let Some(limits) = limits.filter(|limits| !limits.is_empty()) else { return };
+    let requests = object::entry(&mut container["resources"], "requests");
+    for (name, limit) in limits {
+        default(requests, &name, limit);
+    }
+}
+
 /// Defaults of a pod's spec, or of a template's.
 pub(super) fn spec_defaults(spec: &mut Value) {
+    let on_host = spec["hostNetwork"] == true;
     for list in ["containers", "initContainers", "ephemeralContainers"] {
         for container in spec[list].as_array_mut().into_iter().flatten() {
-            container_defaults(container);
+            container_defaults(container, on_host);
         }
         if spec[list].is_null() {
             object::map(spec).shift_remove(list);
@@ -34,6 +50,15 @@ pub(super) fn spec_defaults(spec: &mut Value) {
         volume_defaults(volume);
     }
     let spec = object::map(spec);
+    // The older name of the same thing.
+    match (spec.get("serviceAccountName").cloned(), spec.get("serviceAccount").cloned()) {
+        (Some(name), _) if !name.is_null() => default(spec, "serviceAccount", name),
+        (_, Some(name)) if !name.is_null() => default(spec, "serviceAccountName", name),
+        _ => {}
+    }
+    if spec.get("terminationGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|seconds| seconds < 0) {
+        spec.insert("terminationGracePeriodSeconds".into(), 1.into());
+    }
     default(spec, "restartPolicy", "Always");
     default(spec, "terminationGracePeriodSeconds", GRACE);
     default(spec, "dnsPolicy", "ClusterFirst");
@@ -41,7 +66,7 @@ pub(super) fn spec_defaults(spec: &mut Value) {
     default(spec, "schedulerName", "default-scheduler");
 }
 
-fn container_defaults(container: &mut Value) {
+fn container_defaults(container: &mut Value, on_host: bool) {
     let policy = pull_policy(object::text(container, "/image"));
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
         if let Some(probe) = container.get_mut(probe).filter(|probe| probe.is_object()) {
@@ -49,18 +74,31 @@ fn container_defaults(container: &mut Value) {
         }
     }
     for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
-        default(object::map(port), "protocol", "TCP");
+        let port = object::map(port);
+        default(port, "protocol", "TCP");
+        if let (true, Some(number)) = (on_host, port.get("containerPort").cloned()) {
+            default(port, "hostPort", number);
+        }
+    }
+    for handler in ["postStart", "preStop"] {
+        if let Some(get) = container.pointer_mut(&format!("/lifecycle/{handler}/httpGet")) {
+            get_defaults(get);
+        }
     }
     for variable in container.get_mut("env").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(reference) = variable.pointer_mut("/valueFrom/fieldRef") {
             default(object::map(reference), "apiVersion", "v1");
         }
+        if let Some(reference) = variable.pointer_mut("/valueFrom/resourceFieldRef") {
+            default(object::map(reference), "divisor", "0");
+        }
     }
-    let resources = container.get_mut("resources");
-    if let Some(limits) = resources.as_ref().and_then(|resources| resources["limits"].as_object().cloned()) {
-        let requests = object::entry(&mut container["resources"], "requests");
-        for (name, limit) in limits {
-            default(requests, &name, limit);
+    for part in ["limits", "requests"] {
+        let amounts = container.get_mut("resources").and_then(|resources| resources.get_mut(part));
+        for (_, amount) in amounts.and_then(Value::as_object_mut).into_iter().flatten() {
+            if let Some(quantity) = Quantity::of(amount) {
+                *amount = quantity.to_string().into();
+            }
         }
     }
     let container = object::map(container);
@@ -89,13 +127,17 @@ fn probe_defaults(probe: &mut Map<String, Value>) {
         probe.shift_remove("initialDelaySeconds");
     }
     if let Some(get) = probe.get_mut("httpGet") {
-        let get = object::map(get);
-        default(get, "path", "/");
-        default(get, "scheme", "HTTP");
+        get_defaults(get);
     }
     if let Some(grpc) = probe.get_mut("grpc") {
         default(object::map(grpc), "service", "");
     }
+}
+
+fn get_defaults(get: &mut Value) {
+    let get = object::map(get);
+    default(get, "path", "/");
+    default(get, "scheme", "HTTP");
 }
 
 fn volume_defaults(volume: &mut Value) {
@@ -104,8 +146,22 @@ fn volume_defaults(volume: &mut Value) {
             default(object::map(source), "defaultMode", 420);
         }
     }
+    for source in volume.pointer_mut("/projected/sources").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(token) = source.get_mut("serviceAccountToken") {
+            default(object::map(token), "expirationSeconds", 3600);
+        }
+        field_versions(source.pointer_mut("/downwardAPI/items"));
+    }
+    field_versions(volume.pointer_mut("/downwardAPI/items"));
     if let Some(path) = volume.get_mut("hostPath") {
         default(object::map(path), "type", "");
+    }
+    if let Some(target) = volume.get_mut("iscsi") {
+        default(object::map(target), "iscsiInterface", "default");
+    }
+    if let Some(template) = volume.pointer_mut("/ephemeral/volumeClaimTemplate") {
+        object::entry(template, "metadata");
+        default(object::entry(template, "spec"), "volumeMode", "Filesystem");
     }
     let known = volume.as_object().is_some_and(|volume| volume.len() > 1);
     if !known {
@@ -113,8 +169,27 @@ fn volume_defaults(volume: &mut Value) {
     }
 }
 
-/// What admission adds to a new pod.
-pub(super) fn admit(pod: &mut Value) {
+fn field_versions(items: Option<&mut Value>) {
+    for item in items.and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(reference) = item.get_mut("fieldRef") {
+            default(object::map(reference), "apiVersion", "v1");
+        }
+    }
+}
+
+/// What is let in and helps nobody.
+pub(super) fn warnings(spec: &Value, place: &str) -> Vec<String> {
+    let constraints = object::items(spec, "/topologySpreadConstraints").iter().enumerate();
+    let blind = constraints.filter(|(_, constraint)| constraint["labelSelector"].is_null());
+    blind
+        .map(|(index, _)| {
+            format!("{place}.topologySpreadConstraints[{index}].labelSelector: a null labelSelector results in matching no pod")
+        })
+        .collect()
+}
+
+/// A new pod stays for five minutes on a node that is lost, unless it says otherwise.
+pub(super) fn tolerate_lost_nodes(pod: &mut Value) {
     let spec = object::entry(pod, "spec");
     let tolerations = spec.entry("tolerations".to_owned()).or_insert_with(|| json!([]));
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
@@ -134,8 +209,6 @@ pub(super) fn admit(pod: &mut Value) {
             }));
         }
     }
-    default(spec, "priority", 0);
-    default(spec, "preemptionPolicy", "PreemptLowerPriority");
 }
 
 /// The quality of service class of a pod.

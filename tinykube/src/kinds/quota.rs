@@ -1,16 +1,28 @@
-//! Resource quotas, as far as they count objects: `pods`, the few plurals Kubernetes counts by name, `count/RESOURCE`.
+//! Resource quotas: how many objects a namespace holds, and what its pods ask for together.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
 
 use crate::api::{Api, Status};
-use crate::object;
+use crate::object::{self, items, text};
+use crate::quantity::Quantity;
 use crate::resource::Resource;
-use crate::workloads::quantity;
+use crate::stored::Stored;
 
 /// Plurals that are counted without `count/`.
 const BY_NAME: [&str; 6] = ["configmaps", "persistentvolumeclaims", "pods", "resourcequotas", "secrets", "services"];
 
-/// Refuses a new object that is one too many.
+/// What a name in `spec.hard` measures.
+enum Measure {
+    /// How many objects there are.
+    Objects(Resource),
+    /// What pods have in this part of their resources under this name.
+    Pods(&'static str, String),
+}
+
+/// Refuses a new object that is more than a quota allows.
 ///
 /// # Errors
 /// 403, as the real admission plugin words it.
@@ -19,18 +31,33 @@ pub(crate) fn admit(api: &Api, resource: &Resource, namespace: &str, object: &Va
         return Ok(());
     };
     for quota in api.list(&quotas, namespace) {
-        for (name, hard) in quota["spec"]["hard"].as_object().into_iter().flatten() {
-            let Some(counted) = counted(api, name).filter(|counted| counted == resource) else { continue };
-            let used = count(api, &counted, namespace, name);
-            let next = u32::try_from(used + 1).map_or(f64::MAX, f64::from);
-            if next > quantity(hard) {
-                let limit = hard.as_str().map_or_else(|| hard.to_string(), str::to_owned);
-                let quota = object::name(&quota);
-                let why = format!(
-                    "exceeded quota: {quota}, requested: {name}=1, used: {name}={used}, limited: {name}={limit}"
-                );
-                return Err(Status::forbidden(resource, object::name(object), &why));
+        let refuse = |why: String| Err(Status::forbidden(resource, object::name(object), &why));
+        let name = object::name(&quota);
+        let hard = quota["spec"]["hard"].as_object();
+        let asked: BTreeMap<&str, Measure> = hard
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, _)| Some((name.as_str(), measure(api, name)?)))
+            .filter(|(_, measure)| measure.is_of(resource))
+            .collect();
+        let lacking: Vec<String> =
+            asked.iter().filter_map(|(name, measure)| measure.unspecified(name, object)).collect();
+        if !lacking.is_empty() {
+            return refuse(format!("failed quota: {name}: must specify {}", lacking.join("; ")));
+        }
+        let (mut requested, mut used, mut limited) = (Vec::new(), Vec::new(), Vec::new());
+        for (what, measure) in &asked {
+            let (before, more) = (measure.used(api, namespace, what), measure.of(object));
+            let limit = Quantity::of(&quota["spec"]["hard"][*what]).unwrap_or(Quantity::ZERO);
+            if before + more > limit && more.is_positive() {
+                requested.push(format!("{what}={more}"));
+                used.push(format!("{what}={before}"));
+                limited.push(format!("{what}={limit}"));
             }
+        }
+        if !requested.is_empty() {
+            let [requested, used, limited] = [requested, used, limited].map(|amounts| amounts.join(","));
+            return refuse(format!("exceeded quota: {name}, requested: {requested}, used: {used}, limited: {limited}"));
         }
     }
     Ok(())
@@ -38,28 +65,76 @@ pub(crate) fn admit(api: &Api, resource: &Resource, namespace: &str, object: &Va
 
 /// The status of a quota: what it allows, and what of it is used.
 pub(crate) fn status(api: &Api, quota: &Value) -> Value {
-    let mut status = json!({"hard": quota["spec"]["hard"], "used": {}});
-    for name in quota["spec"]["hard"].as_object().into_iter().flatten().map(|(name, _)| name) {
-        if let Some(counted) = counted(api, name) {
-            let used = count(api, &counted, object::namespace(quota), name);
-            status["used"][name.as_str()] = used.to_string().into();
+    let hard = quota["spec"]["hard"].as_object().cloned().unwrap_or_default();
+    let used: Map<String, Value> = hard
+        .keys()
+        .filter_map(|name| {
+            let used = measure(api, name)?.used(api, object::namespace(quota), name);
+            Some((name.clone(), used.to_string().into()))
+        })
+        .collect();
+    serde_json::json!({"hard": hard, "used": used})
+}
+
+/// What a name in `spec.hard` measures; none for those that are not measured, such as `requests.storage`.
+fn measure(api: &Api, name: &str) -> Option<Measure> {
+    if BY_NAME.contains(&name) {
+        return api.resource("", name).map(Measure::Objects);
+    }
+    if let Some(counted) = name.strip_prefix("count/") {
+        let (plural, group) = counted.split_once('.').unwrap_or((counted, ""));
+        return api.resource(group, plural).filter(|resource| resource.namespaced).map(Measure::Objects);
+    }
+    let (part, name) = match name.split_once('.') {
+        Some(("limits", name)) => ("limits", name),
+        Some(("requests", name)) => ("requests", name),
+        _ => ("requests", name),
+    };
+    matches!(name, "cpu" | "memory" | "ephemeral-storage").then(|| Measure::Pods(part, name.to_owned()))
+}
+
+impl Measure {
+    /// Whether objects of this kind count.
+    fn is_of(&self, resource: &Resource) -> bool {
+        match self {
+            Measure::Objects(counted) => counted == resource,
+            Measure::Pods(..) => resource.is("", "pods"),
         }
     }
-    status
-}
 
-/// The resource a name in `spec.hard` counts; none for those that are not counted, such as `requests.cpu`.
-fn counted(api: &Api, name: &str) -> Option<Resource> {
-    if BY_NAME.contains(&name) {
-        return api.resource("", name);
+    /// The containers of a pod that do not say how much they need, in words.
+    fn unspecified(&self, name: &str, pod: &Value) -> Option<String> {
+        let Measure::Pods(part, resource) = self else { return None };
+        let silent = containers(pod).filter(|container| container["resources"][*part][resource].is_null());
+        let silent: Vec<&str> = silent.map(|container| text(container, "/name")).collect();
+        (!silent.is_empty()).then(|| format!("{name} for: {}", silent.join(",")))
     }
-    let (plural, group) = name.strip_prefix("count/").map(|name| name.split_once('.').unwrap_or((name, "")))?;
-    api.resource(group, plural).filter(|resource| resource.namespaced)
+
+    /// How much one object is.
+    fn of(&self, object: &Value) -> Quantity {
+        let Measure::Pods(part, resource) = self else { return Quantity::count(1) };
+        let amounts = containers(object).filter_map(|container| Quantity::of(&container["resources"][*part][resource]));
+        amounts.fold(Quantity::ZERO, |sum, amount| sum + amount)
+    }
+
+    /// How much all objects of a namespace are. Pods that are over count only among `count/pods`.
+    fn used(&self, api: &Api, namespace: &str, name: &str) -> Quantity {
+        let over = |found: &Arc<Value>| matches!(text(found, "/status/phase"), "Failed" | "Succeeded");
+        let list = |resource: &Resource| api.store().list(resource, namespace);
+        match self {
+            Measure::Objects(resource) if name == "pods" => {
+                Quantity::count(list(resource).iter().filter(|found| !over(&found.value())).count())
+            }
+            Measure::Objects(resource) => Quantity::count(list(resource).len()),
+            Measure::Pods(..) => {
+                let pods = api.resource("", "pods").map(|pods| list(&pods)).unwrap_or_default();
+                let pods = pods.iter().map(Stored::value).filter(|pod| !over(pod));
+                pods.fold(Quantity::ZERO, |sum, pod| sum + self.of(&pod))
+            }
+        }
+    }
 }
 
-/// How many there are; by name, pods that are over do not count.
-fn count(api: &Api, resource: &Resource, namespace: &str, name: &str) -> usize {
-    let over = |found: &Value| matches!(object::text(found, "/status/phase"), "Failed" | "Succeeded");
-    let found = api.store().list(resource, namespace);
-    found.iter().filter(|found| name != "pods" || !over(&found.value())).count()
+fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    items(pod, "/spec/containers").iter()
 }

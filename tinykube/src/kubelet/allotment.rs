@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1 as core;
 use serde_json::{Map, Value, json};
 
-use crate::workloads::quantity;
+use crate::quantity::Quantity;
 
 /// The resources in force for a container and the user of its first process.
 #[derive(Clone, Debug)]
@@ -57,9 +57,7 @@ pub(crate) fn total<'a>(allotments: impl Iterator<Item = &'a Allotment>) -> Valu
     total
 }
 
-/// In thousandths only where that is needed.
-#[expect(clippy::cast_possible_truncation, reason = "saturates at quantities no node has")]
 fn sum(one: &Value, other: &Value) -> Value {
-    let thousandths = ((quantity(one) + quantity(other)) * 1000.0).round() as i64;
-    if thousandths % 1000 == 0 { (thousandths / 1000).to_string() } else { format!("{thousandths}m") }.into()
+    let [one, other] = [one, other].map(|amount| Quantity::of(amount).unwrap_or(Quantity::ZERO));
+    (one + other).to_string().into()
 }

@@ -21,6 +21,7 @@ mod pod;
 mod pods;
 mod probe;
 mod process;
+mod program;
 mod recall;
 pub(crate) mod report;
 pub mod script;

@@ -3,6 +3,7 @@
 //! [`PodMachine::advance`] does everything due up to a moment and says when to come again. It never reads a clock and
 //! never talks to the API server; what changed is read off [`PodMachine::status`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use k8s_openapi::api::core::v1 as core;
 use super::container::{Container, Identity, Scene, State};
 use super::log::Line;
 use super::note::Note;
+use super::program;
 use super::script::{Behaviour, Exit, Script};
 use super::span::after;
 use super::spec::{self, ConfigRef, RestartPolicy, Role};
@@ -66,6 +68,8 @@ pub(crate) struct PodMachine {
     pub(crate) transitions: Transitions,
     pub(crate) gates: Vec<String>,
     volumes: Vec<(String, ConfigRef)>,
+    /// What containers do that are to end, unless the pod has a script.
+    programs: BTreeMap<String, Behaviour>,
     pub(crate) deadline: Timestamp,
     remove_at: Timestamp,
 }
@@ -105,6 +109,7 @@ impl PodMachine {
             transitions: Transitions::default(),
             gates: gates.map(|gate| gate.condition_type.clone()).collect(),
             volumes: spec::volumes(spec),
+            programs: programs(spec),
             deadline: spec::deadline(spec).map_or(Timestamp::MAX, |deadline| after(now, deadline)),
             remove_at: Timestamp::MAX,
         }
@@ -115,6 +120,8 @@ impl PodMachine {
         for container in &mut self.containers {
             let init = container.role == Role::Init;
             let behaviour = script.and_then(|script| script.behaviour(&container.name, init)).cloned();
+            let program = self.programs.get(&container.name).filter(|_| script.is_none());
+            let behaviour = behaviour.or_else(|| program.cloned());
             let behaviour = behaviour.unwrap_or_else(|| if init { completes() } else { Behaviour::default() });
             container.behave(&Arc::new(behaviour), now, world);
         }
@@ -332,6 +339,13 @@ impl World for Nothing {
     fn down_since(&self, _: &super::dependency::Dependency) -> Option<Timestamp> {
         None
     }
+}
+
+fn programs(spec: &core::PodSpec) -> BTreeMap<String, Behaviour> {
+    if spec::restart_policy(spec) == RestartPolicy::Always {
+        return BTreeMap::new();
+    }
+    spec.containers.iter().filter_map(|container| Some((container.name.clone(), program::of(container)?))).collect()
 }
 
 /// What an init container without a script does.

@@ -3,7 +3,9 @@
 //! A container of tinykube is no process. It does what a *script* says, and the kubelet reports it the way a real one
 //! would. Without a script a container is healthy: its process starts within about a second of the pod being bound,
 //! listens at once, passes every probe, runs for ever and exits at once with code 0 on SIGTERM. An init container
-//! without a script exits with code 0 after one second (a native sidecar, `restartPolicy: Always`, runs for ever).
+//! without a script exits with code 0 after one second (a native sidecar, `restartPolicy: Always`, runs for ever). In a
+//! pod without any script that is to end (`restartPolicy` `Never` or `OnFailure`) a container does what its command says,
+//! as far as `sleep`, `exit`, `true`, `false` and `echo` go, and ends.
 //!
 //! # Where the kubelet looks
 //!

@@ -117,6 +117,10 @@ impl PodMachine {
         let ours = |known: &Value| verdicts.iter().any(|verdict| known["type"] == verdict.kind);
         let others = object::items(stored, "/status/conditions").iter().filter(|known| !ours(known));
         conditions.extend(others.cloned());
+        // The scheduler does not say of which generation it speaks; the kubelet does.
+        for scheduled in conditions.iter_mut().filter(|known| known["type"] == "PodScheduled") {
+            scheduled["observedGeneration"] = generation.into();
+        }
         Value::Array(conditions)
     }
 
@@ -135,6 +139,12 @@ impl PodMachine {
         };
         let names = names(self.containers.iter().filter(incomplete));
         match names {
+            None if matches!(self.stage, Stage::Ended { .. } | Stage::Final)
+                && self.verdict.is_none()
+                && self.ended_well() =>
+            {
+                Verdict { reason: "PodCompleted", ..verdict("Initialized", true) }
+            }
             None => verdict("Initialized", true),
             Some(names) => Verdict {
                 kind: "Initialized",

@@ -23,14 +23,21 @@ pub(super) fn object(request: &Request<'_>, resource: &Resource, options: &Optio
 }
 
 fn unrecognized(request: &Request<'_>, resource: &Resource, why: &str) -> Status {
-    let text = String::from_utf8_lossy(&request.body);
-    let text = if text.is_empty() { "<empty>".into() } else { text };
     Status::bad_request(format!(
         "the object provided is unrecognized (must be of type {}): couldn't get version/kind; \
          json parse error: {why} ({})",
         resource.kind,
-        text.chars().take(100).collect::<String>()
+        summary(&request.body)
     ))
+}
+
+/// The beginning of a body: as it is if it may be an object, else as numbers.
+fn summary(body: &[u8]) -> String {
+    match body.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => String::from_utf8_lossy(body).chars().take(100).collect(),
+        Some(_) => body.iter().take(50).fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
+    }
 }
 
 /// What Go says of JSON that is no object.
@@ -66,13 +73,19 @@ fn check_kind(resource: &Resource, value: &Value) -> Result<(), Status> {
         let name = text(value, "/metadata/name");
         return Err(Status::invalid_kind(&resource.group, kind, name, &[Cause::invalid("kind", &kind.into(), &why)]));
     }
-    if kind == resource.kind || resource.custom {
+    if resource.custom {
         return Err(Status::bad_request(format!(
             "the API version in the data ({version}) does not match the expected API version ({})",
             resource.api_version()
         )));
     }
     let short = version.rsplit('/').next().unwrap_or_default();
+    if kind == resource.kind {
+        return Err(Status::bad_request(format!(
+            "{kind} in version {short:?} cannot be handled as a {kind}: no kind {kind:?} is registered for version \
+             {version:?} in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\""
+        )));
+    }
     let internal =
         if resource.group.is_empty() { "core" } else { resource.group.split('.').next().unwrap_or_default() };
     Err(Status::bad_request(format!(
@@ -107,6 +120,21 @@ fn not_read() -> Status {
 /// The status of an object is not read from Protocol Buffers.
 pub(super) fn check_keeps_status(request: &Request<'_>) -> Result<(), Status> {
     if is_protobuf(request) { Err(not_read()) } else { Ok(()) }
+}
+
+/// The body as an object of a kind that is no resource.
+pub(super) fn of_kind(request: &Request<'_>, version: &str, kind: &str) -> Result<Value, Status> {
+    let value = json(request)?;
+    let (given, sent) = (value["kind"].as_str().unwrap_or_default(), value["apiVersion"].as_str().unwrap_or_default());
+    if (given.is_empty() || given == kind) && (sent.is_empty() || sent == version) {
+        return Ok(value);
+    }
+    let short = sent.rsplit('/').next().unwrap_or_default();
+    let internal = version.split(['/', '.']).next().unwrap_or_default();
+    Err(Status::bad_request(format!(
+        "{given} in version {sent:?} cannot be handled as a {kind}: converting ({short}.{given}) to ({internal}.{kind}): \
+         unknown conversion"
+    )))
 }
 
 /// The body as JSON, whatever kind it is.

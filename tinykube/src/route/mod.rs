@@ -21,18 +21,20 @@ use crate::access::{self, Attempt};
 use crate::api::path::{Query, ResourcePath, Target};
 use crate::api::view::View;
 use crate::api::watch::WatchOptions;
-use crate::api::{Api, Deletion, ListOptions, Options, Part, Status, discovery};
-use crate::auth::User;
+use crate::api::{Api, Deletion, ListOptions, Options, Part, Status, Warnings, discovery};
+use crate::auth::{Auth, User};
 use crate::http::{Body, reply, stream};
 use crate::kubelet::Logs;
 use crate::resource::Resource;
-use crate::{object, openapi, patch};
+use crate::{escalation, kinds, object, openapi, patch};
 
 /// A request, authenticated and read.
 pub(crate) struct Request<'a> {
     pub(crate) api: &'a Api,
     /// The logs of the node's containers, if there is a node.
     pub(crate) logs: Option<&'a Logs>,
+    /// Who is known, for those who ask.
+    pub(crate) auth: &'a Auth,
     pub(crate) user: User,
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
@@ -60,10 +62,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// The [`Status`] to answer instead.
 pub(crate) fn answer(request: &Request<'_>) -> Result<Response<Body>, Status> {
     let target = Target::parse(request.path);
-    if !matches!(target, Target::Resource(_)) {
-        let (verb, path) = (request.method.to_lowercase(), request.path.to_owned());
-        access::check(request.api, &request.user, &Attempt { verb, path, ..Attempt::default() })?;
-    }
+    access::check(request.api, &request.user, &attempt(request.method, request.path, &request.query))?;
     match target {
         Target::Resource(path) => answer_resource(request, path),
         Target::Version { group, version } => {
@@ -174,8 +173,7 @@ fn paths(api: &Api) -> Vec<String> {
 fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response<Body>, Status> {
     let api = request.api;
     // Of one object there are no events but by the old paths; it is answered with as it is.
-    let watching = path.watched || (path.name.is_empty() && request.query.is_true("watch"));
-    access::check(api, &request.user, &attempt(request, &path, watching))?;
+    let watching = is_watch(&path, &request.query);
     let Some(resource) = api.registry().at(&path.group, &path.version, &path.plural) else {
         let served =
             api.groups().into_iter().any(|(group, versions)| group == path.group && versions.contains(&path.version));
@@ -215,7 +213,14 @@ fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response
             return Err(accept::no_list(&resource));
         }
     }
-    let deprecation = api.registry().deprecation(&resource);
+    let deprecation = api.registry().deprecation(&resource).or_else(|| on_its_way_out(&resource));
+    let (included, as_table) = (request.query.get("includeObject"), request.accept.contains("as=Table"));
+    if as_table && request.method == "GET" && !matches!(included, "" | "None" | "Metadata" | "Object") {
+        return Err(Status::bad_request(format!(
+            "Unable to convert to Table as requested: includeObject: Invalid value: {included:?}: must be 'Metadata', \
+             'Object', 'None', or empty"
+        )));
+    }
     let call = Call { request, api, resource, path };
     let mut answer = answer_call(&call, watching);
     if let Some(warning) = deprecation {
@@ -253,23 +258,39 @@ fn answer_call(call: &Call<'_>, watching: bool) -> Result<Response<Body>, Status
         ("GET", false, "scale") if call.resource.scale => call.get_scale(),
         ("PUT", false, "scale") if call.resource.scale => call.update_scale(),
         ("PATCH", false, "scale") if call.resource.scale => call.patch(Part::Scale),
+        ("POST", false, "binding") if call.resource.is("", "pods") => call.bind(),
         ("POST", false, "eviction") if call.resource.is("", "pods") => call.evict(),
+        ("POST", false, "token") if call.resource.is("", "serviceaccounts") => call.token(),
         ("PUT", false, "finalize") if call.resource.is("", "namespaces") => call.finalize(),
         (_, false, "finalize") if call.resource.is("", "namespaces") => Err(Status::method_not_allowed()),
         ("GET", false, "log") if call.resource.is("", "pods") => call.log(),
-        (_, _, "" | "status" | "scale" | "eviction") => Err(Status::method_not_allowed()),
+        (_, _, "" | "status" | "scale" | "eviction" | "binding" | "token") => Err(Status::method_not_allowed()),
         _ => Err(unserved::part(&call.path).unwrap_or_else(Status::no_such_path)),
     }
 }
 
-/// What a request for a resource is about to do.
-fn attempt(request: &Request<'_>, path: &ResourcePath, watching: bool) -> Attempt {
+/// What the real server says to everybody who asks for a kind that is on its way out.
+fn on_its_way_out(resource: &Resource) -> Option<String> {
+    let warning = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+    resource.is("", "endpoints").then(|| warning.to_owned())
+}
+
+fn is_watch(path: &ResourcePath, query: &Query) -> bool {
+    path.watched || (path.name.is_empty() && query.is_true("watch"))
+}
+
+/// What a request is about to do.
+pub(crate) fn attempt(method: &str, path: &str, query: &Query) -> Attempt {
+    let Target::Resource(path) = Target::parse(path) else {
+        return Attempt { verb: method.to_lowercase(), path: path.to_owned(), ..Attempt::default() };
+    };
+    let watching = is_watch(&path, query);
     let mut name = path.name.as_str();
     // A selection of one name is a request for that name.
-    if name.is_empty() && request.method != "POST" {
-        name = request.query.get("fieldSelector").strip_prefix("metadata.name=").unwrap_or_default();
+    if name.is_empty() && method != "POST" {
+        name = query.get("fieldSelector").strip_prefix("metadata.name=").unwrap_or_default();
     }
-    let verb = match (request.method, path.name.is_empty()) {
+    let verb = match (method, path.name.is_empty()) {
         ("GET", _) if watching => "watch",
         ("GET", true) => "list",
         ("GET", false) => "get",
@@ -282,11 +303,11 @@ fn attempt(request: &Request<'_>, path: &ResourcePath, watching: bool) -> Attemp
     };
     Attempt {
         verb: verb.to_owned(),
-        group: path.group.clone(),
-        resource: path.plural.clone(),
-        subresource: path.subresource.clone(),
         name: name.to_owned(),
-        namespace: path.namespace.clone(),
+        group: path.group,
+        resource: path.plural,
+        subresource: path.subresource,
+        namespace: path.namespace,
         path: String::new(),
     }
 }
@@ -328,6 +349,7 @@ impl Call<'_> {
     fn create(&self) -> Result<Response<Body>, Status> {
         let options = parameters::options(self.request)?;
         let object = body::object(self.request, &self.resource, &options)?;
+        escalation::check(self.api, &self.request.user, &self.resource, &self.path.namespace, &object)?;
         let created = self.api.create(&self.resource, &self.path.namespace, object, &options)?;
         Ok(self.shown(201, &created, &options))
     }
@@ -343,6 +365,7 @@ impl Call<'_> {
             let why = "was undeterminable: name must be provided";
             return Err(Status::bad_request(format!("the name of the object ({name} based on URL) {why}")));
         }
+        escalation::check(self.api, &self.request.user, &self.resource, namespace, &object)?;
         let updated = if part == Part::Status {
             self.api.update_status(&self.resource, namespace, name, object, &options)?
         } else {
@@ -356,6 +379,11 @@ impl Call<'_> {
         let patch = body::patch(self.request, &self.resource)?;
         let (namespace, name) = (&self.path.namespace, &self.path.name);
         let known = self.api.get(&self.resource, namespace, name).is_ok();
+        if escalation::concerns(&self.resource) {
+            let trial = Options { dry_run: true, warnings: Warnings::default(), ..options.clone() };
+            let wanted = patch::run(self.api, &self.resource, namespace, name, part, &patch, &trial)?;
+            escalation::check(self.api, &self.request.user, &self.resource, namespace, &wanted)?;
+        }
         let patched = patch::run(self.api, &self.resource, namespace, name, part, &patch, &options)?;
         let code = if known { 200 } else { 201 };
         if part == Part::Scale {
@@ -367,8 +395,15 @@ impl Call<'_> {
 
     fn delete(&self) -> Result<Response<Body>, Status> {
         let options = body::delete_options(self.request)?;
+        let told = Options { warnings: Warnings::collecting(), ..Options::default() };
+        if options.propagation.is_none() && kinds::default_propagation(&self.resource).is_some() {
+            told.warnings.add(
+                "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove \
+                 them or set propagationPolicy=Orphan to suppress this warning",
+            );
+        }
         match self.api.delete(&self.resource, &self.path.namespace, &self.path.name, &options)? {
-            Deletion::Pending(object) => Ok(self.shown(200, &object, &Options::default())),
+            Deletion::Pending(object) => Ok(self.shown(200, &object, &told)),
             Deletion::Gone(object) if returns_deleted(&self.resource) => {
                 Ok(self.shown(200, &object, &Options::default()))
             }
@@ -412,8 +447,28 @@ impl Call<'_> {
         let mut options = body::delete_options_of(&eviction["deleteOptions"]);
         options.dry_run |= !self.request.query.get("dryRun").is_empty();
         self.api.evict(&self.path.namespace, &self.path.name, &options)?;
-        let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
-        Ok(reply(201, JSON, done.to_string().into_bytes()))
+        Ok(done())
+    }
+
+    fn bind(&self) -> Result<Response<Body>, Status> {
+        let binding = body::json(self.request)?;
+        let (namespace, name) = (&self.path.namespace, &self.path.name);
+        if !object::name(&binding).is_empty() && object::name(&binding) != name {
+            return Err(Status::bad_request("name in URL does not match name in Binding object"));
+        }
+        let node = object::text(&binding, "/target/name");
+        if node.is_empty() {
+            return Err(Status::new(500, "", "target.name: Required value"));
+        }
+        self.api.bind(namespace, name, object::uid(&binding), node)?;
+        Ok(done())
+    }
+
+    fn token(&self) -> Result<Response<Body>, Status> {
+        let asked = body::of_kind(self.request, "authentication.k8s.io/v1", "TokenRequest")?;
+        let options = parameters::options(self.request)?;
+        let issued = self.api.issue_token(&self.path.namespace, &self.path.name, asked, &options)?;
+        Ok(reply(201, JSON, issued.to_string().into_bytes()))
     }
 
     fn finalize(&self) -> Result<Response<Body>, Status> {
@@ -424,9 +479,14 @@ impl Call<'_> {
     }
 }
 
+fn done() -> Response<Body> {
+    let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    reply(201, JSON, done.to_string().into_bytes())
+}
+
 /// Kinds whose deletion answers with the object although it is gone.
 fn returns_deleted(resource: &Resource) -> bool {
-    matches!(resource.kind.as_str(), "Pod" | "PersistentVolumeClaim" | "ServiceAccount")
+    matches!(resource.kind.as_str(), "Pod" | "PersistentVolumeClaim" | "ResourceQuota" | "Service" | "ServiceAccount")
 }
 
 fn success(resource: &Resource, object: &Value) -> Value {

@@ -5,17 +5,15 @@ use crate::api::path::ResourcePath;
 
 /// Built-in resources by group.
 const RESOURCES: &[(&str, &str)] = &[
-    ("", "bindings componentstatuses endpoints limitranges persistentvolumes podtemplates replicationcontrollers"),
+    ("", "bindings componentstatuses limitranges persistentvolumes podtemplates replicationcontrollers"),
     (
         "admissionregistration.k8s.io",
         "mutatingadmissionpolicies mutatingadmissionpolicybindings mutatingwebhookconfigurations \
          validatingadmissionpolicies validatingadmissionpolicybindings validatingwebhookconfigurations",
     ),
     ("apiregistration.k8s.io", "apiservices"),
-    ("authentication.k8s.io", "tokenreviews"),
-    ("batch", "cronjobs jobs"),
+    ("batch", "cronjobs"),
     ("certificates.k8s.io", "certificatesigningrequests"),
-    ("discovery.k8s.io", "endpointslices"),
     ("flowcontrol.apiserver.k8s.io", "flowschemas prioritylevelconfigurations"),
     ("networking.k8s.io", "ingressclasses ingresses ipaddresses servicecidrs"),
     ("node.k8s.io", "runtimeclasses"),
@@ -28,12 +26,8 @@ const RESOURCES: &[(&str, &str)] = &[
 ];
 
 /// Parts of objects by plural.
-const PARTS: [(&str, &str); 4] = [
-    ("nodes", "proxy"),
-    ("pods", "attach binding ephemeralcontainers exec portforward proxy resize"),
-    ("serviceaccounts", "token"),
-    ("services", "proxy"),
-];
+const PARTS: [(&str, &str); 3] =
+    [("nodes", "proxy"), ("pods", "attach ephemeralcontainers exec portforward proxy resize"), ("services", "proxy")];
 
 /// Paths without a resource.
 const PATHS: [&str; 4] = ["/metrics", "/logs", "/debug", "/.well-known"];

@@ -12,11 +12,19 @@ use crate::object;
 
 const FOREGROUND: &str = "foregroundDeletion";
 const ORPHAN: &str = "orphan";
+/// Keeps a claim while a pod uses it.
+const CLAIM_IN_USE: &str = "kubernetes.io/pvc-protection";
 
 /// One turn for one object.
 pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
     let Some(found) = context.view.get_key(key) else { return Ok(None) };
+    if super::job::is_tracked(&found) {
+        super::job::release_orphan(context, &found)?;
+    }
     if object::is_terminating(&found) {
+        if object::finalizers(&found).any(|finalizer| finalizer == CLAIM_IN_USE) && !is_in_use(context, key) {
+            remove_finalizer(context, key, CLAIM_IN_USE)?;
+        }
         if object::finalizers(&found).any(|finalizer| finalizer == ORPHAN) {
             orphan_dependents(context, &found)?;
             remove_finalizer(context, key, ORPHAN)?;
@@ -27,6 +35,16 @@ pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
     }
     collect(context, key, &found)?;
     Ok(None)
+}
+
+/// Whether a pod that is not over holds the claim.
+fn is_in_use(context: &Context, key: &Key) -> bool {
+    let holds = |pod: &Value| {
+        let mut volumes = object::items(pod, "/spec/volumes").iter();
+        volumes.any(|volume| object::text(volume, "/persistentVolumeClaim/claimName") == &*key.name)
+    };
+    let mut pods = context.view.in_namespace(&context.kinds.pods, &key.namespace);
+    pods.any(|pod| !super::pods::is_over(&pod) && holds(&pod))
 }
 
 /// Deletes an object none of whose owners is left; takes off the references to those that are gone otherwise.

@@ -8,7 +8,9 @@ mod context;
 mod daemonset;
 mod deployment;
 mod disruption;
+mod endpoints;
 mod gc;
+mod job;
 mod namespace;
 mod node;
 mod pods;
@@ -30,7 +32,6 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::context::{Context, NODE, NODE_IP};
 pub(crate) use self::node::LOST_ANNOTATION;
-pub(crate) use self::node::quantity;
 pub(crate) use self::pods::is_ready as pod_is_ready;
 pub(crate) use self::queue::{Controller, Queue, Work};
 pub(crate) use self::selector::map_selects;
@@ -182,10 +183,12 @@ impl Running {
             Controller::ReplicaSet => replicaset::reconcile(context, key),
             Controller::StatefulSet => statefulset::reconcile(context, key),
             Controller::DaemonSet => daemonset::reconcile(context, key),
+            Controller::Job => job::reconcile(context, key),
             Controller::Scheduler => scheduler::reconcile(context, key),
             Controller::Node => node::reconcile(context, &mut self.kubelet, &mut self.queue, key),
             Controller::Pod => self.kubelet.reconcile(context, key),
             Controller::Disruption => disruption::reconcile(context, key),
+            Controller::Endpoints => endpoints::reconcile(context, key),
             Controller::Quota => quota::reconcile(context, key),
             Controller::EventTtl => expire_event(context, key),
         };

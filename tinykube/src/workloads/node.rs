@@ -15,7 +15,7 @@ use super::context::{Context, NODE, NODE_IP};
 use super::queue::{Controller, Queue, Work};
 use super::view::Key;
 use crate::api::{DeleteOptions, Options, Part, Status};
-use crate::kubelet::{Kubelet, Note, after};
+use crate::kubelet::{Host, Kubelet, Note, after};
 use crate::object;
 
 /// The annotation that silences the kubelet.
@@ -27,12 +27,20 @@ const LEASE_NAMESPACE: &str = "kube-node-lease";
 const RENEWAL: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(40);
 const EVICTION: Duration = Duration::from_mins(5);
-/// Type, what the kubelet says of it, and why.
-const PRESSURES: [(&str, &str, &str); 3] = [
-    ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-    ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-    ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-];
+/// What the controllers note on every node.
+const ANNOTATIONS: [(&str, &str); 2] =
+    [("node.alpha.kubernetes.io/ttl", "0"), ("volumes.kubernetes.io/controller-managed-attach-detach", "true")];
+
+/// The cluster's own node.
+fn host() -> Host {
+    Host {
+        name: NODE.to_owned(),
+        address: NODE_IP.to_owned(),
+        hostname: NODE.to_owned(),
+        capacity: ["2", "24684092Ki"],
+        port: None,
+    }
+}
 
 /// One turn for one node.
 pub(crate) fn reconcile(context: &mut Context, kubelet: &mut Kubelet, queue: &mut Queue, key: &Key) -> Turn {
@@ -112,14 +120,9 @@ pub(crate) fn is_ready(node: &Value) -> bool {
 }
 
 fn register(context: &Context) -> Result<(), Status> {
-    let node = json!({
-        "metadata": {"name": NODE, "labels": {
-            "kubernetes.io/arch": "amd64",
-            "kubernetes.io/hostname": NODE,
-            "kubernetes.io/os": "linux",
-        }},
-        "spec": {"podCIDR": "10.244.0.0/16", "podCIDRs": ["10.244.0.0/16"]},
-    });
+    let mut node = host().node();
+    node["metadata"]["annotations"] =
+        ANNOTATIONS.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
     let stored = context.create(&context.kinds.nodes, "", node)?;
     report(context, &stored)?;
     renew_lease(context).map(|_| ())
@@ -127,29 +130,15 @@ fn register(context: &Context) -> Result<(), Status> {
 
 /// Writes what the kubelet says of the node, if it is not what is known already.
 fn report(context: &Context, node: &Value) -> Result<(), Status> {
-    let ready = ("Ready", "KubeletReady", "kubelet is posting ready status");
-    let well = |kind: &str| if kind == "Ready" { "True" } else { "False" };
-    let known = object::items(node, "/status/conditions");
-    let says_so =
-        |kind: &str| known.iter().any(|condition| condition["type"] == kind && condition["status"] == well(kind));
     let tainted = object::items(node, "/spec/taints").iter().any(is_lost_taint);
-    if PRESSURES.iter().chain([&ready]).all(|(kind, ..)| says_so(kind)) && !tainted {
+    if Host::is_well(node) && !tainted {
         return Ok(());
     }
-    let now = context.api.clock().seconds();
-    let conditions: Vec<Value> = PRESSURES
-        .iter()
-        .chain([&ready])
-        .map(|(kind, reason, message)| condition(kind, well(kind), &now, reason, message))
-        .collect();
-    let amounts = json!({"cpu": "2", "ephemeral-storage": "264212084Ki", "memory": "24684092Ki", "pods": "250"});
+    let status = host().status(node, &context.api.clock().seconds());
     modify(context, NODE, Part::Status, |node| {
-        node["status"]["capacity"] = amounts.clone();
-        node["status"]["allocatable"] = amounts;
-        node["status"]["conditions"] = conditions.into();
-        node["status"]["addresses"] =
-            json!([{"type": "InternalIP", "address": NODE_IP}, {"type": "Hostname", "address": NODE}]);
-        node["status"]["nodeInfo"]["kubeletVersion"] = "v1.36.0".into();
+        for (field, value) in status.as_object().into_iter().flatten() {
+            node["status"][field.as_str()] = value.clone();
+        }
     })?;
     remove_taints(context, node)
 }
@@ -266,7 +255,10 @@ fn renew_lease(context: &Context) -> Result<Timestamp, Status> {
         })?;
     } else {
         let spec = json!({"holderIdentity": NODE, "leaseDurationSeconds": 40, "renewTime": renewed});
-        context.create(leases, LEASE_NAMESPACE, json!({"metadata": {"name": NODE}, "spec": spec}))?;
+        let node = context.api.get(&context.kinds.nodes, "", NODE)?;
+        let owner = json!({"apiVersion": "v1", "kind": "Node", "name": NODE, "uid": object::uid(&node)});
+        let metadata = json!({"name": NODE, "ownerReferences": [owner]});
+        context.create(leases, LEASE_NAMESPACE, json!({"metadata": metadata, "spec": spec}))?;
     }
     Ok(after(context.now, RENEWAL))
 }
@@ -293,31 +285,4 @@ fn condition(kind: &str, status: &str, now: &str, reason: &str, message: &str) -
 
 fn is_lost_taint(taint: &Value) -> bool {
     taint["key"] == UNREACHABLE
-}
-
-/// A quantity such as `500m`, `2` or `24684092Ki` as a number; 0 if it is none.
-pub(crate) fn quantity(value: &Value) -> f64 {
-    let text = match value {
-        Value::String(text) => text.as_str(),
-        Value::Number(number) => return number.as_f64().unwrap_or(0.0),
-        _ => return 0.0,
-    };
-    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit {
-        "" => 1.0,
-        "m" => 1e-3,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "P" => 1e15,
-        "Ki" => 1024.0,
-        "Mi" => 1_048_576.0,
-        "Gi" => 1_073_741_824.0,
-        "Ti" => 1_099_511_627_776.0,
-        "Pi" => 1_125_899_906_842_624.0,
-        _ => return 0.0,
-    };
-    number.parse::<f64>().map_or(0.0, |number| number * factor)
 }

@@ -17,10 +17,12 @@ pub(crate) enum Controller {
     ReplicaSet,
     StatefulSet,
     DaemonSet,
+    Job,
     Scheduler,
     Node,
     Pod,
     Disruption,
+    Endpoints,
     EventTtl,
     Quota,
 }

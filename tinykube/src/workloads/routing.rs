@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::queue::{Controller, Queue, Work};
-use super::selector;
 use super::view::{Key, key_of};
+use super::{endpoints, job, selector};
 use crate::kinds::namespace::ROOT_CA;
 use crate::kubelet::{Kubelet, SCRIPT_ANNOTATION, pods_below};
 use crate::object;
@@ -55,6 +55,11 @@ pub(crate) fn route(stored: &storage::Change, context: &mut Context, kubelet: &m
                 queue.add(Work::new(Controller::DaemonSet, key));
             }
         }
+        ("", "services") => queue.add(Work::new(Controller::Endpoints, key.clone())),
+        ("", "endpoints") | ("discovery.k8s.io", "endpointslices") => route_to_service(change, context, queue),
+        ("", "serviceaccounts") => {
+            queue.add(Work::new(Controller::Namespace, Key::of(&context.kinds.namespaces, "", change.namespace)));
+        }
         ("policy", "poddisruptionbudgets") => queue.add(Work::new(Controller::Disruption, key.clone())),
         _ => {
             if let Some(controller) = controller_of_kind(&resource.kind) {
@@ -84,6 +89,8 @@ fn route_pod(change: &Change<'_>, key: &Key, context: &mut Context, queue: &mut 
         queue.add(Work::new(Controller::Scheduler, key.clone()));
     }
     route_to_owner(change, context, queue);
+    route_services(change, context, queue);
+    route_claims(change, context, queue);
     let kinds = &context.kinds;
     for budget in context.view.in_namespace(&kinds.budgets, change.namespace) {
         let wanted = &budget["spec"]["selector"];
@@ -93,6 +100,42 @@ fn route_pod(change: &Change<'_>, key: &Key, context: &mut Context, queue: &mut 
                 Controller::Disruption,
                 Key::of(&kinds.budgets, change.namespace, object::name(&budget)),
             ));
+        }
+    }
+}
+
+/// Services that select the pod, or did before, when something changed that they show.
+fn route_services(change: &Change<'_>, context: &Context, queue: &mut Queue) {
+    let previous = change.previous.as_deref();
+    let gone = change.kind == ChangeKind::Deleted;
+    if !gone && previous.is_some_and(|previous| endpoints::concern(previous) == endpoints::concern(&change.object)) {
+        return;
+    }
+    let services = &context.kinds.services;
+    for service in context.view.in_namespace(services, change.namespace) {
+        let wanted = &service["spec"]["selector"];
+        let states = [Some(&*change.object), previous];
+        if states.into_iter().flatten().any(|pod| selector::map_selects(wanted, &pod["metadata"]["labels"])) {
+            queue.add(Work::new(Controller::Endpoints, Key::of(services, change.namespace, object::name(&service))));
+        }
+    }
+}
+
+/// The service whose endpoints somebody has changed.
+fn route_to_service(change: &Change<'_>, context: &Context, queue: &mut Queue) {
+    let service = object::label(&change.object, "kubernetes.io/service-name");
+    let name = service.unwrap_or_else(|| object::name(&change.object));
+    queue.add(Work::new(Controller::Endpoints, Key::of(&context.kinds.services, change.namespace, name)));
+}
+
+/// Claims that wait for the pod to let go of them.
+fn route_claims(change: &Change<'_>, context: &Context, queue: &mut Queue) {
+    let claims = &context.kinds.claims;
+    for volume in object::items(&change.object, "/spec/volumes") {
+        let name = object::text(volume, "/persistentVolumeClaim/claimName");
+        let claim = (!name.is_empty()).then(|| context.view.get(claims, change.namespace, name)).flatten();
+        if claim.is_some_and(|claim| object::is_terminating(&claim)) {
+            queue.add(Work::new(Controller::Gc, Key::of(claims, change.namespace, name)));
         }
     }
 }
@@ -181,7 +224,8 @@ fn route_collection(change: &Change<'_>, key: Key, context: &Context, queue: &mu
         return;
     }
     let missing = |owner: &Value| context.view.by_uid(object::text(owner, "/uid")).is_none();
-    if object::is_terminating(&change.object) || owners.iter().any(missing) {
+    let forsaken = || job::is_tracked(&change.object) && object::controller_of(&change.object).is_none();
+    if object::is_terminating(&change.object) || owners.iter().any(missing) || forsaken() {
         queue.add(Work::new(Controller::Gc, key));
     }
 }
@@ -192,6 +236,7 @@ fn controller_of_kind(kind: &str) -> Option<Controller> {
         "ReplicaSet" => Some(Controller::ReplicaSet),
         "StatefulSet" => Some(Controller::StatefulSet),
         "DaemonSet" => Some(Controller::DaemonSet),
+        "Job" => Some(Controller::Job),
         _ => None,
     }
 }

@@ -12,6 +12,7 @@ use super::{Turn, node, pods};
 use crate::api::{Options, Part};
 use crate::kubelet::Note;
 use crate::object;
+use crate::quantity::Quantity;
 
 /// One turn for one pod.
 pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
@@ -69,7 +70,7 @@ fn obstacle(pod: &Value, node: &Value) -> Option<String> {
         return Some("node(s) didn't match Pod's node affinity/selector".to_owned());
     }
     let short = ["cpu", "memory"].into_iter().find(|resource| {
-        let there = node::quantity(&node["status"]["allocatable"][*resource]);
+        let there = Quantity::of(&node["status"]["allocatable"][*resource]).unwrap_or(Quantity::ZERO);
         requested(pod, resource) > there
     });
     short.map(|resource| format!("Insufficient {resource}"))
@@ -95,19 +96,19 @@ fn tolerates(pod: &Value, taint: &Value) -> bool {
 }
 
 /// What all containers of the pod ask for together.
-fn requested(pod: &Value, resource: &str) -> f64 {
+fn requested(pod: &Value, resource: &str) -> Quantity {
     let of = |container: &Value| {
         let resources = &container["resources"];
         let request = &resources["requests"][resource];
-        node::quantity(if request.is_null() { &resources["limits"][resource] } else { request })
+        Quantity::of(if request.is_null() { &resources["limits"][resource] } else { request })
     };
-    object::items(pod, "/spec/containers").iter().map(of).sum()
+    let containers = object::items(pod, "/spec/containers").iter();
+    containers.filter_map(of).fold(Quantity::ZERO, |sum, amount| sum + amount)
 }
 
 fn bind(context: &mut Context, key: &Key, pod: &Value, node: &str) -> Result<(), crate::api::Status> {
     let kinds = context.kinds.clone();
-    context.change(&kinds.pods, pod, |pod| pod["spec"]["nodeName"] = node.into())?;
-    write_condition(context, key, pod, &json!({"status": "True"}))?;
+    context.api.bind(&key.namespace, &key.name, object::uid(pod), node)?;
     let message = format!("Successfully assigned {}/{} to {node}", key.namespace, key.name);
     Recorder::announce(&context.api, (&kinds.pods, pod), &Note::normal("Scheduled", message), "Binding");
     Ok(())

@@ -183,8 +183,8 @@ async fn requests_nobody_can_mean_are_refused_and_change_nothing() {
         ("GET", all("limit=x"), json, "", 400, "strconv.ParseInt: parsing \"x\": invalid syntax"),
         ("GET", all("watch=1&timeoutSeconds=x"), json, "", 400, "strconv.ParseInt"),
         ("DELETE", "/api/v1/namespaces".to_owned(), json, "", 405, "does not allow this method"),
-        ("GET", "/apis/batch/v1/jobs".to_owned(), json, "", 501, "does not implement jobs.batch"),
-        ("POST", "/api/v1/namespaces/default/serviceaccounts/default/token".to_owned(), json, "{}", 501, "token"),
+        ("GET", "/apis/batch/v1/cronjobs".to_owned(), json, "", 501, "does not implement cronjobs.batch"),
+        ("POST", "/api/v1/namespaces/default/pods/p/exec".to_owned(), json, "{}", 501, "exec"),
     ] {
         let (status, said, _) = send(&cluster, method, &path, kind, body).await;
         assert_eq!(status, code, "{method} {path} {body}: {said}");
@@ -207,4 +207,96 @@ async fn a_service_sent_without_its_address_keeps_it() {
     let (status, put, _) = send(&cluster, "PUT", &format!("{services}/web"), "application/json", &service("b")).await;
     assert_eq!((status, &put["spec"]["selector"]["app"]), (200, &json!("b")));
     assert_eq!(put["spec"]["clusterIP"], made["spec"]["clusterIP"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_pod_is_labelled_and_applied_without_a_word_about_what_the_kubelet_wrote() {
+    let cluster = Cluster::builder().start().unwrap();
+    let resources = json!({"limits": {"cpu": "1", "memory": "64Mi"}});
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "c", "image": "c:1", "resources": resources}]},
+    });
+    let pods = "/api/v1/namespaces/default/pods";
+    assert_eq!(send(&cluster, "POST", pods, "application/json", &pod.to_string()).await.0, 201);
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    let path = format!("{pods}/p?fieldValidation=Strict&fieldManager=me");
+    let (_, running, _) = send(&cluster, "GET", &path, "application/json", "").await;
+    assert_eq!(running["status"]["phase"], "Running");
+    assert!(running["status"]["resources"].is_object(), "{running}");
+    assert!(running["status"]["containerStatuses"][0]["allocatedResources"].is_object(), "{running}");
+    let label = r#"{"metadata": {"labels": {"a": "b"}}}"#;
+    for kind in ["application/merge-patch+json", "application/strategic-merge-patch+json"] {
+        let (status, said, warnings) = send(&cluster, "PATCH", &path, kind, label).await;
+        assert_eq!((status, warnings.len()), (200, 0), "{said} {warnings:?}");
+    }
+    let (status, said, warnings) =
+        send(&cluster, "PATCH", &path, "application/apply-patch+yaml", &pod.to_string()).await;
+    assert_eq!((status, warnings.len()), (200, 0), "{said} {warnings:?}");
+    let (_, whole, _) = send(&cluster, "GET", &path, "application/json", "").await;
+    let (status, said, warnings) = send(&cluster, "PUT", &path, "application/json", &whole.to_string()).await;
+    assert_eq!((status, warnings.len()), (200, 0), "{said} {warnings:?}");
+}
+
+#[tokio::test]
+async fn what_may_not_change_does_not() {
+    let cluster = cluster();
+    let namespace = "/api/v1/namespaces/default";
+    let rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings";
+    let role = json!({"metadata": {"name": "b"}, "roleRef": {"kind": "Role", "name": "r"}, "subjects": []});
+    for (path, object, change, says) in [
+        (
+            format!("{namespace}/configmaps"),
+            json!({"metadata": {"name": "b"}, "immutable": true, "data": {"k": "1"}}),
+            r#"{"data": {"k": "2"}}"#,
+            "field is immutable when `immutable` is set",
+        ),
+        (
+            format!("{namespace}/services"),
+            json!({"metadata": {"name": "b"}, "spec": {"ports": [{"port": 80}]}}),
+            r#"{"spec": {"clusterIP": "10.96.7.7"}}"#,
+            "may not change once set",
+        ),
+        (rbac.to_owned(), role, r#"{"roleRef": {"name": "other"}}"#, "cannot change roleRef"),
+    ] {
+        assert_eq!(send(&cluster, "POST", &path, "application/json", &object.to_string()).await.0, 201, "{path}");
+        let one = format!("{path}/b");
+        let (status, said, _) = send(&cluster, "PATCH", &one, "application/merge-patch+json", change).await;
+        assert_eq!(status, 422, "{path}: {said}");
+        assert!(said["message"].as_str().unwrap().contains(says), "{said}");
+    }
+    let (status, said, _) = send(&cluster, "DELETE", namespace, "application/json", "").await;
+    assert_eq!(
+        (status, &said["message"]),
+        (403, &json!("namespaces \"default\" is forbidden: this namespace may not be deleted"))
+    );
+    let pod = r#"{"metadata": {"name": "p"}, "spec": {"serviceAccountName": "none", "containers": [{"name": "c", "image": "c"}]}}"#;
+    let (status, said, _) = send(&cluster, "POST", &format!("{namespace}/pods"), "application/json", pod).await;
+    assert_eq!(status, 403);
+    assert!(said["message"].as_str().unwrap().ends_with("serviceaccount \"none\" not found"), "{said}");
+}
+
+#[tokio::test]
+async fn two_services_do_not_share_an_address_or_a_port() {
+    let cluster = cluster();
+    let services = "/api/v1/namespaces/default/services";
+    let service = |name: &str, spec: Value| json!({"metadata": {"name": name}, "spec": spec}).to_string();
+    let node = json!({"type": "NodePort", "clusterIP": "10.96.9.9", "ports": [{"port": 80, "nodePort": 30080}]});
+    assert_eq!(send(&cluster, "POST", services, "application/json", &service("a", node)).await.0, 201);
+    let address = json!({"clusterIP": "10.96.9.9", "ports": [{"port": 80}]});
+    let port = json!({"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]});
+    for (name, spec) in [("b", address), ("c", port)] {
+        let (status, said, _) = send(&cluster, "POST", services, "application/json", &service(name, spec)).await;
+        assert_eq!(status, 422, "{said}");
+        assert!(said["message"].as_str().unwrap().ends_with("already allocated"), "{said}");
+    }
+    for index in 0..20 {
+        let spec = json!({"type": "NodePort", "ports": [{"port": 80}]});
+        let (status, made, _) =
+            send(&cluster, "POST", services, "application/json", &service(&format!("n{index}"), spec)).await;
+        assert_eq!(status, 201, "{made}");
+        assert!(made["spec"]["ports"][0]["nodePort"].as_i64().unwrap() >= 30_000);
+    }
 }

@@ -4,6 +4,8 @@
 
 mod containers;
 mod deployments;
+mod endpoints;
+mod jobs;
 mod lifecycle;
 mod nodes;
 mod virtual_day;

@@ -3,7 +3,6 @@
 use super::Known;
 
 pub(super) const KNOWN: &[Known] = &[
-    Known::differs("negotiation", &[5], "the path of a value of the wrong type ends with the key of a map"),
     Known::differs("negotiation", &[6, 21], "what is wrong with YAML is said in the words of another library"),
     Known::differs(
         "negotiation",
@@ -21,7 +20,6 @@ pub(super) const KNOWN: &[Known] = &[
     Known::differs("negotiation", &[60], "the version says tinykube"),
     Known::differs("negotiation", &[88], "a watch that ends does not send a last bookmark"),
     Known::differs("paths", &[13], "the version says tinykube"),
-    Known::unserved("paths", &[45, 94], "tokens of service accounts"),
     Known::unserved("paths", &[60], "keys of tokens"),
     Known::differs("paths", &[62, 63, 65], "checks of health are not told one by one"),
     Known::unserved("paths", &[87, 88], "bindings"),

@@ -1,188 +1,14 @@
-//! Columns and cells of the built-in kinds.
+//! Cells of the built-in kinds, one for each of their columns.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{AGE, Column, NAME, age, pod};
+use super::{age, human, pod};
 use crate::object::{items, text};
 use crate::resource::Resource;
 
-const fn wide(name: &'static str, kind: &'static str, description: &'static str) -> Column {
-    Column { name, kind, description, priority: 1 }
-}
-
-const fn plain(name: &'static str, kind: &'static str, description: &'static str) -> Column {
-    Column { name, kind, description, priority: 0 }
-}
-
-const NAMED: Column = plain("Name", "string", NAME);
-const AGED: Column = plain("Age", "string", AGE);
-
-const DEFAULT: &[Column] = &[NAMED, AGED];
-const CONFIG_MAPS: &[Column] = &[
-    NAMED,
-    plain(
-        "Data",
-        "string",
-        "Data contains the configuration data. Each key must consist of alphanumeric characters, '-', '_' or '.'. Values with non-UTF-8 byte sequences must use the BinaryData field. The keys stored in Data must not overlap with the keys in the BinaryData field, this is enforced during validation process.",
-    ),
-    AGED,
-];
-const SECRETS: &[Column] = &[
-    NAMED,
-    plain("Type", "string", "Used to facilitate programmatic handling of secret data."),
-    plain("Data", "string", "Data contains the secret data."),
-    AGED,
-];
-const NAMESPACES: &[Column] = &[NAMED, plain("Status", "string", "The status of the namespace"), AGED];
-const NODES: &[Column] = &[
-    NAMED,
-    plain("Status", "string", "The status of the node"),
-    plain("Roles", "string", "The roles of the node"),
-    AGED,
-    plain("Version", "string", "Kubelet Version reported by the node."),
-];
-const PODS: &[Column] = &[
-    NAMED,
-    plain("Ready", "string", "The aggregate readiness state of this pod for accepting traffic."),
-    plain("Status", "string", "The aggregate status of the containers in this pod."),
-    plain(
-        "Restarts",
-        "string",
-        "The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.",
-    ),
-    AGED,
-    wide(
-        "IP",
-        "string",
-        "podIP address allocated to the pod. Routable at least within the cluster. Empty if not yet allocated.",
-    ),
-    wide("Node", "string", "NodeName indicates in which node this pod is scheduled."),
-    wide("Nominated Node", "string", "nominatedNodeName is set only when this pod preempts other pods on the node."),
-    wide("Readiness Gates", "string", "If specified, all readiness gates will be evaluated for pod readiness."),
-];
-const DEPLOYMENTS: &[Column] = &[
-    NAMED,
-    plain("Ready", "string", "Number of the pod with ready state"),
-    plain(
-        "Up-to-date",
-        "string",
-        "Total number of non-terminating pods targeted by this deployment that have the desired template spec.",
-    ),
-    plain(
-        "Available",
-        "string",
-        "Total number of available non-terminating pods (ready for at least minReadySeconds) targeted by this deployment.",
-    ),
-    AGED,
-    wide("Containers", "string", "Names of each container in the template."),
-    wide("Images", "string", "Images referenced by each container in the template."),
-    wide("Selector", "string", "Label selector for pods."),
-];
-const REPLICA_SETS: &[Column] = &[
-    NAMED,
-    plain("Desired", "integer", "Replicas is the number of desired pods."),
-    plain("Current", "integer", "Replicas is the most recently observed number of non-terminating pods."),
-    plain("Ready", "integer", "The number of non-terminating pods targeted by this ReplicaSet with a Ready Condition."),
-    AGED,
-    wide("Containers", "string", "Names of each container in the template."),
-    wide("Images", "string", "Images referenced by each container in the template."),
-    wide("Selector", "string", "Label selector for pods."),
-];
-const STATEFUL_SETS: &[Column] = &[
-    NAMED,
-    plain("Ready", "string", "Number of the pod with ready state"),
-    AGED,
-    wide("Containers", "string", "Names of each container in the template."),
-    wide("Images", "string", "Images referenced by each container in the template."),
-];
-const DAEMON_SETS: &[Column] = &[
-    NAMED,
-    plain("Desired", "integer", "The total number of nodes that should be running the daemon pod."),
-    plain(
-        "Current",
-        "integer",
-        "The number of nodes that are running at least 1 daemon pod and are supposed to run it.",
-    ),
-    plain("Ready", "integer", "The number of nodes that should be running the daemon pod and have it ready."),
-    plain("Up-to-date", "integer", "The total number of nodes that are running updated daemon pod"),
-    plain("Available", "integer", "The number of nodes that have the daemon pod running and available."),
-    plain(
-        "Node Selector",
-        "string",
-        "Selector which must match a node's labels for the pod to be scheduled on that node.",
-    ),
-    AGED,
-];
-const BUDGETS: &[Column] = &[
-    NAMED,
-    plain("Min Available", "string", "The minimum number of pods that must be available."),
-    plain("Max Unavailable", "string", "The maximum number of pods that may be unavailable."),
-    plain("Allowed Disruptions", "integer", "Calculated number of pods that may be disrupted at this time."),
-    AGED,
-];
-const LEASES: &[Column] =
-    &[NAMED, plain("Holder", "string", "holderIdentity contains the identity of the holder of a current lease."), AGED];
-const SERVICES: &[Column] = &[
-    NAMED,
-    plain("Type", "string", "type determines how the Service is exposed."),
-    plain("Cluster-IP", "string", "clusterIP is the IP address of the service."),
-    plain(
-        "External-IP",
-        "string",
-        "externalIPs is a list of IP addresses for which nodes in the cluster will also accept traffic.",
-    ),
-    plain("Port(s)", "string", "The list of ports that are exposed by this service."),
-    AGED,
-];
-const EVENTS: &[Column] = &[
-    plain("Last Seen", "string", "The time at which the most recent occurrence of this event was recorded."),
-    plain("Type", "string", "Type of this event (Normal, Warning), new types could be added in the future"),
-    plain(
-        "Reason",
-        "string",
-        "This should be a short, machine understandable string that gives the reason for the transition into the object's current status.",
-    ),
-    plain("Object", "string", "The object that this event is about."),
-    wide(
-        "Subobject",
-        "string",
-        "If referring to a piece of an object instead of an entire object, this string should contain a valid JSON/Go field access statement, such as desiredState.manifest.containers[2]. For example, if the object reference is to a container within a pod, this would take on a value like: \"spec.containers{name}\" (where \"name\" refers to the name of the container that triggered the event) or if no container name is specified \"spec.containers[2]\" (container with index 2 in this pod). This syntax is chosen only to have some well-defined way of referencing a part of an object.",
-    ),
-    wide("Source", "string", "The component reporting this event. Should be a short machine understandable string."),
-    plain("Message", "string", "A human-readable description of the status of this operation."),
-    wide(
-        "First Seen",
-        "string",
-        "The time at which the event was first recorded. (Time of server receipt is in TypeMeta.)",
-    ),
-    wide("Count", "string", "The number of times this event has occurred."),
-    wide("Name", "string", NAME),
-];
-const DEFINITIONS: &[Column] = &[NAMED, plain("Created At", "date", AGE)];
-
-/// The columns of a kind.
-pub(super) fn columns(resource: &Resource) -> &'static [Column] {
-    match resource.kind.as_str() {
-        "ConfigMap" => CONFIG_MAPS,
-        "Secret" => SECRETS,
-        "Namespace" => NAMESPACES,
-        "Node" => NODES,
-        "Pod" => PODS,
-        "Deployment" => DEPLOYMENTS,
-        "ReplicaSet" => REPLICA_SETS,
-        "StatefulSet" => STATEFUL_SETS,
-        "DaemonSet" => DAEMON_SETS,
-        "PodDisruptionBudget" => BUDGETS,
-        "Lease" => LEASES,
-        "Service" => SERVICES,
-        "Event" => EVENTS,
-        "CustomResourceDefinition" => DEFINITIONS,
-        _ => DEFAULT,
-    }
-}
-
 /// The cells of an object, one for each column.
+#[allow(clippy::too_many_lines, reason = "a table, with one row for each kind")]
 pub(super) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<Value> {
     let name = object["metadata"]["name"].clone();
     let aged = age(&object["metadata"]["creationTimestamp"], now);
@@ -197,7 +23,16 @@ pub(super) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
         "Namespace" => vec![name, status["phase"].clone(), aged],
         "Node" => {
             let version = status["nodeInfo"]["kubeletVersion"].clone();
-            vec![name, node_state(object).into(), roles(object).into(), aged, version]
+            let info = &status["nodeInfo"];
+            let address = |kind: &str| {
+                let mut known = items(status, "/addresses").iter().filter(|address| address["type"] == kind);
+                known.next().map_or_else(|| "<none>".into(), |address| address["address"].clone())
+            };
+            let mut cells = vec![name, node_state(object).into(), roles(object).into(), aged, version];
+            cells.extend([address("InternalIP"), address("ExternalIP"), or(&info["osImage"], "<unknown>")]);
+            let kernel = format!("{} ({})", text(info, "/kernelVersion"), text(info, "/architecture"));
+            cells.extend([kernel.into(), or(&info["containerRuntimeVersion"], "<unknown>")]);
+            cells
         }
         "Deployment" => {
             let mut cells = vec![
@@ -226,16 +61,79 @@ pub(super) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
             cells.extend(template(spec, false));
             cells
         }
-        "DaemonSet" => vec![
+        "DaemonSet" => {
+            let mut cells = vec![
+                name,
+                number(&status["desiredNumberScheduled"]),
+                number(&status["currentNumberScheduled"]),
+                number(&status["numberReady"]),
+                number(&status["updatedNumberScheduled"]),
+                number(&status["numberAvailable"]),
+                labels(&spec["template"]["spec"]["nodeSelector"]).into(),
+                aged,
+            ];
+            cells.extend(template(spec, true));
+            cells
+        }
+        "Job" => {
+            let mut cells =
+                vec![name, job_state(object).into(), completions(object).into(), duration(status, now).into(), aged];
+            cells.extend(template(spec, true));
+            cells
+        }
+        "HorizontalPodAutoscaler" => vec![
             name,
-            number(&status["desiredNumberScheduled"]),
-            number(&status["currentNumberScheduled"]),
-            number(&status["numberReady"]),
-            number(&status["updatedNumberScheduled"]),
-            number(&status["numberAvailable"]),
-            "<none>".into(),
+            format!("{}/{}", text(spec, "/scaleTargetRef/kind"), text(spec, "/scaleTargetRef/name")).into(),
+            targets(object).into(),
+            or(&spec["minReplicas"], "<unset>"),
+            number(&spec["maxReplicas"]),
+            number(&status["currentReplicas"]),
             aged,
         ],
+        "PersistentVolumeClaim" => {
+            let bound = !text(spec, "/volumeName").is_empty();
+            let capacity = if bound { or(&status["capacity"]["storage"], "") } else { "".into() };
+            let modes = if bound { access_modes(status) } else { String::new() };
+            let state = if object["metadata"]["deletionTimestamp"].is_string() {
+                "Terminating".into()
+            } else {
+                or(&status["phase"], "")
+            };
+            vec![
+                name,
+                state,
+                or(&spec["volumeName"], ""),
+                capacity,
+                modes.into(),
+                or(&spec["storageClassName"], ""),
+                or(&spec["volumeAttributesClassName"], "<unset>"),
+                aged,
+                or(&spec["volumeMode"], "<unset>"),
+            ]
+        }
+        "ResourceQuota" => vec![name, amounts(object, false).into(), amounts(object, true).into(), aged],
+        "NetworkPolicy" => vec![name, selector_or_none(&spec["podSelector"]).into(), aged],
+        "Endpoints" => vec![name, addresses(object).into(), aged],
+        "EndpointSlice" => {
+            let ports = items(object, "/ports").iter().map(|port| or(&port["port"], "*"));
+            let ports = ports.filter_map(|port| port.as_str().map(str::to_owned)).collect::<Vec<_>>();
+            let all = items(object, "/endpoints").iter().flat_map(|endpoint| items(endpoint, "/addresses"));
+            let all = all.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
+            vec![name, object["addressType"].clone(), listed(&ports).into(), listed(&all).into(), aged]
+        }
+        "Role" | "ClusterRole" => vec![name, object["metadata"]["creationTimestamp"].clone()],
+        "RoleBinding" | "ClusterRoleBinding" => {
+            let role = format!("{}/{}", text(object, "/roleRef/kind"), text(object, "/roleRef/name"));
+            let of = |kind: &str| -> Value {
+                let subjects = items(object, "/subjects").iter().filter(|subject| subject["kind"] == kind);
+                let shown = subjects.map(|subject| match (kind, text(subject, "/namespace")) {
+                    ("ServiceAccount", home) if !home.is_empty() => format!("{home}/{}", text(subject, "/name")),
+                    _ => text(subject, "/name").to_owned(),
+                });
+                shown.collect::<Vec<_>>().join(", ").into()
+            };
+            vec![name, role.into(), aged, of("User"), of("Group"), of("ServiceAccount")]
+        }
         "PodDisruptionBudget" => vec![
             name,
             or(&spec["minAvailable"], "N/A"),
@@ -248,9 +146,10 @@ pub(super) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
             name,
             spec["type"].clone(),
             or(&spec["clusterIP"], "<none>"),
-            "<none>".into(),
+            outside(object).into(),
             ports(spec).into(),
             aged,
+            labels(&spec["selector"]).into(),
         ],
         "CustomResourceDefinition" => vec![name, object["metadata"]["creationTimestamp"].clone()],
         _ => vec![name, aged],
@@ -302,8 +201,159 @@ fn roles(node: &Value) -> String {
 
 fn ports(spec: &Value) -> String {
     let ports = items(spec, "/ports").iter();
-    let ports: Vec<String> = ports.map(|port| format!("{}/{}", port["port"], text(port, "/protocol"))).collect();
+    let shown = |port: &Value| match port["nodePort"].as_i64() {
+        Some(node) if node > 0 => format!("{}:{node}/{}", port["port"], text(port, "/protocol")),
+        _ => format!("{}/{}", port["port"], text(port, "/protocol")),
+    };
+    let ports: Vec<String> = ports.map(shown).collect();
     if ports.is_empty() { "<none>".to_owned() } else { ports.join(",") }
+}
+
+/// A map of labels, or `<none>`.
+fn labels(labels: &Value) -> String {
+    let pairs = labels.as_object().into_iter().flatten();
+    let pairs: Vec<String> =
+        pairs.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+    if pairs.is_empty() { "<none>".to_owned() } else { pairs.join(",") }
+}
+
+fn selector_or_none(selector: &Value) -> String {
+    let text = crate::api::scale::selector_text(selector);
+    if text.is_empty() { "<none>".to_owned() } else { text }
+}
+
+/// The first few of a list, and how many more there are.
+fn listed(all: &[String]) -> String {
+    const SHOWN: usize = 3;
+    match all.len() {
+        0 => "<unset>".to_owned(),
+        more if more > SHOWN => format!("{} + {} more...", all[..SHOWN].join(","), more - SHOWN),
+        _ => all.join(","),
+    }
+}
+
+fn addresses(endpoints: &Value) -> String {
+    let mut all = Vec::new();
+    for subset in items(endpoints, "/subsets") {
+        for address in items(subset, "/addresses") {
+            let ip = text(address, "/ip");
+            let ports = items(subset, "/ports");
+            if ports.is_empty() {
+                all.push(ip.to_owned());
+            }
+            all.extend(ports.iter().map(|port| format!("{ip}:{}", port["port"])));
+        }
+    }
+    if all.is_empty() { "<none>".to_owned() } else { listed(&all) }
+}
+
+/// Under what address a service is reached from outside.
+fn outside(service: &Value) -> String {
+    let spec = &service["spec"];
+    let given: Vec<&str> = items(spec, "/externalIPs").iter().filter_map(Value::as_str).collect();
+    match text(spec, "/type") {
+        "ExternalName" => text(spec, "/externalName").to_owned(),
+        "LoadBalancer" => {
+            let balancers = items(service, "/status/loadBalancer/ingress").iter();
+            let mut all: Vec<&str> = balancers
+                .map(|entry| if text(entry, "/ip").is_empty() { text(entry, "/hostname") } else { text(entry, "/ip") })
+                .collect();
+            all.extend(given);
+            if all.is_empty() { "<pending>".to_owned() } else { all.join(",") }
+        }
+        _ if given.is_empty() => "<none>".to_owned(),
+        _ => given.join(","),
+    }
+}
+
+fn job_state(job: &Value) -> &'static str {
+    let has = |kind: &str| {
+        items(job, "/status/conditions").iter().any(|known| known["type"] == kind && known["status"] == "True")
+    };
+    if has("Complete") {
+        "Complete"
+    } else if has("Failed") {
+        "Failed"
+    } else if job["metadata"]["deletionTimestamp"].is_string() {
+        "Terminating"
+    } else if has("Suspended") {
+        "Suspended"
+    } else if has("FailureTarget") {
+        "FailureTarget"
+    } else if has("SuccessCriteriaMet") {
+        "SuccessCriteriaMet"
+    } else {
+        "Running"
+    }
+}
+
+fn completions(job: &Value) -> String {
+    let done = job["status"]["succeeded"].as_i64().unwrap_or(0);
+    let parallel = job["spec"]["parallelism"].as_i64().unwrap_or(0);
+    match job["spec"]["completions"].as_i64() {
+        Some(wanted) => format!("{done}/{wanted}"),
+        None if parallel > 1 => format!("{done}/1 of {parallel}"),
+        None => format!("{done}/1"),
+    }
+}
+
+/// How long a job has taken, or takes by now.
+fn duration(status: &Value, now: Timestamp) -> String {
+    let moment = |field: &str| status[field].as_str().and_then(|time| time.parse::<Timestamp>().ok());
+    let Some(start) = moment("startTime") else { return String::new() };
+    human(moment("completionTime").unwrap_or(now).as_second() - start.as_second())
+}
+
+/// What an autoscaler keeps to, and that nobody measures it.
+fn targets(autoscaler: &Value) -> String {
+    let shown = items(autoscaler, "/spec/metrics").iter().map(|metric| {
+        let source = &metric["resource"];
+        let target = &source["target"];
+        let (wanted, unit) = match target["averageUtilization"].as_i64() {
+            Some(percent) => (percent.to_string(), "%"),
+            None => (or(&target["averageValue"], "<auto>").as_str().unwrap_or_default().to_owned(), ""),
+        };
+        match text(source, "/name") {
+            "" => {
+                let kinds = ["pods", "object", "external", "containerResource"];
+                let target = kinds.iter().map(|kind| &metric[*kind]["target"]).find(|target| target.is_object());
+                let wanted = target.map(|target| {
+                    if target["averageValue"].is_null() { &target["value"] } else { &target["averageValue"] }
+                });
+                format!("<unknown>/{}", or(wanted.unwrap_or(&Value::Null), "<auto>").as_str().unwrap_or_default())
+            }
+            name => format!("{name}: <unknown>/{wanted}{unit}"),
+        }
+    });
+    let mut shown: Vec<String> = shown.collect();
+    // Metrics other than resources follow the one before.
+    if shown.is_empty() {
+        shown.push("<none>".to_owned());
+    }
+    shown.join(", ")
+}
+
+fn access_modes(status: &Value) -> String {
+    let short = |mode: &Value| match mode.as_str() {
+        Some("ReadWriteOnce") => "RWO",
+        Some("ReadOnlyMany") => "ROX",
+        Some("ReadWriteMany") => "RWX",
+        _ => "RWOP",
+    };
+    items(status, "/accessModes").iter().map(short).collect::<Vec<_>>().join(",")
+}
+
+/// What is used of what a quota allows: of limits, or of everything else.
+fn amounts(quota: &Value, limits: bool) -> String {
+    let hard = quota["status"]["hard"].as_object().into_iter().flatten();
+    let mut hard: Vec<(&String, &Value)> = hard.filter(|(name, _)| name.starts_with("limits") == limits).collect();
+    hard.sort_by_key(|(name, _)| *name);
+    let used = &quota["status"]["used"];
+    let shown = hard.iter().map(|(name, most)| {
+        let used = or(&used[name.as_str()], "0");
+        format!("{name}: {}/{}", used.as_str().unwrap_or_default(), or(most, "").as_str().unwrap_or_default())
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// Events of both APIs; the new one has other field names for the same things.

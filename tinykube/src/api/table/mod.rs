@@ -1,6 +1,7 @@
 //! Tables: what `kubectl get` shows.
 
 mod builtin;
+mod columns;
 mod jsonpath;
 mod pod;
 
@@ -54,7 +55,7 @@ pub(super) fn render(
         let columns = custom_columns(&printed);
         (columns, Box::new(move |object| custom_cells(&printed, object, now)))
     } else {
-        let columns = builtin::columns(resource).iter().map(Column::definition).collect();
+        let columns = columns::of(resource).iter().map(Column::definition).collect();
         (columns, Box::new(move |object| builtin::cells(resource, object, now)))
     };
     let rows: Vec<Value> = objects
@@ -64,7 +65,11 @@ pub(super) fn render(
                 RowObject::Metadata => metadata_of(&object),
                 RowObject::Object => Value::clone(&object),
             };
-            json!({"cells": cells(&object), "object": shown})
+            let mut row = json!({"cells": cells(&object), "object": shown});
+            if let Some(over) = pod::over(resource, &object) {
+                row["conditions"] = json!([over]);
+            }
+            row
         })
         .collect();
     json!({

@@ -1,10 +1,11 @@
 //! The row of a pod: how many containers are ready, what state it is in, how often it was restarted.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{age, human};
 use crate::object::{is_terminating, items, text};
+use crate::resource::Resource;
 
 /// The cells of a pod.
 pub(super) fn cells(pod: &Value, now: Timestamp) -> Vec<Value> {
@@ -27,8 +28,34 @@ pub(super) fn cells(pod: &Value, now: Timestamp) -> Vec<Value> {
         or_none("/status/podIP").into(),
         or_none("/spec/nodeName").into(),
         or_none("/status/nominatedNodeName").into(),
-        "<none>".into(),
+        gates(pod).into(),
     ]
+}
+
+/// What a row says besides of a pod that is over.
+pub(super) fn over(resource: &Resource, pod: &Value) -> Option<Value> {
+    let phase = text(pod, "/status/phase");
+    let message = match phase {
+        "Succeeded" => "The pod has completed successfully.",
+        "Failed" => "The pod failed.",
+        _ => return None,
+    };
+    let over = json!({"type": "Completed", "status": "True", "reason": phase, "message": message});
+    resource.is("", "pods").then_some(over)
+}
+
+/// How many readiness gates are open.
+fn gates(pod: &Value) -> String {
+    let gates = items(pod, "/spec/readinessGates");
+    let open = |gate: &&Value| {
+        let mut conditions = items(pod, "/status/conditions").iter();
+        conditions.any(|known| known["type"] == gate["conditionType"] && known["status"] == "True")
+    };
+    if gates.is_empty() {
+        "<none>".to_owned()
+    } else {
+        format!("{}/{}", gates.iter().filter(open).count(), gates.len())
+    }
 }
 
 fn sidecars(pod: &Value) -> Vec<&str> {
