@@ -122,7 +122,7 @@ controlplane: ## Build a real Kubernetes control plane, for machines without a c
 .PHONY: real
 real: controlplane binaries $(venv)/.stamp ## The same on a real control plane with scripted nodes: installation, journeys, transcripts (needs Go)
 	@export KUBEHEAL_KUBECTL='$(kubectl)' KUBEHEAL_CONTROLPLANE='$(abspath $(controlplane))'; \
-	  e2e/controlplane/run -- e2e/with-nodes '$(e2e)' conformance > '$(target_dir)/conformance-real.txt' 2>&1 & conformance=$$!; \
+	  e2e/controlplane/run -- e2e/with-nodes --name n1 '$(e2e)' conformance > '$(target_dir)/conformance-real.txt' 2>&1 & conformance=$$!; \
 	  trap 'kill "$$conformance" 2>/dev/null || true' EXIT; failed=0; \
 	  $(venv)/bin/python -B -m pytest -q -p no:cacheprovider e2e/controlplane || failed=1; \
 	  e2e/controlplane/run -- e2e/with-nodes e2e/real || failed=1; \

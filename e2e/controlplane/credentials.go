@@ -21,6 +21,10 @@ import (
 // serviceRange holds the addresses of Services; its first one is the API server's own.
 const serviceRange = "10.96.0.0/16"
 
+// advertised is the address in the endpoints of the Service default/kubernetes, which may not be one of loopback. It is one for
+// documentation: nobody is there, and no pod of a scripted node looks.
+const advertised = "192.0.2.1"
+
 // user is who a token stands for, as a line of the API server's token file.
 type user struct {
 	name, uid, group string
@@ -30,6 +34,8 @@ var (
 	admin             = user{name: "admin", uid: "admin", group: "system:masters"}
 	controllerManager = user{name: "system:kube-controller-manager", uid: "controller-manager"}
 	kubeScheduler     = user{name: "system:kube-scheduler", uid: "scheduler"}
+	// limited may do nothing: who has to see what is refused acts as this one.
+	limited = user{name: "limited", uid: "lim"}
 )
 
 // credentials are made anew for each run: who they are given to is in the run's own folder, and nowhere else.
@@ -50,7 +56,7 @@ func makeCredentials(folder string) (*credentials, error) {
 		return nil, fmt.Errorf("make the key of service accounts in %s: %w", folder, err)
 	}
 	var lines []byte
-	for _, who := range []user{admin, controllerManager, kubeScheduler} {
+	for _, who := range []user{admin, controllerManager, kubeScheduler, limited} {
 		token := make([]byte, 16)
 		if _, err := rand.Read(token); err != nil {
 			return nil, fmt.Errorf("make a token: %w", err)

@@ -8,11 +8,13 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// writeKubeconfig tells a program how to reach the API server as this user.
-func writeKubeconfig(path, server string, granted *credentials, who user) error {
+// writeKubeconfig tells a program how to reach the API server as this user, or as one of the others.
+func writeKubeconfig(path, server string, granted *credentials, who user, others ...user) error {
 	config := api.NewConfig()
 	config.Clusters["controlplane"] = &api.Cluster{Server: server, CertificateAuthorityData: granted.authority}
-	config.AuthInfos[who.name] = &api.AuthInfo{Token: granted.tokens[who]}
+	for _, one := range append(others, who) {
+		config.AuthInfos[one.name] = &api.AuthInfo{Token: granted.tokens[one]}
+	}
 	config.Contexts["controlplane"] = &api.Context{Cluster: "controlplane", AuthInfo: who.name}
 	config.CurrentContext = "controlplane"
 	encoded, err := clientcmd.Write(*config)

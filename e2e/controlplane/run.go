@@ -142,7 +142,7 @@ func (p *parts) startAll(told context.Context, port int) (string, error) {
 	if err := p.until(deadline, "kube-controller-manager", answers(client, server+"/api/v1/namespaces/default/serviceaccounts/default")); err != nil {
 		return "", err
 	}
-	return kubeconfigs[admin], writeKubeconfig(kubeconfigs[admin], server, granted, admin)
+	return kubeconfigs[admin], writeKubeconfig(kubeconfigs[admin], server, granted, admin, limited)
 }
 
 func apiserverArguments(granted *credentials, etcd string, port int) []string {
@@ -159,7 +159,7 @@ func apiserverArguments(granted *credentials, etcd string, port int) []string {
 		"--authorization-mode=Node,RBAC",
 		"--service-cluster-ip-range=" + serviceRange,
 		"--allow-privileged=true",
-		"--endpoint-reconciler-type=none", // loopback is no address that an endpoint may have
+		"--advertise-address=" + advertised,
 	}
 }
 

@@ -79,6 +79,8 @@ def test_it_serves_as_what_it_is_and_ends_with_its_parent(tmp_path):
     ran = subprocess.run([KUBECTL, "--kubeconfig", kubeconfig, "version", "-o", "yaml"], capture_output=True, text=True)
     server = yaml.safe_load(ran.stdout)["serverVersion"]
     assert server["gitVersion"].startswith(f"v{server['major']}.{server['minor']}."), server
+    ran = subprocess.run([KUBECTL, "--kubeconfig", kubeconfig, "--user=limited", "get", "pods"], capture_output=True, text=True)
+    assert 'User "limited" cannot list resource "pods"' in ran.stderr, "there is a user who may do nothing"
     assert {part for _, part in parts_of(tmp_path)} >= {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
     parent.kill()
     eventually(lambda: parts_of(tmp_path) == [])

@@ -7,7 +7,11 @@ use std::{collections::BTreeSet, time::Duration};
 use bytes::Bytes;
 use golden::{known, play::Server, report::Report, transcript};
 use http::{HeaderValue, Request, Response, header::HeaderName};
-use kube::{Client, client::Body, config::AuthInfo};
+use kube::{
+    Client,
+    client::Body,
+    config::{AuthInfo, Kubeconfig},
+};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +21,8 @@ use crate::{
     hands::PATIENCE,
 };
 
+/// Who may do nothing, in a kubeconfig that has such a user.
+const LIMITED: &str = "limited";
 /// Between two looks at whether something is gone.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -26,6 +32,14 @@ pub(crate) struct Conformance {
     /// Play to a playground instead of the cluster in KUBECONFIG, and expect what tinykube is known to answer differently
     #[arg(long)]
     playground: bool,
+    /// Names of the cases to play; without any, all of them
+    #[arg(value_parser = case)]
+    cases: Vec<transcript::Case>,
+}
+
+fn case(name: &str) -> std::result::Result<transcript::Case, String> {
+    let found = transcript::CASES.into_iter().find(|case| case.name == name);
+    found.ok_or_else(|| format!("the cases are {}", transcript::CASES.map(|case| case.name).join(", ")))
 }
 
 impl Conformance {
@@ -37,9 +51,10 @@ impl Conformance {
         expect(left.is_empty(), || {
             format!("the transcripts make {}, and something of that name is there: remove it", left.join(", "))
         })?;
-        let known = if ground.is_playground() { known::tinykube() } else { Vec::new() };
+        let known = if ground.is_playground() { known::tinykube() } else { known::cluster() };
         let users = Users::of(&ground)?;
-        let played = stop.run_until_cancelled(golden::play::play(&users, &known)).await;
+        let cases = if self.cases.is_empty() { &transcript::CASES[..] } else { &self.cases };
+        let played = stop.run_until_cancelled(golden::play::play_some(&users, &known, cases)).await;
         let cleaned = clean(&ground.client).await;
         let Some(played) = played else { return Err(Failure::new("interrupted")) };
         let report = Report::new(&played, &known);
@@ -56,6 +71,7 @@ struct Users {
     anonymous: Client,
     wrong: Client,
     admin_token: Option<String>,
+    limited_token: Option<String>,
 }
 
 impl Users {
@@ -66,9 +82,10 @@ impl Users {
             config
         };
         let token = |token: &str| AuthInfo { token: Some(token.to_owned().into()), ..AuthInfo::default() };
-        // Nobody has an account of a user without rights on a cluster that is not ours; an admin may act as one.
-        let limited = if ground.is_playground() {
-            with(token(LIMITED_TOKEN))
+        let limited_token = if ground.is_playground() { Some(LIMITED_TOKEN.to_owned()) } else { token_of(LIMITED) };
+        // Where nobody has an account of a user without rights, an admin acts as one; it cannot act as one who acts as another.
+        let limited = if let Some(limited) = &limited_token {
+            with(token(limited))
         } else {
             let mut config = ground.config.clone();
             // As the token file of the recording has it: a UID, and one group without a name.
@@ -79,11 +96,11 @@ impl Users {
             }
             config
         };
-        let auth = serde_json::to_value(&ground.config.auth_info).unwrap_or_default();
         Ok(Users {
-            admin_token: auth["token"].as_str().map(str::to_owned),
+            admin_token: bearer(&ground.config.auth_info),
             admin: ground.client.clone(),
             limited: client(limited)?,
+            limited_token,
             anonymous: client(with(AuthInfo::default()))?,
             wrong: client(with(token("nobody-knows-this-token")))?,
         })
@@ -108,6 +125,22 @@ impl Server for Users {
     fn admin_token(&self) -> Option<String> {
         self.admin_token.clone()
     }
+
+    fn limited_token(&self) -> Option<String> {
+        self.limited_token.clone()
+    }
+}
+
+fn bearer(auth: &AuthInfo) -> Option<String> {
+    let written = serde_json::to_value(auth).unwrap_or_default();
+    written["token"].as_str().map(str::to_owned)
+}
+
+/// The token of a user in the kubeconfig.
+fn token_of(user: &str) -> Option<String> {
+    let users = Kubeconfig::read().ok()?.auth_infos;
+    let found = users.into_iter().find(|entry| entry.name == user)?.auth_info?;
+    bearer(&found)
 }
 
 /// Paths of what the transcripts make for the whole cluster; what they make in a namespace goes with it.

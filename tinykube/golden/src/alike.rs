@@ -8,8 +8,24 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
+use crate::blur::{blurred, regex};
+use crate::left_out::{is_table_of_one, remove_accounts, without_controllers, without_empty_defaults};
+
 /// Values of the machine that was recorded.
-const OF_ONE_MACHINE: [&str; 5] = ["<certificate>", "<kernel>", "<machineID>", "<systemUUID>", "<bootID>"];
+const OF_ONE_MACHINE: [&str; 7] = [
+    "<certificate>",
+    "<certificate, base64>",
+    "<token, base64>",
+    "<kernel>",
+    "<machineID>",
+    "<systemUUID>",
+    "<bootID>",
+];
+/// The port of the server that was recorded, where it stands as a number.
+const PORT: u64 = 6443;
+/// What a build calls itself, in the answer to `/version`; its version of Kubernetes is compared.
+const OF_ONE_BUILD: [&str; 7] =
+    ["gitVersion", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform"];
 /// The token from which one was made that nobody can use, and how many of its last characters were replaced.
 const SPOILT_FROM: &str = "<token-7>";
 const SPOILT: usize = 8;
@@ -171,7 +187,16 @@ impl Bindings {
     pub fn differences(&mut self, recorded: &Value, here: &Value) -> Vec<String> {
         let mut found = Vec::new();
         self.remember(here);
-        let (recorded, mut here) = (without_controllers(recorded), without_controllers(here));
+        let (mut recorded, mut here) = (without_controllers(recorded), without_controllers(here));
+        if recorded["openapi"].is_string() {
+            (recorded, here) = (without_empty_defaults(&recorded), without_empty_defaults(&here));
+        }
+        if is_table_of_one(&recorded) && is_table_of_one(&here) {
+            // Its version is that of the object, and is compared there.
+            for table in [&mut recorded, &mut here] {
+                table["metadata"]["resourceVersion"].take();
+            }
+        }
         if self.without_accounts {
             remove_accounts(&mut here);
         }
@@ -205,6 +230,9 @@ impl Bindings {
                         continue;
                     };
                     let alike = match key.as_str() {
+                        key if OF_ONE_BUILD.contains(&key) => true,
+                        // The first set has an empty one.
+                        "ca.crt" if text.is_empty() => true,
                         "uid" | "continue" | "pod-template-hash" => self.bind(text, ours),
                         // A controller makes it, before or after the next request.
                         "resourceVersion" if one.get("name").is_some_and(|name| name == ROOT_CERTIFICATE) => true,
@@ -232,6 +260,8 @@ impl Bindings {
             (Value::Number(one), Value::Number(other)) if one.as_f64() == other.as_f64() => {}
             (Value::Number(one), Value::Number(other))
                 if place.to_lowercase().ends_with("nodeport") && are_node_ports(one, other) => {}
+            (Value::Number(one), Value::Number(_))
+                if place.to_lowercase().ends_with("port") && one.as_u64() == Some(PORT) => {}
             _ if recorded == here => {}
             _ => found.push(format!("{place}: recorded {recorded}, here {here}")),
         }
@@ -257,30 +287,6 @@ impl Bindings {
 /// Ports that a server picks.
 fn are_node_ports(one: &serde_json::Number, other: &serde_json::Number) -> bool {
     [one, other].iter().all(|port| port.as_u64().is_some_and(|port| (30_000..32_768).contains(&port)))
-}
-
-/// What admission of service accounts adds to pods.
-fn remove_accounts(value: &mut Value) {
-    const VOLUME: &str = "kube-api-access-";
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(remove_accounts),
-        Value::Object(members) => {
-            for key in ["serviceAccount", "serviceAccountName"] {
-                if members.get(key).is_some_and(|account| account == "default") {
-                    members.remove(key);
-                }
-            }
-            for key in ["volumes", "volumeMounts"] {
-                let Some(Value::Array(volumes)) = members.get_mut(key) else { continue };
-                volumes.retain(|volume| !volume["name"].as_str().is_some_and(|name| name.starts_with(VOLUME)));
-                if volumes.is_empty() {
-                    members.remove(key);
-                }
-            }
-            members.values_mut().for_each(remove_accounts);
-        }
-        _ => {}
-    }
 }
 
 /// A value with its lists sorted, and a list of causes in a message too: the server takes them from a map.
@@ -324,57 +330,5 @@ fn by_writer(entries: &Value) -> Value {
     entries.into()
 }
 
-/// Controllers inside the process do not record the fields they write; what clients wrote is compared.
-fn without_controllers(value: &Value) -> Value {
-    match value {
-        Value::Array(items) => items.iter().map(without_controllers).collect(),
-        Value::Object(members) => {
-            let mut kept = serde_json::Map::new();
-            for (key, member) in members {
-                let mut member = without_controllers(member);
-                if let (true, Some(entries)) = (key == "managedFields", member.as_array_mut()) {
-                    entries.retain(|entry| entry["manager"] != "kube-controller-manager" && entry["manager"] != "kblt");
-                    if entries.is_empty() {
-                        continue;
-                    }
-                }
-                kept.insert(key.clone(), member);
-            }
-            Value::Object(kept)
-        }
-        other => other.clone(),
-    }
-}
-
 /// A resource version as a query parameter.
 static VERSION: LazyLock<Regex> = LazyLock::new(|| regex(r"resourceVersion=(\d+)"));
-
-#[expect(clippy::unwrap_used, reason = "the patterns stand in this file, and every comparison needs them")]
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).unwrap()
-}
-
-/// What differs between runs, and what is compared instead.
-static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
-    [
-        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "<precise time>"),
-        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<time>"),
-        (r"\b\d+\.\d+\.\d+\.\d+\b", "<address>"),
-        (r"containerd://[0-9a-f]{64}", "<container>"),
-        (r"sha256:[0-9a-f]{64}", "<image>"),
-        (r"[-=][bcdfghjklmnpqrstvwxz2456789]{5,10}\b", "-<generated>"),
-        (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<uid>"),
-        (r"^\d+(d|h|m|s)(\d+[hms])?$", "<age>"),
-        (r#"resourceVersion("?: ?)"\d+""#, "<version>"),
-        (r"\b3[012]\d{3}/(TCP|UDP|SCTP)", "<port>"),
-        (r"selfType\d+", "<type>"),
-    ]
-    .map(|(pattern, name)| (regex(pattern), name))
-    .into()
-});
-
-/// A text without what differs between runs.
-fn blurred(text: &str) -> String {
-    let start = text.to_owned();
-    VARYING.iter().fold(start, |text, (pattern, name)| pattern.replace_all(&text, *name).into_owned())
-}

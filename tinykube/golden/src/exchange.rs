@@ -11,6 +11,8 @@ use crate::alike::{Bindings, in_any_order};
 
 /// What stands for the token of the user `admin`.
 pub(crate) const ADMIN_TOKEN: &str = "<admin-token>";
+/// What stands for the token of the user `limited`.
+pub(crate) const LIMITED_TOKEN: &str = "<limited-token>";
 /// What the recording client called itself; servers derive the field manager from it.
 const AGENT: &str = "Python-urllib/3.14";
 const JSON: &str = "application/json";

@@ -4,8 +4,10 @@
 //! recorded is in `transcripts/`, with a README of its own.
 
 pub mod alike;
+mod blur;
 mod exchange;
 pub mod known;
+mod left_out;
 pub mod play;
 pub mod report;
 mod restored;

@@ -1,8 +1,9 @@
 //! What came of playing all lines: for people, and whether it is as known.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::known::Known;
+use crate::known::{Circumstance, Known};
 use crate::play::Played;
 
 /// Differences shown of one line; the rest follows from the first few.
@@ -17,6 +18,8 @@ pub struct Report {
     /// Lines of which two recordings agree in the status only.
     status_only: usize,
     unserved: usize,
+    /// Lines that something beside the API server decides: how many, and how many of them are alike all the same.
+    depending: BTreeMap<Circumstance, (usize, usize)>,
     listed: Vec<Known>,
     aged: Vec<String>,
     surprises: Vec<String>,
@@ -30,6 +33,7 @@ impl Report {
             alike: 0,
             status_only: 0,
             unserved: 0,
+            depending: BTreeMap::new(),
             listed: known.to_vec(),
             aged: Vec::new(),
             surprises: Vec::new(),
@@ -47,6 +51,12 @@ impl Report {
         let is_alike = differences.is_empty();
         if *aged && !is_alike {
             self.aged.push(shown);
+            return;
+        }
+        if let Some(on) = known.and_then(|known| known.on) {
+            let (lines, alike) = self.depending.entry(on).or_default();
+            *lines += 1;
+            *alike += usize::from(is_alike);
             return;
         }
         match known {
@@ -82,6 +92,16 @@ impl Report {
     }
 }
 
+impl fmt::Display for Circumstance {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Circumstance::Node => "the node that runs the pods",
+            Circumstance::Past => "the past of the server",
+            Circumstance::Build => "the build that was recorded",
+        })
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -94,9 +114,13 @@ impl fmt::Display for Report {
             self.status_only,
             self.unserved,
         )?;
-        for Known { case, lines, why, served } in &self.listed {
+        for (on, (lines, alike)) in &self.depending {
+            writeln!(formatter, "{lines} depend on {on}, and count for nothing; {alike} of them are alike")?;
+        }
+        for Known { case, lines, why, served, on } in &self.listed {
             let not_served = if *served { "" } else { "not served: " };
-            writeln!(formatter, "  {case} {lines:?}: {not_served}{why}")?;
+            let depends = on.map(|on| format!("depends on {on}: ")).unwrap_or_default();
+            writeln!(formatter, "  {case} {lines:?}: {not_served}{depends}{why}")?;
         }
         if !self.aged.is_empty() {
             writeln!(formatter, "{} depend on the age of the cluster:\n{}", self.aged.len(), self.aged.join("\n"))?;
@@ -117,7 +141,7 @@ mod tests {
         Played { case: "crud", id, asked: "GET /".to_owned(), differences, in_full: true, aged: false }
     }
 
-    const KNOWN: Known = Known { case: "crud", lines: &[2, 3], why: "for a reason", served: true };
+    const KNOWN: Known = Known { case: "crud", lines: &[2, 3], why: "for a reason", served: true, on: None };
 
     #[test]
     fn only_what_nobody_expected_is_a_surprise() {
@@ -135,6 +159,17 @@ mod tests {
         assert!((share(&lines, &[Known { served: false, ..KNOWN }]) - 100.0).abs() < 0.01);
         let status_only = lines.map(|line| Played { in_full: line.id != 4, ..line });
         assert!((share(&status_only, &[KNOWN]) - 66.7).abs() < 0.1);
+    }
+
+    #[test]
+    fn what_the_server_does_not_decide_counts_for_nothing() {
+        let known = [Known { on: Some(Circumstance::Node), ..KNOWN }];
+        let report = Report::new(&[played(1, &[]), played(2, &["differs"]), played(3, &[])], &known);
+        assert!(report.surprises().is_empty(), "{report}");
+        assert_eq!((report.alike, report.compared), (1, 1));
+        assert!(
+            report.to_string().contains("2 depend on the node that runs the pods, and count for nothing; 1 of them")
+        );
     }
 
     #[test]

@@ -2,9 +2,12 @@
 //!
 //! The client kept the objects it had sent and received, changed them in place for its next request and wrote all of it
 //! down at the end, so a few lines show a later state. What they were is known from their neighbours, named with each.
-//! The second set says of two bodies only how large they were.
+//! The second set says of two bodies only how large they were. The server was a fork's: three pages of lists count a
+//! ConfigMap that was taken out of them, and three lists of rules have one that was not.
 
 use serde_json::{Value, json};
+
+use crate::exchange::LIMITED_TOKEN;
 
 /// A place in a line, what stood there, and how that is known.
 struct Restored {
@@ -16,7 +19,56 @@ struct Restored {
     known_by: &'static str,
 }
 
+/// The fork of which the recorded server was built adds a ConfigMap to every namespace.
+const COUNTED: &str = "there are as many ConfigMaps in the lists before and after; Kubernetes counts no other";
+
+/// The token of the user `limited` was its name.
+const LIMITED: &str = "the answer, in which it is the user of this name";
+
+/// The fork lets everybody read /.well-known/*, too.
+const GRANTED: &str = "the default roles of Kubernetes 1.36 (bootstrappolicy/policy.go), which do not name this path";
+
+/// What `system:discovery` grants.
+fn everyone_reads_paths() -> Value {
+    let paths = [
+        "/api",
+        "/api/*",
+        "/apis",
+        "/apis/*",
+        "/healthz",
+        "/livez",
+        "/openapi",
+        "/openapi/*",
+        "/readyz",
+        "/version",
+        "/version/",
+    ];
+    json!({"verbs": ["get"], "nonResourceURLs": paths})
+}
+
+/// What `system:public-info-viewer` grants.
+fn everyone_reads_health() -> Value {
+    json!({"verbs": ["get"], "nonResourceURLs": ["/healthz", "/livez", "/readyz", "/version", "/version/"]})
+}
+
 const LINES: &[Restored] = &[
+    Restored { case: "tokens", id: 48, place: "/body/spec/token", was: || json!(LIMITED_TOKEN), known_by: LIMITED },
+    Restored { case: "tokens", id: 48, place: "/reply/spec/token", was: || json!(LIMITED_TOKEN), known_by: LIMITED },
+    Restored { case: "lists", id: 9, place: "/reply/metadata/remainingItemCount", was: || json!(5), known_by: COUNTED },
+    Restored {
+        case: "lists",
+        id: 11,
+        place: "/reply/metadata/remainingItemCount",
+        was: || json!(2),
+        known_by: COUNTED,
+    },
+    Restored {
+        case: "negotiation",
+        id: 80,
+        place: "/reply/metadata/remainingItemCount",
+        was: || json!(3),
+        known_by: COUNTED,
+    },
     Restored {
         case: "crud",
         id: 2,
@@ -72,6 +124,42 @@ const LINES: &[Restored] = &[
         place: "/reply/metadata/resourceVersion",
         was: || json!("3920"),
         known_by: "later than the request's, which line 4 is refused for; the object was sent without in line 5",
+    },
+    Restored {
+        case: "tokens",
+        id: 94,
+        place: "/reply/status/nonResourceRules",
+        was: || json!([everyone_reads_paths(), {"verbs": ["*"], "nonResourceURLs": ["*"]}, everyone_reads_health()]),
+        known_by: GRANTED,
+    },
+    Restored {
+        case: "tokens",
+        id: 95,
+        place: "/reply/status/nonResourceRules",
+        was: || json!([everyone_reads_health(), everyone_reads_paths()]),
+        known_by: GRANTED,
+    },
+    Restored {
+        case: "tokens",
+        id: 96,
+        place: "/reply/status/nonResourceRules",
+        was: || {
+            let issuer = [
+                "/.well-known/openid-configuration",
+                "/.well-known/openid-configuration/",
+                "/openid/v1/jwks",
+                "/openid/v1/jwks/",
+            ];
+            json!([everyone_reads_paths(), {"verbs": ["get"], "nonResourceURLs": issuer}, everyone_reads_health()])
+        },
+        known_by: GRANTED,
+    },
+    Restored {
+        case: "paths",
+        id: 64,
+        place: "/reply",
+        was: || json!("ok"),
+        known_by: "line 66; of what was asked for with `verbose` only some lines were kept, and each was given an end",
     },
     Restored {
         case: "validation",

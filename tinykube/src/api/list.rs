@@ -107,8 +107,7 @@ impl Api {
             page.objects.truncate(options.limit);
             let start = page.objects.last().map(|object| format!("{}\0", key(object))).unwrap_or_default();
             page.continued = Token { rv: page.rv, start }.write();
-            // One more than there are: the real server's watch cache counts so.
-            page.remaining = options.selector.is_empty().then_some(total - options.limit + 1);
+            page.remaining = options.selector.is_empty().then_some(total - options.limit);
         }
         Ok(page)
     }

@@ -36,6 +36,10 @@ impl Server for Within {
     fn admin_token(&self) -> Option<String> {
         Some("admin".to_owned())
     }
+
+    fn limited_token(&self) -> Option<String> {
+        Some("limited".to_owned())
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,6 +23,5 @@ pub(super) const KNOWN: &[Known] = &[
         "kinds that the README lists",
     ),
     Known::differs("tables", &[44], "the node says tinykube"),
-    Known::differs("tables", &[84], "of how many objects follow a page the real server counts one more or not"),
     Known::differs("tables", &[86], "a Scale is shown as it is"),
 ];

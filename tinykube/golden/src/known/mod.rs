@@ -1,6 +1,7 @@
 //! Where a server is known to answer in its own way, and why. One file for each group of cases.
 
 mod access;
+mod circumstances;
 mod core;
 mod definitions;
 mod kinds;
@@ -18,17 +19,35 @@ pub struct Known {
     pub why: &'static str,
     /// Whether the server serves what they are about; what it does not serve counts for nothing.
     pub served: bool,
+    /// What beside the API server decides the answer, where that is so: such a line counts for nothing, alike or not.
+    pub on: Option<Circumstance>,
+}
+
+/// What beside the API server decides an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Circumstance {
+    /// The node that runs the pods: its system, its runtime, its images, and what its programs do.
+    Node,
+    /// What has happened to the API server since the cluster was made.
+    Past,
+    /// The build of the API server that was recorded, which is a fork's.
+    Build,
 }
 
 impl Known {
     /// What the server answers differently.
     const fn differs(case: &'static str, lines: &'static [u64], why: &'static str) -> Known {
-        Known { case, lines, why, served: true }
+        Known { case, lines, why, served: true, on: None }
     }
 
     /// What the server does not serve, and says so.
     const fn unserved(case: &'static str, lines: &'static [u64], why: &'static str) -> Known {
-        Known { case, lines, why, served: false }
+        Known { case, lines, why, served: false, on: None }
+    }
+
+    /// What something beside the API server decides.
+    const fn depends(on: Circumstance, case: &'static str, lines: &'static [u64], why: &'static str) -> Known {
+        Known { case, lines, why, served: true, on: Some(on) }
     }
 
     /// Whether this line is one of these.
@@ -40,4 +59,9 @@ impl Known {
 /// Where tinykube is not alike. A line listed here that becomes alike fails its tests.
 pub fn tinykube() -> Vec<Known> {
     [core::KNOWN, access::KNOWN, definitions::KNOWN, kinds::KNOWN, protocol::KNOWN, workloads::KNOWN].concat()
+}
+
+/// Where a real server is not alike, because its circumstances are not those of the recording.
+pub fn cluster() -> Vec<Known> {
+    circumstances::KNOWN.to_vec()
 }
