@@ -19,6 +19,8 @@ static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"\bhash=[0-9A-F]{128}\b", "<hash>"),
         (r#""(git\w+|goVersion|buildDate|compiler|platform)": "[^"]*""#, "<build>"),
         (r"\bcurrent: \d+", "<version>"),
+        // A CronJob calls a Job by the minute.
+        (r"-\d{8}\b", "-<minute>"),
         // Names that were generated from one that does not end with a hyphen.
         (r"\b(g+|Gen_)[bcdfghjklmnpqrstvwxz2456789]{5}\b", "$1<generated>"),
         (r"@@ -\d+,\d+ \+\d+,\d+ @@", "<lines>"),
@@ -63,6 +65,7 @@ mod tests {
             ("Gen_9vgpw is invalid", "Gen-9vgpw is invalid", false),
             (r#""gitVersion": "v1.36.2""#, r#""gitVersion": "v1.36.3""#, true),
             (r#""minor": "36""#, r#""minor": "37""#, false),
+            ("d-cron-29933178", "d-cron-29933300", true),
             ("/openapi/v3/api", "/openapi/v3/apis", false),
         ];
         for (one, other, alike) in cases {

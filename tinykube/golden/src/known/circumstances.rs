@@ -18,21 +18,20 @@ pub(super) const KNOWN: &[Known] = &[
     Known::depends(
         Circumstance::Node,
         "jobs",
-        &[6, 8, 12, 14, 15, 17, 21, 27, 28, 34, 36],
-        "the program of each Job prints, ends or fails, and the Job with it; a scripted node runs no programs, and the Job goes \
-         on",
+        &[36],
+        "the program looks at its index to decide whether it fails, which no scripted node does",
     ),
     Known::depends(
         Circumstance::Node,
         "jobs",
-        &[53, 54, 55, 56, 58],
-        "the Job that the CronJob starts, and the one with a time to live, have ended in the recording; see 6 and 34",
+        &[59, 61, 65, 70],
+        "the runtime says how much memory the pod may have in all, which is as much as the kernel can count",
     ),
     Known::depends(
         Circumstance::Node,
         "jobs",
-        &[9, 59, 61, 62, 65, 68, 70, 71],
-        "pods whose program has ended, with its exit code, its last words and its log",
+        &[68],
+        "whether a container that ends and is started again runs at the moment",
     ),
     Known::depends(
         Circumstance::Build,
