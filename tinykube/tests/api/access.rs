@@ -232,8 +232,8 @@ async fn nobody_grants_what_they_do_not_have() {
     assert_eq!(world.ask("ann", bindings, &[], binding("ClusterRole", "admin")).await.0, 403);
     assert_eq!(world.ask("ann", bindings, &[], binding("Role", "same")).await.0, 201);
     let patch = json!([{"op": "add", "path": "/rules/0/verbs/-", "value": "delete"}]);
-    let path = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/same";
-    let response = world.ask("ann", ("PATCH", path), &[("content-type", "application/json-patch+json")], patch).await;
+    let same = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/same";
+    let response = world.ask("ann", ("PATCH", same), &[("content-type", "application/json-patch+json")], patch).await;
     assert_ne!(response.0, 200, "{}", response.1);
 }
 

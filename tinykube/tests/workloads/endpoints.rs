@@ -1,8 +1,9 @@
-//! Who gets the traffic of a service, by its EndpointSlices and by the older Endpoints.
+//! Who gets the traffic of a service, by its `EndpointSlices` and by the older Endpoints.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tinykube::api::DeleteOptions;
 
 use crate::World;
 
@@ -75,7 +76,7 @@ async fn what_ends_gets_no_traffic_and_endpoints_go_with_their_service() {
     assert_eq!(traffic(&world), (vec![], 0, 0));
     let api = world.cluster.api();
     let services = api.resource("", "services").unwrap();
-    api.delete(&services, "test", "web", &Default::default()).unwrap();
+    api.delete(&services, "test", "web", &DeleteOptions::default()).unwrap();
     world.pass(5).await;
     assert!(world.list("discovery.k8s.io", "endpointslices").is_empty());
     assert!(world.get("", "endpoints", "web").is_none());
