@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     failure::{Failure, Result, expect},
-    ground::{Ground, LIMITED_TOKEN, client},
+    ground::{ADMIN_TOKEN, Ground, LIMITED_TOKEN, client},
     hands::PATIENCE,
 };
 
@@ -97,8 +97,12 @@ impl Users {
             config
         };
         Ok(Users {
-            admin_token: bearer(&ground.config.auth_info),
-            admin: ground.client.clone(),
+            admin: if ground.is_playground() { client(with(token(ADMIN_TOKEN)))? } else { ground.client.clone() },
+            admin_token: if ground.is_playground() {
+                Some(ADMIN_TOKEN.to_owned())
+            } else {
+                bearer(&ground.config.auth_info)
+            },
             limited: client(limited)?,
             limited_token,
             anonymous: client(with(AuthInfo::default()))?,

@@ -37,6 +37,8 @@ pub(crate) struct Ground {
 
 /// An end-user of the playground who may do nothing.
 pub(crate) const LIMITED_TOKEN: &str = "limited-token";
+/// An admin of the playground who is called as the one of the transcripts.
+pub(crate) const ADMIN_TOKEN: &str = "admin-token";
 
 impl Ground {
     /// The cluster in KUBECONFIG.
@@ -51,7 +53,10 @@ impl Ground {
     /// A fresh cluster in a process of its own, whose files are in `folder`.
     pub(crate) async fn playground(folder: &Path) -> Result<Ground> {
         let (kubeconfig, users) = (folder.join("kubeconfig"), folder.join("users.csv"));
-        let written = std::fs::write(&users, format!("{LIMITED_TOKEN},limited,lim,\"\"\n"));
+        let written = std::fs::write(
+            &users,
+            format!("{LIMITED_TOKEN},limited,lim,\"\"\n{ADMIN_TOKEN},admin,admin,\"system:masters\"\n"),
+        );
         written.map_err(|error| Failure::new(format!("write {}: {error}", users.display())))?;
         let arguments = ["playground", "--no-controller", "--kubeconfig"].map(str::to_owned);
         let arguments = [&arguments[..], &[path(&kubeconfig), "--token-auth-file".to_owned(), path(&users)]];
