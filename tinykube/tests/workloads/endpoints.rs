@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tinykube::api::DeleteOptions;
 
+use tinykube::api::DeleteOptions;
+
 use crate::World;
 
 fn service(world: &World) {
