@@ -91,9 +91,11 @@ fn role_without(missing: &[(&str, &str)]) -> ClusterRole {
         for resource in rule["resources"].as_array().unwrap() {
             let verbs = rule["verbs"].as_array().unwrap().iter();
             let left = verbs.filter(|verb| !missing.iter().any(|pair| *verb == pair.0 && *resource == pair.1));
-            rules.push(
-                json!({"apiGroups": rule["apiGroups"], "resources": [resource], "verbs": left.collect::<Vec<_>>()}),
-            );
+            let left: Vec<_> = left.collect();
+            // A rule without verbs is no rule.
+            if !left.is_empty() {
+                rules.push(json!({"apiGroups": rule["apiGroups"], "resources": [resource], "verbs": left}));
+            }
         }
     }
     serde_json::from_value(json!({"metadata": {"name": "kubeheal"}, "rules": rules})).unwrap()

@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(ends(&runs(&["sh", "-c", "exit 4; sleep 9"])), (Span::millis(200), Some(4)));
         assert_eq!(ends(&runs(&["false"])), (Span::millis(200), Some(1)));
         assert_eq!(ends(&runs(&["pi", "2000"])), (Span::millis(200), Some(0)));
-        assert_eq!(ends(&runs(&[])), (Span::millis(200), Some(0)));
+        assert_eq!(of(&Container::default()), None, "without a command nobody knows");
     }
 
     #[test]

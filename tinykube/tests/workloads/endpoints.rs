@@ -5,8 +5,6 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tinykube::api::DeleteOptions;
 
-use tinykube::api::DeleteOptions;
-
 use crate::World;
 
 fn service(world: &World) {
