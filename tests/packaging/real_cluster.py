@@ -59,8 +59,8 @@ class RealCluster(Cluster):
         """Its own token: what the account may do is what its roles say, to the letter."""
         namespace, name = service_account
         token = self.kubectl("create", "token", name, "-n", namespace).strip()
-        (user,) = config["users"]
-        return {**config, "users": [{"name": user["name"], "user": {"token": token}}]}
+        users = {each["name"]: each["context"]["user"] for each in config["contexts"]}
+        return {**config, "users": [{"name": users[config["current-context"]], "user": {"token": token}}]}
 
 
 def given(path, programs, directory):
