@@ -32,7 +32,8 @@ class RealCluster(Cluster):
         self.clear_crds()
         self.kubectl("delete", "clusterroles,clusterrolebindings", "-l", PARTS)
         self.kubectl("delete", "namespaces", "--ignore-not-found", *NAMESPACES)
-        made = "deployments,statefulsets,daemonsets,services,poddisruptionbudgets,roles,rolebindings,configmaps"
+        # The Leases say who acts on a workload: the controller of another test is somebody else.
+        made = "deployments,statefulsets,daemonsets,services,poddisruptionbudgets,roles,rolebindings,configmaps,leases"
         for each in self.get(made, "-n", "default"):
             kind, name = each["kind"].lower(), each["metadata"]["name"]
             if name not in ("kubernetes", "kube-root-ca.crt"):
