@@ -107,15 +107,19 @@ impl fmt::Display for Report {
         writeln!(
             formatter,
             "{:.1} % alike: {} of {} lines that two recordings agree on and that are about what is served; besides, {} of \
-             which only the status is compared, {} about what is not served",
+             which only the status is compared, {} about what is not served, {} in which two real servers differ",
             self.share(),
             self.alike,
             self.compared,
             self.status_only,
             self.unserved,
+            self.depending.values().map(|(lines, _)| lines).sum::<usize>(),
         )?;
         for (on, (lines, alike)) in &self.depending {
-            writeln!(formatter, "{lines} depend on {on}, and count for nothing; {alike} of them are alike")?;
+            writeln!(
+                formatter,
+                "{lines} depend on {on}: two real servers differ in them, so they count for nothing; {alike} of them are alike"
+            )?;
         }
         for Known { case, lines, why, served, on } in &self.listed {
             let not_served = if *served { "" } else { "not served: " };
@@ -168,7 +172,7 @@ mod tests {
         assert!(report.surprises().is_empty(), "{report}");
         assert_eq!((report.alike, report.compared), (1, 1));
         assert!(
-            report.to_string().contains("2 depend on the node that runs the pods, and count for nothing; 1 of them")
+            report.to_string().contains("2 depend on the node that runs the pods: two real servers differ in them")
         );
     }
 

@@ -1,4 +1,6 @@
-//! What a real API server answers otherwise because its circumstances are not those of the recording.
+//! Where two recordings of real API servers do not agree, because their circumstances were not the same: the one of the
+//! transcripts, and Kubernetes 1.36.3 with a scripted node. What two real servers answer differently is no measure of a third,
+//! so these lines count for nothing, whichever server is played to.
 
 use super::{Circumstance, Known};
 

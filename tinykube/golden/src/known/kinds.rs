@@ -22,6 +22,5 @@ pub(super) const KNOWN: &[Known] = &[
         &[16, 19, 26, 28, 37, 49, 51, 54, 57, 59, 70, 72, 73, 74, 75, 76, 79],
         "kinds that the README lists",
     ),
-    Known::differs("tables", &[44], "the node says tinykube"),
     Known::differs("tables", &[86], "a Scale is shown as it is"),
 ];

@@ -20,6 +20,5 @@ pub(super) const KNOWN: &[Known] = &[
     Known::differs("negotiation", &[60], "the version is told in one line"),
     Known::differs("negotiation", &[88], "a watch that ends does not send a last bookmark"),
     Known::unserved("paths", &[60], "keys of tokens"),
-    Known::differs("paths", &[62, 63, 65], "checks of health are not told one by one"),
     Known::unserved("paths", &[87, 88], "bindings"),
 ];
