@@ -1,4 +1,5 @@
-//! What is there before anybody comes: namespaces, the service of the API server itself, the default roles.
+//! What is there before anybody comes: namespaces, the service of the API server itself, the default roles, and the
+//! accounts of the control plane's parts.
 
 use serde_json::{Map, Value, json};
 
@@ -11,8 +12,14 @@ const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-no
 const ADDRESS: &str = "192.0.2.1";
 const PORT: u16 = 6443;
 
-/// The roles that users meet, and who has them. Those of the control plane's own parts are not there: the parts are inside.
+/// The roles that users meet, and who has them.
 const ROLES: &str = include_str!("roles.json");
+
+/// The same of the control plane's own parts, and their accounts.
+const PARTS: &str = include_str!("parts.json");
+
+/// Where the accounts of the control plane's parts are.
+const SYSTEM: &str = "kube-system";
 
 /// Sets apart the numbers drawn for what comes with the cluster.
 const ASIDE: u64 = 0x746b_2d62_6f6f_7473;
@@ -30,7 +37,7 @@ pub(crate) fn furnish(api: &Api) -> Result<(), Status> {
     // What comes with the cluster draws no numbers from those that name what users make.
     let drawn = api.random().state();
     api.random().go_on_from(drawn ^ ASIDE);
-    let furnished = service(api).and_then(|()| roles(api));
+    let furnished = service(api).and_then(|()| access(api));
     api.random().go_on_from(drawn);
     furnished
 }
@@ -71,29 +78,56 @@ fn service(api: &Api) -> Result<(), Status> {
     create(api, "", "endpoints", "default", endpoints)
 }
 
-fn roles(api: &Api) -> Result<(), Status> {
-    let known: Value = serde_json::from_str(ROLES).map_err(|error| Status::internal(error.to_string()))?;
-    for role in items(&known, "/roles") {
+/// What the authorizer has to know of users, and of the control plane's own parts: they are inside and ask nobody, but who
+/// looks for them finds them, and who acts as one of them may do the same.
+fn access(api: &Api) -> Result<(), Status> {
+    let read = |text: &str| text.parse::<Value>().map_err(|error| Status::internal(error.to_string()));
+    let parts = read(PARTS)?;
+    for account in items(&parts, "/accounts") {
+        create(api, "", "serviceaccounts", SYSTEM, json!({"metadata": {"name": account}}))?;
+    }
+    for namespace in items(&parts, "/namespaces") {
+        grant(api, text(namespace, "/name"), namespace)?;
+    }
+    // Roles that are made of others come last: they are made anew with each one that follows.
+    grant(api, "", &parts)?;
+    grant(api, "", &read(ROLES)?)
+}
+
+/// Roles and their bindings in a namespace, or for the whole cluster.
+fn grant(api: &Api, namespace: &str, known: &Value) -> Result<(), Status> {
+    let (kind, roles, bindings) = match namespace {
+        "" => ("ClusterRole", "clusterroles", "clusterrolebindings"),
+        _ => ("Role", "roles", "rolebindings"),
+    };
+    for role in items(known, "/roles") {
         let mut object = json!({"metadata": metadata(role), "rules": role["rules"]});
         if let Some(whose) = role["aggregates"].as_str() {
             let label = format!("{RBAC}/aggregate-to-{whose}");
             object["aggregationRule"] = json!({"clusterRoleSelectors": [{"matchLabels": {label: "true"}}]});
         }
-        create(api, RBAC, "clusterroles", "", object)?;
+        create(api, RBAC, roles, namespace, object)?;
     }
-    for binding in items(&known, "/bindings") {
-        let name = text(binding, "/role");
-        let groups = items(binding, "/groups").iter();
-        let subjects: Vec<Value> =
-            groups.map(|group| json!({"kind": "Group", "apiGroup": RBAC, "name": group})).collect();
+    for binding in items(known, "/bindings") {
+        let role = &binding["role"];
+        let named = binding.get("name").unwrap_or(role);
         let object = json!({
-            "metadata": metadata(&json!({"name": name})),
-            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": name},
-            "subjects": subjects,
+            "metadata": metadata(&json!({"name": named})),
+            "roleRef": {"apiGroup": RBAC, "kind": kind, "name": role},
+            "subjects": subjects(binding),
         });
-        create(api, RBAC, "clusterrolebindings", "", object)?;
+        create(api, RBAC, bindings, namespace, object)?;
     }
     Ok(())
+}
+
+fn subjects(binding: &Value) -> Vec<Value> {
+    let known = |list: &str, kind: &str| -> Vec<Value> {
+        items(binding, list).iter().map(|name| json!({"kind": kind, "apiGroup": RBAC, "name": name})).collect()
+    };
+    let accounts = items(binding, "/accounts").iter();
+    let accounts = accounts.map(|name| json!({"kind": "ServiceAccount", "name": name, "namespace": SYSTEM}));
+    known("/groups", "Group").into_iter().chain(known("/users", "User")).chain(accounts).collect()
 }
 
 /// Labels and annotations of what comes with the cluster.

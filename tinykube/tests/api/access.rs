@@ -259,3 +259,31 @@ async fn the_default_roles_are_there_and_take_in_what_is_labelled_for_them() {
         assert!(world.may(&format!("of-{role}"), "get", "shapes.test", "things").await, "{role} takes in view");
     }
 }
+
+#[tokio::test]
+async fn parts_of_the_control_plane_have_accounts_that_may_do_their_work_and_no_more() {
+    const OF: &str = "system:serviceaccount:kube-system:";
+    let world = World::start();
+    for (user, verb, group, resource, allowed) in [
+        ("system:kube-scheduler", "get", "", "pods", true),
+        ("system:kube-scheduler", "update", "", "pods", false),
+        ("system:kube-scheduler", "list", "policy", "poddisruptionbudgets", true),
+        ("system:kube-controller-manager", "create", "", "serviceaccounts", true),
+        ("system:kube-controller-manager", "create", "", "pods", false),
+        (&format!("{OF}replicaset-controller"), "create", "", "pods", true),
+        (&format!("{OF}replicaset-controller"), "update", "apps", "deployments", false),
+        (&format!("{OF}deployment-controller"), "update", "apps", "replicasets", true),
+        (&format!("{OF}deployment-controller"), "delete", "", "pods", false),
+        ("system:serviceaccount:default:deployment-controller", "update", "apps", "replicasets", false),
+        // A kubelet's rights are not bound to a role: they depend on what runs on its node.
+        ("system:node:n1", "get", "", "nodes", false),
+    ] {
+        assert_eq!(world.may(user, verb, group, resource).await, allowed, "{user} {verb} {resource}");
+    }
+    let account = "/api/v1/namespaces/kube-system/serviceaccounts/deployment-controller";
+    assert_eq!(world.code("root", "GET", account).await, 200);
+    // Who is granted nothing is left out, not listed as nobody.
+    let binding = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:node";
+    let (code, found) = world.ask("root", ("GET", binding), &[], Value::Null).await;
+    assert!(code == 200 && found.get("subjects").is_none(), "{found}");
+}
