@@ -145,6 +145,11 @@ pub(crate) fn reply(code: u16, content_type: &'static str, mut body: Vec<u8>) ->
     if content_type.starts_with("application/json") && !body.is_empty() {
         body.push(b'\n');
     }
+    reply_plainly(code, content_type, body)
+}
+
+/// The same, whose body is sent as it is.
+pub(crate) fn reply_plainly(code: u16, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
     let body = Full::new(Bytes::from(body)).boxed_unsync();
     response(code, content_type, body)
 }

@@ -19,6 +19,7 @@ mod managed;
 pub mod node;
 pub mod object;
 mod openapi;
+mod order;
 pub mod patch;
 mod quantity;
 pub mod random;

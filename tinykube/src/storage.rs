@@ -1,6 +1,6 @@
 //! The objects, one counter of resource versions and a bounded history of every change.
 //!
-//! Knows nothing of kinds or validation: what it is given it keeps as text, shared and never copied.
+//! Knows nothing of kinds or validation: what it is given it puts in order and keeps as text, shared and never copied.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::order;
 use crate::resource::Resource;
 use crate::stored::{Recent, Stored};
 
@@ -206,6 +207,7 @@ impl Store {
         state.rv += 1;
         let rv = state.rv;
         object["metadata"]["resourceVersion"] = Value::String(rv.to_string());
+        order::arrange(resource, &mut object);
         let tree = Arc::new(object);
         let namespaces = state.objects.entry(resource.storage.clone()).or_default();
         // Every version shares the names of the first.

@@ -72,7 +72,7 @@ impl Api {
             options.warnings.add(warning);
         }
         if options.dry_run {
-            return Ok(Arc::new(object));
+            return Ok(Api::not_stored(resource, object));
         }
         Ok(self.put(resource, namespace, &name, object))
     }

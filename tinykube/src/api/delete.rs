@@ -49,7 +49,7 @@ impl Api {
                 self.mark_terminating(resource, &old, &mut new, grace);
             }
             if options.dry_run {
-                return Ok(Deletion::Gone(Arc::new(new)));
+                return Ok(Deletion::Gone(Api::not_stored(resource, new)));
             }
             if *old != new && resource.is("", "pods") {
                 new = Value::clone(&self.put(resource, namespace, name, new));
@@ -58,7 +58,7 @@ impl Api {
         }
         self.mark_terminating(resource, &old, &mut new, grace);
         if *old == new || options.dry_run {
-            return Ok(Deletion::Pending(if options.dry_run { Arc::new(new) } else { old }));
+            return Ok(Deletion::Pending(if options.dry_run { Api::not_stored(resource, new) } else { old }));
         }
         Ok(Deletion::Pending(self.put(resource, namespace, name, new)))
     }

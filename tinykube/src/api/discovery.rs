@@ -216,10 +216,11 @@ fn group_entry(name: &str, versions: &[String]) -> Map<String, Value> {
         .iter()
         .map(|version| json!({"groupVersion": format!("{name}/{version}"), "version": version}))
         .collect();
+    let preferred = versions.first().cloned().unwrap_or_default();
     let mut entry = Map::new();
     entry.insert("name".into(), name.into());
-    entry.insert("preferredVersion".into(), versions.first().cloned().unwrap_or_default());
     entry.insert("versions".into(), versions.into());
+    entry.insert("preferredVersion".into(), preferred);
     entry
 }
 

@@ -230,6 +230,12 @@ impl Api {
         convert::to_version(resource, &stored)
     }
 
+    /// An object as it would be if it had been stored.
+    fn not_stored(resource: &Resource, mut object: Value) -> Arc<Value> {
+        crate::order::arrange(resource, &mut object);
+        Arc::new(object)
+    }
+
     /// Removes an object from the store; the caller holds the write lock.
     pub(crate) fn take(&self, resource: &Resource, namespace: &str, name: &str, object: Value) -> Arc<Value> {
         let stored = self.store().remove(resource, namespace, name, convert::to_storage(resource, object));

@@ -151,7 +151,7 @@ impl Api {
             return Ok(old.clone());
         }
         if options.dry_run {
-            return Ok(Arc::new(new));
+            return Ok(Api::not_stored(resource, new));
         }
         if is_finished(&new) {
             // The deletion shows the object as it was, the answer as it would have become.

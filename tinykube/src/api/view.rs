@@ -15,9 +15,36 @@ pub enum View {
     /// The objects themselves.
     Object,
     /// `PartialObjectMetadata`.
-    Metadata,
+    Metadata(Version),
     /// `Table`, with what is asked of each row's object.
-    Table(RowObject),
+    Table(RowObject, Version),
+}
+
+/// The version of a `Table` or of `PartialObjectMetadata`; they differ in nothing but their name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// The one that clients ask for.
+    V1,
+    /// The one that old clients ask for.
+    V1Beta1,
+}
+
+impl Version {
+    fn parse(text: &str) -> Option<Version> {
+        match text {
+            "v1" => Some(Version::V1),
+            "v1beta1" => Some(Version::V1Beta1),
+            _ => None,
+        }
+    }
+
+    /// As `apiVersion` says it.
+    pub fn api_version(self) -> &'static str {
+        match self {
+            Version::V1 => "meta.k8s.io/v1",
+            Version::V1Beta1 => "meta.k8s.io/v1beta1",
+        }
+    }
 }
 
 /// The `includeObject` parameter of tables.
@@ -36,22 +63,25 @@ impl View {
     pub fn accepted(accept: &str, include_object: &str) -> View {
         for option in accept.split(',') {
             let mut parts = option.split(';').map(str::trim);
-            if !matches!(parts.next(), Some("application/json" | "*/*" | "application/*")) {
+            if !matches!(parts.next(), Some("application/json" | "application/yaml" | "*/*" | "application/*")) {
                 continue;
             }
             let parameter = |name: &str| {
                 let mut parts = option.split(';').map(str::trim).filter_map(|part| part.split_once('='));
                 parts.find(|(key, _)| *key == name).map_or("", |(_, value)| value)
             };
-            match (parameter("as"), parameter("v")) {
+            match (parameter("as"), Version::parse(parameter("v"))) {
                 ("", _) => return View::Object,
-                ("PartialObjectMetadata" | "PartialObjectMetadataList", "v1") => return View::Metadata,
-                ("Table", "v1") => {
-                    return View::Table(match include_object {
+                ("PartialObjectMetadata" | "PartialObjectMetadataList", Some(version)) => {
+                    return View::Metadata(version);
+                }
+                ("Table", Some(version)) => {
+                    let row = match include_object {
                         "None" => RowObject::None,
                         "Object" => RowObject::Object,
                         _ => RowObject::Metadata,
-                    });
+                    };
+                    return View::Table(row, version);
                 }
                 _ => {}
             }
@@ -64,11 +94,11 @@ impl View {
         let mut out = Vec::new();
         match self {
             View::Object => write(&mut out, object),
-            View::Metadata => write(&mut out, &metadata_of(object)),
-            View::Table(row) => {
-                let rv = crate::object::resource_version(object);
+            View::Metadata(version) => write(&mut out, &metadata_of(object, *version)),
+            View::Table(row, version) => {
+                let metadata = json!({"resourceVersion": crate::object::resource_version(object)});
                 let objects = std::iter::once(object.clone());
-                write(&mut out, &table::render(api, resource, objects, *row, &json!({"resourceVersion": rv})));
+                write(&mut out, &table::render(api, resource, objects, (*row, *version), &metadata));
             }
         }
         out
@@ -79,13 +109,13 @@ impl View {
         let metadata = list_metadata(resource, page);
         let mut out = Vec::with_capacity(self.length(page));
         let (kind, version) = match self {
-            View::Table(row) => {
+            View::Table(row, version) => {
                 let objects = page.objects.iter().map(|object| convert::to_version(resource, &object.value()));
-                write(&mut out, &table::render(api, resource, objects, *row, &metadata));
+                write(&mut out, &table::render(api, resource, objects, (*row, *version), &metadata));
                 return out;
             }
             View::Object => (resource.list_kind.as_str(), resource.api_version()),
-            View::Metadata => ("PartialObjectMetadataList", "meta.k8s.io/v1".to_owned()),
+            View::Metadata(version) => ("PartialObjectMetadataList", version.api_version().to_owned()),
         };
         let head = json!({"kind": kind, "apiVersion": version, "metadata": metadata}).to_string();
         out.extend_from_slice(head.trim_end_matches('}').as_bytes());
@@ -95,7 +125,7 @@ impl View {
                 out.push(b',');
             }
             match self {
-                View::Metadata => write(&mut out, &metadata_of(&object.metadata())),
+                View::Metadata(version) => write(&mut out, &metadata_of(&object.metadata(), *version)),
                 _ => write_stored(&mut out, resource, object, resource.custom),
             }
         }
@@ -123,8 +153,8 @@ fn list_metadata(resource: &Resource, page: &Page) -> Value {
 }
 
 /// `PartialObjectMetadata` of an object.
-pub(super) fn metadata_of(object: &Value) -> Value {
-    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
+pub(super) fn metadata_of(object: &Value, version: Version) -> Value {
+    json!({"kind": "PartialObjectMetadata", "apiVersion": version.api_version(), "metadata": object["metadata"]})
 }
 
 /// Appends an object as `resource` shows it; items of built-in lists carry neither kind nor version.

@@ -46,21 +46,24 @@ impl WatchOptions {
     pub fn parse(api: &Api, resource: &Resource, query: &Query, view: View) -> Result<WatchOptions, Status> {
         let (labels, fields) = (query.get("labelSelector"), query.get("fieldSelector"));
         let timeout = query.number("timeoutSeconds")?.and_then(|seconds| u64::try_from(seconds).ok());
+        let version_match = query.get("resourceVersionMatch");
+        let decides = !query.get("sendInitialEvents").is_empty();
+        // Who does not say from where to go on gets what is there first.
+        let from_now = matches!(query.get("resourceVersion"), "" | "0") && !decides && version_match.is_empty();
         let options = WatchOptions {
             selector: Selector::parse(resource, api.registry(), labels, fields)?,
             resource_version: query.get("resourceVersion").to_owned(),
             bookmarks: query.is_true("allowWatchBookmarks"),
-            initial_events: query.is_true("sendInitialEvents"),
+            initial_events: from_now || query.is_true("sendInitialEvents"),
             timeout: timeout.filter(|seconds| *seconds > 0).map_or(DEFAULT_TIMEOUT, Duration::from_secs),
             view,
         };
-        let version_match = query.get("resourceVersionMatch");
         let mut causes = Vec::new();
-        if options.initial_events && version_match != "NotOlderThan" {
+        if decides && version_match != "NotOlderThan" {
             let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
             causes.push(Cause::forbidden("resourceVersionMatch", why));
         }
-        if query.get("sendInitialEvents").is_empty() && !version_match.is_empty() {
+        if !decides && !version_match.is_empty() {
             let why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
             causes.push(Cause::forbidden("resourceVersionMatch", why));
         }
@@ -137,14 +140,13 @@ impl Api {
 }
 
 impl Watch {
-    /// Sends what is there already, unless the client says from where it wants to go on.
+    /// Sends what is there already, if the client wants it.
     fn begin(&mut self) -> Result<(), Status> {
-        let version = self.options.resource_version.as_str();
-        let from_now = version.is_empty() || version == "0";
-        if !from_now {
-            self.seen = parse_version(version)?;
-        }
-        if self.options.initial_events || from_now {
+        self.seen = match self.options.resource_version.as_str() {
+            "" | "0" => self.api.store().rv(),
+            version => parse_version(version)?,
+        };
+        if self.options.initial_events {
             let listing = self.api.store().listing(&self.resource, &self.namespace);
             for object in &listing.objects {
                 if self.options.selector.matches_stored(object) {
@@ -152,7 +154,7 @@ impl Watch {
                 }
             }
             self.seen = listing.rv.max(self.seen);
-            if self.options.initial_events && self.options.bookmarks {
+            if self.options.bookmarks {
                 self.push_bookmark(true);
             }
         }
@@ -241,17 +243,17 @@ impl Watch {
         out.extend_from_slice(b"{\"type\":\"");
         out.extend_from_slice(kind.as_bytes());
         out.extend_from_slice(b"\",\"object\":");
-        if let View::Table(row) = self.options.view {
+        if let View::Table(row, version) = self.options.view {
             let metadata = json!({"resourceVersion": stored.rv().to_string()});
             let object = std::iter::once(convert::to_version(&self.resource, &stored.value()));
-            let mut table = table::render(&self.api, &self.resource, object, row, &metadata);
+            let mut table = table::render(&self.api, &self.resource, object, (row, version), &metadata);
             if self.sent_columns {
                 table["columnDefinitions"] = Value::Null;
             }
             self.sent_columns = true;
             write(&mut out, &table);
-        } else if self.options.view == View::Metadata {
-            write(&mut out, &metadata_of(&stored.metadata()));
+        } else if let View::Metadata(version) = self.options.view {
+            write(&mut out, &metadata_of(&stored.metadata(), version));
         } else {
             write_stored(&mut out, &self.resource, stored, true);
         }
@@ -266,13 +268,13 @@ impl Watch {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
         let (kind, version) = match self.options.view {
-            View::Metadata => ("PartialObjectMetadata", "meta.k8s.io/v1".to_owned()),
+            View::Metadata(version) => ("PartialObjectMetadata", version.api_version().to_owned()),
             _ => (self.resource.kind.as_str(), self.resource.api_version()),
         };
         let object = match self.options.view {
-            View::Table(_) => json!({
+            View::Table(_, table) => json!({
                 "kind": "Table",
-                "apiVersion": "meta.k8s.io/v1",
+                "apiVersion": table.api_version(),
                 "metadata": {"resourceVersion": self.seen.to_string()},
                 "columnDefinitions": null,
                 "rows": [{"cells": [], "object": {"kind": kind, "apiVersion": version, "metadata": metadata}}],

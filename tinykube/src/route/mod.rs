@@ -23,7 +23,7 @@ use crate::api::view::View;
 use crate::api::watch::WatchOptions;
 use crate::api::{Api, Deletion, ListOptions, Options, Part, Status, Warnings, discovery};
 use crate::auth::{Auth, User};
-use crate::http::{Body, reply, stream};
+use crate::http::{Body, reply, reply_plainly, stream};
 use crate::kubelet::Logs;
 use crate::resource::Resource;
 use crate::{escalation, kinds, object, openapi, patch};
@@ -131,7 +131,7 @@ fn answer_other(request: &Request<'_>, path: &str) -> Result<Response<Body>, Sta
         "" => json_or_404(Some(json!({"paths": paths(request.api)}))),
         "version" => {
             accept::negotiate(request.accept, Offer::Plain)?;
-            json_or_404(Some(discovery::version()))
+            reply_plainly(200, JSON, format!("{:#}", discovery::version()).into_bytes())
         }
         "api" | "apis" => match accept::negotiate(request.accept, Offer::Aggregated)?.parameter("as") {
             "" if trimmed == "apis" => json_or_404(Some(request.api.group_list())),

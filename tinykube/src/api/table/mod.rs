@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Api;
-use super::view::{RowObject, metadata_of};
+use super::view::{RowObject, Version, metadata_of};
 use crate::resource::Resource;
 
 const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
@@ -45,7 +45,7 @@ pub(super) fn render(
     api: &Api,
     resource: &Resource,
     objects: impl Iterator<Item = Arc<Value>>,
-    row: RowObject,
+    (row, version): (RowObject, Version),
     metadata: &Value,
 ) -> Value {
     let now = api.clock().now();
@@ -62,7 +62,7 @@ pub(super) fn render(
         .map(|object| {
             let shown = match row {
                 RowObject::None => Value::Null,
-                RowObject::Metadata => metadata_of(&object),
+                RowObject::Metadata => metadata_of(&object, version),
                 RowObject::Object => Value::clone(&object),
             };
             let mut row = json!({"cells": cells(&object), "object": shown});
@@ -74,7 +74,7 @@ pub(super) fn render(
         .collect();
     json!({
         "kind": "Table",
-        "apiVersion": "meta.k8s.io/v1",
+        "apiVersion": version.api_version(),
         "metadata": metadata,
         "columnDefinitions": columns,
         "rows": rows,
