@@ -168,6 +168,7 @@ const fn row(
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
+/// In the order in which the real server lists them.
 const BUILTIN: &[Row] = &[
     row("", "v1", "configmaps", "ConfigMap", "namespaced", "cm"),
     row("", "v1", "endpoints", "Endpoints", "namespaced", "ep"),
@@ -180,19 +181,20 @@ const BUILTIN: &[Row] = &[
     row("", "v1", "secrets", "Secret", "namespaced", ""),
     row("", "v1", "serviceaccounts", "ServiceAccount", "namespaced", "sa"),
     row("", "v1", "services", "Service", "namespaced status all", "svc"),
-    row(
-        "apiextensions.k8s.io",
-        "v1",
-        "customresourcedefinitions",
-        "CustomResourceDefinition",
-        "status extensions",
-        "crd crds",
-    ),
     row("apps", "v1", "controllerrevisions", "ControllerRevision", "namespaced", ""),
     row("apps", "v1", "daemonsets", "DaemonSet", "namespaced status all", "ds"),
     row("apps", "v1", "deployments", "Deployment", "namespaced status scale all", "deploy"),
     row("apps", "v1", "replicasets", "ReplicaSet", "namespaced status scale all", "rs"),
     row("apps", "v1", "statefulsets", "StatefulSet", "namespaced status scale all", "sts"),
+    Row {
+        group: "events.k8s.io",
+        version: "v1",
+        plural: "events",
+        kind: "Event",
+        facts: "namespaced",
+        short: "ev",
+        storage: "/events",
+    },
     row("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", "virtual", ""),
     row("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", "virtual", ""),
     row(
@@ -208,21 +210,20 @@ const BUILTIN: &[Row] = &[
     row("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", "virtual", ""),
     row("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "namespaced status all", "hpa"),
     row("batch", "v1", "jobs", "Job", "namespaced status all", ""),
-    row("coordination.k8s.io", "v1", "leases", "Lease", "namespaced", ""),
-    row("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "namespaced", ""),
-    Row {
-        group: "events.k8s.io",
-        version: "v1",
-        plural: "events",
-        kind: "Event",
-        facts: "namespaced",
-        short: "ev",
-        storage: "/events",
-    },
     row("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", "namespaced", "netpol"),
     row("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "namespaced status", "pdb"),
     row(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", "", ""),
     row(RBAC, "v1", "clusterroles", "ClusterRole", "", ""),
     row(RBAC, "v1", "rolebindings", "RoleBinding", "namespaced", ""),
     row(RBAC, "v1", "roles", "Role", "namespaced", ""),
+    row(
+        "apiextensions.k8s.io",
+        "v1",
+        "customresourcedefinitions",
+        "CustomResourceDefinition",
+        "status extensions",
+        "crd crds",
+    ),
+    row("coordination.k8s.io", "v1", "leases", "Lease", "namespaced", ""),
+    row("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "namespaced", ""),
 ];

@@ -71,6 +71,36 @@ pub(crate) fn without_empty_defaults(document: &Value) -> Value {
     }
 }
 
+/// A list of discovery without these entries and what is below them, at whatever depth they stand. An entry is called by its
+/// own name and the names of those that hold it: `pods/attach`, `batch/v1/cronjobs`; the last of them are enough.
+pub(crate) fn without(list: &Value, apart: &[&str]) -> Value {
+    without_in(list, apart, "")
+}
+
+fn without_in(value: &Value, apart: &[&str], holder: &str) -> Value {
+    match value {
+        Value::Array(items) => {
+            let named = items.iter().map(|item| (format!("{holder}/{}", entry_name(item)), item));
+            let kept = named.filter(|(place, _)| {
+                // Parts of a resource may be entries beside it.
+                !apart.iter().any(|name| format!("{place}/").contains(&format!("/{name}/")))
+            });
+            kept.map(|(place, item)| without_in(item, apart, &place)).collect()
+        }
+        Value::Object(members) => {
+            Value::Object(members.iter().map(|(key, value)| (key.clone(), without_in(value, apart, holder))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// What an entry of discovery is called.
+fn entry_name(entry: &Value) -> &str {
+    let names = ["name", "resource", "subresource", "groupVersion", "version"].map(|key| &entry[key]);
+    let found = names.into_iter().chain([&entry["metadata"]["name"]]).find_map(Value::as_str);
+    found.unwrap_or_default()
+}
+
 /// Whether this is an object as a table, and not a list.
 pub(crate) fn is_table_of_one(value: &Value) -> bool {
     let (version, rows) = (&value["metadata"]["resourceVersion"], value["rows"].as_array());
@@ -94,6 +124,39 @@ mod tests {
         assert_eq!(without_empty_defaults(&release), development);
         let others = json!({"b": {"default": "x"}, "c": {"allOf": [{"$ref": "#/a"}]}});
         assert_eq!(without_empty_defaults(&others), others);
+    }
+
+    #[test]
+    fn entries_are_left_out_of_lists_of_every_form_and_all_others_stay() {
+        const APART: [&str; 4] = ["bindings", "pods/attach", "autoscaling/v1", "storage.k8s.io"];
+        for (list, kept) in [
+            (
+                json!({"resources": [{"name": "bindings"}, {"name": "bindings/status"}, {"name": "pods"},
+                    {"name": "pods/attach"}, {"name": "pods/binding"}]}),
+                json!({"resources": [{"name": "pods"}, {"name": "pods/binding"}]}),
+            ),
+            (
+                json!({"groups": [
+                    {"name": "storage.k8s.io", "versions": [{"groupVersion": "storage.k8s.io/v1", "version": "v1"}]},
+                    {"name": "autoscaling", "versions": [
+                        {"groupVersion": "autoscaling/v2", "version": "v2"}, {"groupVersion": "autoscaling/v1", "version": "v1"}]},
+                ]}),
+                json!({"groups": [{"name": "autoscaling", "versions": [{"groupVersion": "autoscaling/v2", "version": "v2"}]}]}),
+            ),
+            (
+                json!({"items": [{"metadata": {}, "versions": [{"version": "v1", "resources": [
+                    {"resource": "bindings"},
+                    {"resource": "pods", "subresources": [{"subresource": "attach"}, {"subresource": "log"}]},
+                    {"resource": "nodes", "subresources": [{"subresource": "attach"}]},
+                ]}]}]}),
+                json!({"items": [{"metadata": {}, "versions": [{"version": "v1", "resources": [
+                    {"resource": "pods", "subresources": [{"subresource": "log"}]},
+                    {"resource": "nodes", "subresources": [{"subresource": "attach"}]},
+                ]}]}]}),
+            ),
+        ] {
+            assert_eq!(without(&list, &APART), kept);
+        }
     }
 
     #[test]

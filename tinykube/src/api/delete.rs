@@ -1,7 +1,5 @@
 //! Deleting: preconditions, grace periods, finalizers, and what is to happen to dependents.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::status::details;

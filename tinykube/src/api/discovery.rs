@@ -243,7 +243,7 @@ fn aggregated_resource(resource: &Resource) -> Value {
     let parts: Vec<Value> = subresources(resource)
         .into_iter()
         .map(|part| {
-            let kind = if part.group.is_empty() {
+            let kind = if part.kind == resource.kind {
                 own_kind.clone()
             } else {
                 response_kind(part.group, part.version, &part.kind)

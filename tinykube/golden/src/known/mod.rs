@@ -21,6 +21,11 @@ pub struct Known {
     pub served: bool,
     /// What beside the API server decides the answer, where that is so: such a line counts for nothing, alike or not.
     pub on: Option<Circumstance>,
+    /// Entries of lists that are about what the server does not serve, where the rest is. They are left out of what was
+    /// recorded, as [`without`] does, and what remains has to be alike.
+    ///
+    /// [`without`]: crate::left_out::without
+    pub apart: &'static [&'static str],
 }
 
 /// What beside the API server decides an answer.
@@ -37,17 +42,32 @@ pub enum Circumstance {
 impl Known {
     /// What the server answers differently.
     const fn differs(case: &'static str, lines: &'static [u64], why: &'static str) -> Known {
-        Known { case, lines, why, served: true, on: None }
+        Known { case, lines, why, served: true, on: None, apart: &[] }
     }
 
     /// What the server does not serve, and says so.
     const fn unserved(case: &'static str, lines: &'static [u64], why: &'static str) -> Known {
-        Known { case, lines, why, served: false, on: None }
+        Known { case, lines, why, served: false, on: None, apart: &[] }
+    }
+
+    /// What is alike but for entries about what the server does not serve.
+    const fn but_for(
+        apart: &'static [&'static str],
+        case: &'static str,
+        lines: &'static [u64],
+        why: &'static str,
+    ) -> Known {
+        Known { case, lines, why, served: true, on: None, apart }
     }
 
     /// What something beside the API server decides.
     const fn depends(on: Circumstance, case: &'static str, lines: &'static [u64], why: &'static str) -> Known {
-        Known { case, lines, why, served: true, on: Some(on) }
+        Known { case, lines, why, served: true, on: Some(on), apart: &[] }
+    }
+
+    /// Whether these lines are not expected to be alike, even without the entries that are left out.
+    pub(crate) fn is_expected_to_differ(&self) -> bool {
+        self.apart.is_empty()
     }
 
     /// Whether this line is one of these.

@@ -1,6 +1,7 @@
 //! `negotiation`, `paths`: HTTP, formats and paths.
 
 use super::Known;
+use super::core::NOT_SERVED;
 
 pub(super) const KNOWN: &[Known] = &[
     Known::differs("negotiation", &[6, 21], "what is wrong with YAML is said in the words of another library"),
@@ -10,7 +11,8 @@ pub(super) const KNOWN: &[Known] = &[
         "fields that are unknown and those that occur twice are found one after the other",
     ),
     Known::differs("negotiation", &[29], "answers are never in Protocol Buffers: who takes nothing else gets 406"),
-    Known::unserved("negotiation", &[48, 49], "version 1 of autoscalers"),
+    Known::unserved("negotiation", &[48], "version 1 of autoscalers"),
+    Known::but_for(NOT_SERVED, "negotiation", &[49], "version 1 of autoscalers"),
     Known::unserved("paths", &[60], "keys of tokens"),
     Known::unserved("paths", &[87, 88], "bindings"),
 ];
