@@ -107,7 +107,7 @@ pub(crate) fn prune(resource: &Resource, object: &mut Value, options: &Options) 
         return Ok(());
     }
     let messages = reading.unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
-    schema::report(resource, messages, options)
+    schema::report(&resource.kind, &resource.version, messages, options)
 }
 
 /// What was found while an object was read.

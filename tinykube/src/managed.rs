@@ -185,6 +185,19 @@ fn timeless(entries: &[Value]) -> Vec<Value> {
 
 fn record(api: &Api, resource: &Resource, writer: &Writer<'_>, old: &Value, new: &mut Value) {
     let custom = api.registry().custom(resource);
+    let mut entries = read(new);
+    if let Some(custom) = &custom {
+        let is_declared = |entry: &Entry| custom.declared.contains(&entry.version);
+        // What was written in a version that is gone cannot be told apart any more: all is forgotten, or, by a scale, that.
+        if !entries.iter().all(is_declared) {
+            entries.retain(|entry| writer.part == Part::Scale && is_declared(entry));
+            write(new, entries.clone());
+        }
+        // Of what nobody is recorded for, no later writer is.
+        if entries.is_empty() && !object::uid(old).is_empty() {
+            return;
+        }
+    }
     let shape = Shape::root(custom.as_ref().map(|custom| &custom.schema.root));
     let always = |path: &[Step]| is_always_there(resource, path);
     let mut comparison = compare(shape, &stripped(old), &stripped(new), &always);
@@ -195,7 +208,6 @@ fn record(api: &Api, resource: &Resource, writer: &Writer<'_>, old: &Value, new:
     }
     let mut lost = comparison.written.clone();
     lost.union(&comparison.removed);
-    let mut entries = read(new);
     let mut own = None;
     for (index, entry) in entries.iter_mut().enumerate() {
         if writer.owns(entry) {

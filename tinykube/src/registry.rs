@@ -26,9 +26,15 @@ pub struct Custom {
     /// The entry of `spec.versions`.
     pub version: Value,
     /// The structural schema with its compiled rules.
-    pub schema: Schema,
+    pub schema: Arc<Schema>,
     /// The name of the definition.
     pub definition: String,
+    /// `apiVersion` of every version that is declared, served or not.
+    pub declared: Arc<[String]>,
+    /// `apiVersion` of what is stored.
+    pub stored_as: String,
+    /// Whether the definition is being deleted, so that nothing new gets in.
+    pub is_ending: bool,
 }
 
 impl Registry {
@@ -50,19 +56,25 @@ impl Registry {
         }
     }
 
-    /// Serves a version of a custom resource.
-    pub fn add_custom(&self, resource: Resource, custom: Custom) {
-        let key = (resource.qualified(), resource.version.clone());
-        self.add(resource);
+    /// Serves these versions of the definition with this name, and no others.
+    pub fn replace_custom(&self, definition: &str, versions: Vec<(Resource, Custom)>) {
         let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
-        served.custom.insert(key, Arc::new(custom));
+        served.custom.retain(|_, custom| custom.definition != definition);
+        served.order.retain(|resource| !(resource.custom && resource.qualified() == definition));
+        for (resource, custom) in versions {
+            served.custom.insert((resource.qualified(), resource.version.clone()), Arc::new(custom));
+            served.order.push(resource);
+        }
     }
 
     /// Stops serving everything of the definition with this name.
     pub fn remove_custom(&self, definition: &str) {
-        let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
-        served.custom.retain(|_, custom| custom.definition != definition);
-        served.order.retain(|resource| !(resource.custom && resource.qualified() == definition));
+        self.replace_custom(definition, Vec::new());
+    }
+
+    /// Whether a resource comes from a definition that is being deleted.
+    pub(crate) fn is_ending(&self, resource: &Resource) -> bool {
+        self.custom(resource).is_some_and(|custom| custom.is_ending)
     }
 
     /// The schema and columns of a custom resource.

@@ -63,6 +63,13 @@ impl Stored {
         &self.0.json[self.0.rest..]
     }
 
+    /// `apiVersion` as it is stored.
+    pub(crate) fn api_version(&self) -> &str {
+        let head = &self.0.json[..self.0.rest];
+        let version = head.split_once("\"apiVersion\":\"").and_then(|(_, rest)| rest.split_once('"'));
+        version.map_or("", |(version, _)| version)
+    }
+
     /// The same object with another resource version, kept nowhere.
     pub(crate) fn as_of(&self, rv: u64) -> Stored {
         let mut tree = Value::clone(&self.value());

@@ -58,7 +58,7 @@ pub(crate) fn problems(definition: &Value, defaults: &Defaults<'_>) -> Vec<Probl
             found.extend(selectable(version, &path));
         }
     }
-    found.extend(of_versions(versions));
+    found.extend(of_versions(&spec["versions"]));
     found.extend(names::problems(&names::with_defaults(&spec["names"]), "spec.names"));
     if let Some(version) = versions.first() {
         if common("schema") {
@@ -129,9 +129,11 @@ fn deprecation(version: &Value, path: &str) -> Vec<Problem> {
     whys.iter().map(|why| Problem::invalid(place.as_str(), &json!(warning), why)).collect()
 }
 
-fn of_versions(versions: &[Value]) -> Vec<Problem> {
+fn of_versions(declared: &Value) -> Vec<Problem> {
+    let versions = declared.as_array().map(Vec::as_slice).unwrap_or_default();
     let mut found = Vec::new();
-    let shown = || versions.iter().map(as_declared).collect::<Value>();
+    // A list that is not there is shown otherwise than an empty one.
+    let shown = || if declared.is_null() { Value::Null } else { versions.iter().map(as_declared).collect() };
     let is_repeated =
         |(index, version): (usize, &Value)| versions[..index].iter().any(|other| other["name"] == version["name"]);
     if versions.iter().enumerate().any(is_repeated) {

@@ -6,6 +6,7 @@
 mod cel;
 mod definition;
 mod field_path;
+mod formats;
 mod names;
 mod problem;
 mod schema;
@@ -22,6 +23,11 @@ pub type Defaults<'a> = dyn Fn(&Value, &str) -> Vec<Problem> + 'a;
 /// object. Its defaults are judged by `defaults`, which sees structural schemas only.
 pub fn problems(definition: &Value, defaults: &Defaults<'_>) -> Vec<Problem> {
     definition::problems(definition, defaults)
+}
+
+/// Formats in a definition's schemas that the server does not know: it warns of each, and does not check them.
+pub fn unknown_formats(definition: &Value) -> Vec<String> {
+    formats::unknown(definition)
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::object;
+use crate::registry::Custom;
 use crate::resource::Resource;
+use crate::stored::Stored;
 
 /// Field names of `events.k8s.io/v1` and of the core group's Event.
 const EVENT_FIELDS: [(&str, &str); 7] = [
@@ -28,6 +30,13 @@ pub(crate) fn to_version(resource: &Resource, stored: &Arc<Value>) -> Arc<Value>
         Some(shown) => Arc::new(shown),
         None => stored.clone(),
     }
+}
+
+/// Why a stored object cannot be shown: its version is not declared any more.
+pub(crate) fn refusal(custom: &Custom, stored: &Stored) -> Option<String> {
+    let version = stored.api_version();
+    let is_declared = custom.declared.iter().any(|declared| declared == version);
+    (!is_declared).then(|| format!("request to convert CR from an invalid group/version: {version}"))
 }
 
 /// Whether objects are stored with other fields than `resource` shows, so that their text cannot be shown as it is.

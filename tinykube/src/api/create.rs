@@ -46,6 +46,7 @@ impl Api {
         check_namespace_matches(resource, namespace, &mut object)?;
         kinds::decode(self, resource, &mut object, options)?;
         let _writing = self.writing();
+        kinds::check_creatable(self, resource, object::name(&object))?;
         self.check_namespace_accepts(resource, namespace, &object)?;
         let versioned = !matches!(object::resource_version(&object), "" | "0") && options.manager.is_some();
         self.name_new_object(resource, namespace, &mut object)?;

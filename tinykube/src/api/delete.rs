@@ -33,6 +33,14 @@ impl Api {
         kinds::check_deletable(resource, name)?;
         let old = self.get(resource, namespace, name)?;
         check_preconditions(resource, &old, options)?;
+        if let Some(ending) = kinds::begin_deletion(self, resource, &old) {
+            let ending = if options.dry_run {
+                Api::not_stored(resource, ending)
+            } else {
+                self.put(resource, namespace, name, ending)
+            };
+            return Ok(Deletion::Pending(ending));
+        }
         let mut new = Value::clone(&old);
         let decided = object::is_terminating(&old);
         let default = kinds::default_propagation(resource).filter(|_| !decided);
@@ -64,6 +72,11 @@ impl Api {
     /// Sets the deletion timestamp, or brings it forward when less grace is given than before.
     fn mark_terminating(&self, resource: &Resource, old: &Value, new: &mut Value, grace: i64) {
         let before = old["metadata"]["deletionGracePeriodSeconds"].as_i64();
+        if kinds::is_definition(resource) && object::is_terminating(old) {
+            // The first deletion of a definition sets none.
+            object::entry(new, "metadata").insert("deletionGracePeriodSeconds".into(), grace.into());
+            return;
+        }
         if object::is_terminating(old) && before.is_none_or(|before| grace >= before) {
             return;
         }
@@ -88,6 +101,9 @@ fn later(moment: jiff::Timestamp, seconds: i64) -> jiff::Timestamp {
 
 fn check_preconditions(resource: &Resource, old: &Value, options: &DeleteOptions) -> Result<(), Status> {
     let name = object::name(old);
+    if kinds::is_definition(resource) {
+        return check_definition(resource, old, options);
+    }
     let refuse = |why: String| {
         let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", resource.qualified_kind());
         Status::new(409, "Conflict", message).with_details(details(name, &resource.group, &resource.kind))
@@ -106,6 +122,21 @@ fn check_preconditions(resource: &Resource, old: &Value, options: &DeleteOptions
              The object might have been modified",
             object::resource_version(old)
         )));
+    }
+    Ok(())
+}
+
+/// The same of a definition, which the real server words otherwise.
+fn check_definition(resource: &Resource, old: &Value, options: &DeleteOptions) -> Result<(), Status> {
+    let asked = [
+        ("UID", options.uid.as_deref(), object::uid(old)),
+        ("ResourceVersion", options.resource_version.as_deref(), object::resource_version(old)),
+    ];
+    for (what, given, there) in asked {
+        if let Some(given) = given.filter(|given| *given != there) {
+            let why = format!("Precondition failed: {what} in precondition: {given}, {what} in object meta: {there}");
+            return Err(Status::conflict(resource, object::name(old), &why));
+        }
     }
     Ok(())
 }

@@ -7,6 +7,8 @@ use crate::resource::Resource;
 
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 const CUSTOM_VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+/// Of a definition that is being deleted.
+const ENDING_VERBS: [&str; 5] = ["delete", "deletecollection", "get", "list", "watch"];
 const PART_VERBS: [&str; 3] = ["get", "patch", "update"];
 
 /// `/version`.
@@ -88,9 +90,11 @@ fn subresources(resource: &Resource) -> Vec<Subresource> {
     parts
 }
 
-fn verbs(resource: &Resource) -> Vec<&'static str> {
+fn verbs(resource: &Resource, is_ending: bool) -> Vec<&'static str> {
     if resource.virtual_only {
         vec!["create"]
+    } else if resource.custom && is_ending {
+        ENDING_VERBS.to_vec()
     } else if resource.custom {
         CUSTOM_VERBS.to_vec()
     } else if resource.is("", "namespaces") {
@@ -114,7 +118,7 @@ impl Api {
             entry.insert("singularName".into(), resource.singular.clone().into());
             entry.insert("namespaced".into(), resource.namespaced.into());
             entry.insert("kind".into(), resource.kind.clone().into());
-            entry.insert("verbs".into(), json!(verbs(resource)));
+            entry.insert("verbs".into(), json!(verbs(resource, self.registry().is_ending(resource))));
             add_names(&mut entry, resource);
             if !resource.virtual_only {
                 entry.insert("storageVersionHash".into(), storage_hash(resource).into());
@@ -194,7 +198,10 @@ impl Api {
                     .iter()
                     .map(|version| {
                         let resources = self.resources_of(&group, version);
-                        let resources: Vec<Value> = resources.iter().map(aggregated_resource).collect();
+                        let resources: Vec<Value> = resources
+                            .iter()
+                            .map(|resource| aggregated_resource(resource, self.registry().is_ending(resource)))
+                            .collect();
                         json!({"version": version, "resources": resources, "freshness": "Current"})
                     })
                     .collect();
@@ -224,7 +231,7 @@ fn group_entry(name: &str, versions: &[String]) -> Map<String, Value> {
     entry
 }
 
-fn aggregated_resource(resource: &Resource) -> Value {
+fn aggregated_resource(resource: &Resource, is_ending: bool) -> Value {
     // The real server leaves group and version of built-in kinds empty here: they are those of the list.
     let response_kind =
         |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
@@ -238,7 +245,7 @@ fn aggregated_resource(resource: &Resource) -> Value {
     entry.insert("responseKind".into(), own_kind.clone());
     entry.insert("scope".into(), if resource.namespaced { "Namespaced" } else { "Cluster" }.into());
     entry.insert("singularResource".into(), resource.singular.clone().into());
-    entry.insert("verbs".into(), json!(verbs(resource)));
+    entry.insert("verbs".into(), json!(verbs(resource, is_ending)));
     add_names(&mut entry, resource);
     let parts: Vec<Value> = subresources(resource)
         .into_iter()

@@ -88,6 +88,7 @@ impl Api {
     /// 400 for a bad token, 410 for a forgotten version, 504 for one that is not yet.
     pub fn page(&self, resource: &Resource, namespace: &str, options: &ListOptions) -> Result<Page, Status> {
         let token = Token::read(&options.continued)?;
+        self.check_shown(resource)?;
         let listing = match (&token, self.version_asked(options)?) {
             (Some(token), _) => self.store().listing_at(resource, namespace, token.rv),
             (None, Some(rv)) => self.store().listing_at(resource, namespace, rv),
@@ -110,6 +111,23 @@ impl Api {
             page.remaining = options.selector.is_empty().then_some(total - options.limit);
         }
         Ok(page)
+    }
+
+    /// Whether all objects of a resource can be shown; the real server keeps none at hand if one cannot.
+    ///
+    /// # Errors
+    /// 429 if the version of one is not declared any more.
+    pub(crate) fn check_shown(&self, resource: &Resource) -> Result<(), Status> {
+        let Some(custom) = self.registry().custom(resource) else { return Ok(()) };
+        let all = self.store().list(resource, "");
+        let Some(why) = all.iter().find_map(|stored| super::convert::refusal(&custom, stored)) else {
+            return Ok(());
+        };
+        let what = format!("{}, Kind={}", resource.api_version(), resource.kind);
+        let message = format!("storage is (re)initializing: failed to list {what}: {why}");
+        let mut status = Status::new(429, "TooManyRequests", message).with_details(json!({"retryAfterSeconds": 1}));
+        status.retry_after = Some(1);
+        Err(status)
     }
 
     /// Whether a version of the store is there yet.

@@ -214,6 +214,10 @@ impl Api {
     pub fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Result<Arc<Value>, Status> {
         let found = self.store().get(resource, namespace, name);
         let found = found.ok_or_else(|| Status::not_found(resource, name))?;
+        let custom = self.registry().custom(resource);
+        if let Some(why) = custom.and_then(|custom| convert::refusal(&custom, &found)) {
+            return Err(Status::new(500, "", why));
+        }
         Ok(convert::to_version(resource, &found.value()))
     }
 
@@ -225,7 +229,7 @@ impl Api {
 
     /// Writes an object to the store; the caller holds the write lock.
     pub(crate) fn put(&self, resource: &Resource, namespace: &str, name: &str, object: Value) -> Arc<Value> {
-        let stored = self.store().write(resource, namespace, name, convert::to_storage(resource, object));
+        let stored = self.store().write(resource, namespace, name, self.as_stored(resource, object));
         crate::kinds::after_write(self, resource, &stored);
         convert::to_version(resource, &stored)
     }
@@ -238,9 +242,24 @@ impl Api {
 
     /// Removes an object from the store; the caller holds the write lock.
     pub(crate) fn take(&self, resource: &Resource, namespace: &str, name: &str, object: Value) -> Arc<Value> {
-        let stored = self.store().remove(resource, namespace, name, convert::to_storage(resource, object));
+        let stored = self.store().remove(resource, namespace, name, self.as_stored(resource, object));
         crate::kinds::after_delete(self, resource, &stored);
         convert::to_version(resource, &stored)
+    }
+
+    fn as_stored(&self, resource: &Resource, object: Value) -> Value {
+        let mut stored = convert::to_storage(resource, object);
+        if let Some(custom) = self.registry().custom(resource) {
+            stored["apiVersion"] = custom.stored_as.clone().into();
+        }
+        stored
+    }
+
+    /// Whether an object is stored in the version in which new ones are.
+    fn is_stored_as_declared(&self, resource: &Resource, namespace: &str, name: &str) -> bool {
+        let Some(custom) = self.registry().custom(resource) else { return true };
+        let stored = self.store().get(resource, namespace, name);
+        stored.is_none_or(|stored| stored.api_version() == custom.stored_as)
     }
 
     pub(crate) fn writing(&self) -> MutexGuard<'_, ()> {

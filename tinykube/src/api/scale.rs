@@ -87,7 +87,8 @@ impl Api {
     pub(crate) fn scaled(&self, resource: &Resource, old: &Value, scale: &Value) -> Result<Value, Status> {
         let paths = self.scale_paths(resource);
         let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
-        if replicas < 0 {
+        // Of a custom resource the object itself says so.
+        if replicas < 0 && !resource.custom {
             let why = "must be greater than or equal to 0";
             let cause = super::Cause::invalid("spec.replicas", &replicas.into(), why);
             return Err(Status::invalid_kind("autoscaling", "Scale", object::name(old), &[cause]));

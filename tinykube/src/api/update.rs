@@ -147,7 +147,8 @@ impl Api {
         kinds::validate_update(self, resource, part, [old, &new], &options.warnings)?;
         kinds::allocate(self, resource, old, &mut new, options)?;
         count_generation(resource, part, old, &mut new);
-        if **old == new {
+        // Writing what is the same moves an object to the version in which it is to be stored.
+        if **old == new && self.is_stored_as_declared(resource, namespace, name) {
             return Ok(old.clone());
         }
         if options.dry_run {

@@ -106,7 +106,7 @@ impl View {
 
     /// A list as JSON text.
     pub fn list(&self, api: &Api, resource: &Resource, page: &Page) -> Vec<u8> {
-        let metadata = list_metadata(resource, page);
+        let metadata = list_metadata(resource.custom && *self == View::Object, page);
         let mut out = Vec::with_capacity(self.length(page));
         let (kind, version) = match self {
             View::Table(row, version) => {
@@ -140,10 +140,11 @@ impl View {
     }
 }
 
-fn list_metadata(resource: &Resource, page: &Page) -> Value {
+/// Lists that the real server has no type for are written with all they have.
+fn list_metadata(is_untyped: bool, page: &Page) -> Value {
     let mut metadata = Map::new();
     metadata.insert("resourceVersion".into(), page.rv.to_string().into());
-    if resource.custom || !page.continued.is_empty() {
+    if is_untyped || !page.continued.is_empty() {
         metadata.insert("continue".into(), page.continued.clone().into());
     }
     if let Some(remaining) = page.remaining {

@@ -116,6 +116,7 @@ impl Api {
         namespace: &str,
         options: WatchOptions,
     ) -> Result<impl Stream<Item = Bytes> + Send + use<>, Status> {
+        self.check_shown(resource)?;
         let now = Instant::now();
         let mut watch = Watch {
             api: self.clone(),

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 /// Members that are written even if they are empty.
-const KEPT: [&str; 33] = [
+const KEPT: [&str; 34] = [
+    "versions",
     "emptyDir",
     "resources",
     "securityContext",

@@ -2,7 +2,7 @@
 
 pub(crate) mod account;
 mod address;
-mod definition;
+pub(crate) mod definition;
 mod empty;
 mod event;
 pub(crate) mod job;
@@ -155,6 +155,7 @@ pub(crate) fn warnings(resource: &Resource, object: &Value) -> Vec<String> {
         "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" => {
             pod::warnings(&spec["template"]["spec"], "spec.template.spec")
         }
+        "CustomResourceDefinition" => definition::warnings(&Value::Null, object),
         _ => Vec::new(),
     }
 }
@@ -284,7 +285,13 @@ pub(crate) fn validate_update(
         causes.retain(|cause| cause.field != "metadata.name");
         causes.extend(validate::update_causes(resource, old, new));
     }
-    refuse_if_any(resource, new, &causes)
+    refuse_if_any(resource, new, &causes)?;
+    if part == Part::Main && resource.kind == "CustomResourceDefinition" {
+        for warning in definition::warnings(old, new) {
+            warnings.add(warning);
+        }
+    }
+    Ok(())
 }
 
 fn refuse_if_any(resource: &Resource, object: &Value, causes: &[crate::api::Cause]) -> Result<(), Status> {
@@ -320,6 +327,27 @@ pub(crate) fn on_terminating(resource: &Resource, object: &mut Value) {
     }
 }
 
+/// An object of a kind that has its own way to begin to end, as it is then.
+pub(crate) fn begin_deletion(api: &Api, resource: &Resource, object: &Value) -> Option<Value> {
+    (is_definition(resource) && !object::is_terminating(object)).then(|| definition::ending::mark(api, object))
+}
+
+pub(crate) fn is_definition(resource: &Resource) -> bool {
+    resource.is("apiextensions.k8s.io", "customresourcedefinitions")
+}
+
+/// Why nothing new of a kind gets in.
+///
+/// # Errors
+/// 403 when its definition is being deleted.
+pub(crate) fn check_creatable(api: &Api, resource: &Resource, name: &str) -> Result<(), Status> {
+    if !api.registry().is_ending(resource) {
+        return Ok(());
+    }
+    let why = "create not allowed while custom resource definition is terminating";
+    Err(Status::forbidden(resource, name, why))
+}
+
 /// Why an object may not be deleted, whoever asks.
 ///
 /// # Errors
@@ -336,7 +364,7 @@ pub(crate) fn default_propagation(resource: &Resource) -> Option<Propagation> {
 /// What follows from a write.
 pub(crate) fn after_write(api: &Api, resource: &Resource, object: &Value) {
     match resource.kind.as_str() {
-        "CustomResourceDefinition" => definition::serve(api, resource, object),
+        "CustomResourceDefinition" => definition::written(api, resource, object),
         "Namespace" => namespace::furnish(api, object),
         "ClusterRole" => role::aggregate(api, resource),
         _ => {}
@@ -346,7 +374,7 @@ pub(crate) fn after_write(api: &Api, resource: &Resource, object: &Value) {
 /// What follows from a deletion.
 pub(crate) fn after_delete(api: &Api, resource: &Resource, object: &Value) {
     match resource.kind.as_str() {
-        "CustomResourceDefinition" => definition::stop_serving(api, object),
+        "CustomResourceDefinition" => definition::removed(api, resource, object),
         "ServiceAccount" => namespace::refurnish(api, object::namespace(object)),
         "ClusterRole" => role::aggregate(api, resource),
         _ => {}

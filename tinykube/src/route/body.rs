@@ -4,17 +4,18 @@ use serde_json::Value;
 
 use super::{Request, parameters, protobuf};
 use crate::api::path::Query;
-use crate::api::{Cause, DeleteOptions, FieldValidation, Options, Propagation, Status};
+use crate::api::{Api, Cause, DeleteOptions, FieldValidation, Options, Propagation, Status};
 use crate::object::text;
 use crate::patch::Patch;
 use crate::resource::Resource;
-use crate::schema::strict;
+use crate::schema::{self, strict};
 
 /// The object of a create or update request, of the kind the path says.
 pub(super) fn object(request: &Request<'_>, resource: &Resource, options: &Options) -> Result<Value, Status> {
     check_media_type(request)?;
     let value = read(request).map_err(|why| unrecognized(request, resource, &why))?;
     check_is_object(&value).map_err(|why| unrecognized(request, resource, &why))?;
+    check_other_version(request.api, resource, &value, options)?;
     check_kind(resource, &value)?;
     if options.validation != FieldValidation::Ignore && !is_yaml(request) && !is_protobuf(request) {
         strict::check_duplicates(resource, &request.body, options)?;
@@ -93,6 +94,21 @@ fn check_kind(resource: &Resource, value: &Value) -> Result<(), Status> {
          unknown conversion",
         resource.kind, resource.kind
     )))
+}
+
+/// A custom resource of another version than the path's is read before it is refused: as that version, or, when there is
+/// none of this name, as one that has no fields.
+fn check_other_version(api: &Api, resource: &Resource, value: &Value, options: &Options) -> Result<(), Status> {
+    let Some((group, version)) = value["apiVersion"].as_str().and_then(|version| version.split_once('/')) else {
+        return Ok(());
+    };
+    let is_other = resource.custom && version != resource.version;
+    if !is_other || group != resource.group || value["kind"] != *resource.kind {
+        return Ok(());
+    }
+    let other = api.registry().at(group, version, &resource.plural).and_then(|other| api.registry().custom(&other));
+    let unknown = schema::prune::unknown(other.as_ref().map_or(&Value::Null, |other| &other.schema.root), value);
+    schema::report(&resource.kind, version, unknown, options)
 }
 
 /// JSON and YAML are read, and Protocol Buffers of a few kinds.

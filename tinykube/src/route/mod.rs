@@ -245,18 +245,18 @@ fn answer_call(call: &Call<'_>, watching: bool) -> Result<Response<Body>, Status
     match (request.method, call.path.name.is_empty(), call.path.subresource.as_str()) {
         ("GET", _, "") if watching => call.watch(),
         ("GET", true, "") => call.list(),
-        ("POST", true, "") => call.create(),
+        ("POST", true, "") => call.warned(|options| call.create(options)),
         ("DELETE", true, "") if !call.resource.is("", "namespaces") => call.delete_collection(),
-        ("PUT", false, "") => call.update(Part::Main),
-        ("PATCH", false, "") => call.patch(Part::Main),
+        ("PUT", false, "") => call.warned(|options| call.update(Part::Main, options)),
+        ("PATCH", false, "") => call.warned(|options| call.patch(Part::Main, options)),
         ("DELETE", false, "") => call.delete(),
         ("GET", false, "") => call.get(),
         ("GET", false, "status") if call.resource.status => call.get(),
-        ("PUT", false, "status") if call.resource.status => call.update(Part::Status),
-        ("PATCH", false, "status") if call.resource.status => call.patch(Part::Status),
+        ("PUT", false, "status") if call.resource.status => call.warned(|options| call.update(Part::Status, options)),
+        ("PATCH", false, "status") if call.resource.status => call.warned(|options| call.patch(Part::Status, options)),
         ("GET", false, "scale") if call.resource.scale => call.get_scale(),
         ("PUT", false, "scale") if call.resource.scale => call.update_scale(),
-        ("PATCH", false, "scale") if call.resource.scale => call.patch(Part::Scale),
+        ("PATCH", false, "scale") if call.resource.scale => call.warned(|options| call.patch(Part::Scale, options)),
         ("POST", false, "binding") if call.resource.is("", "pods") => call.bind(),
         ("POST", false, "eviction") if call.resource.is("", "pods") => call.evict(),
         ("POST", false, "token") if call.resource.is("", "serviceaccounts") => call.token(),
@@ -345,20 +345,33 @@ impl Call<'_> {
         Ok(stream(self.api.watch(&self.resource, &self.path.namespace, options)?))
     }
 
-    fn create(&self) -> Result<Response<Body>, Status> {
+    /// The answer to a write; what there is to warn of is said even if it is refused.
+    fn warned(&self, write: impl FnOnce(&Options) -> Result<Response<Body>, Status>) -> Result<Response<Body>, Status> {
         let options = parameters::options(self.request)?;
-        let object = body::object(self.request, &self.resource, &options)?;
-        escalation::check(self.api, &self.request.user, &self.resource, &self.path.namespace, &object)?;
-        let created = self.api.create(&self.resource, &self.path.namespace, object, &options)?;
-        Ok(self.shown(201, &created, &options))
+        let answer = write(&options);
+        let warnings = options.warnings.take();
+        if warnings.is_empty() {
+            return answer;
+        }
+        let mut response = answer.unwrap_or_else(|status| crate::http::failure(&status));
+        for warning in &warnings {
+            warn(&mut response, warning);
+        }
+        Ok(response)
     }
 
-    fn update(&self, part: Part) -> Result<Response<Body>, Status> {
-        let options = parameters::options(self.request)?;
+    fn create(&self, options: &Options) -> Result<Response<Body>, Status> {
+        let object = body::object(self.request, &self.resource, options)?;
+        escalation::check(self.api, &self.request.user, &self.resource, &self.path.namespace, &object)?;
+        let created = self.api.create(&self.resource, &self.path.namespace, object, options)?;
+        Ok(self.shown(201, &created, options))
+    }
+
+    fn update(&self, part: Part, options: &Options) -> Result<Response<Body>, Status> {
         if part == Part::Status {
             body::check_keeps_status(self.request)?;
         }
-        let object = body::object(self.request, &self.resource, &options)?;
+        let object = body::object(self.request, &self.resource, options)?;
         let (namespace, name) = (&self.path.namespace, &self.path.name);
         if object["metadata"]["name"].as_str().unwrap_or_default().is_empty() {
             let why = "was undeterminable: name must be provided";
@@ -366,15 +379,14 @@ impl Call<'_> {
         }
         escalation::check(self.api, &self.request.user, &self.resource, namespace, &object)?;
         let updated = if part == Part::Status {
-            self.api.update_status(&self.resource, namespace, name, object, &options)?
+            self.api.update_status(&self.resource, namespace, name, object, options)?
         } else {
-            self.api.update(&self.resource, namespace, name, object, &options)?
+            self.api.update(&self.resource, namespace, name, object, options)?
         };
-        Ok(self.shown(200, &updated, &options))
+        Ok(self.shown(200, &updated, options))
     }
 
-    fn patch(&self, part: Part) -> Result<Response<Body>, Status> {
-        let options = parameters::options(self.request)?;
+    fn patch(&self, part: Part, options: &Options) -> Result<Response<Body>, Status> {
         let patch = body::patch(self.request, &self.resource)?;
         let (namespace, name) = (&self.path.namespace, &self.path.name);
         let known = self.api.get(&self.resource, namespace, name).is_ok();
@@ -383,13 +395,13 @@ impl Call<'_> {
             let wanted = patch::run(self.api, &self.resource, namespace, name, part, &patch, &trial)?;
             escalation::check(self.api, &self.request.user, &self.resource, namespace, &wanted)?;
         }
-        let patched = patch::run(self.api, &self.resource, namespace, name, part, &patch, &options)?;
+        let patched = patch::run(self.api, &self.resource, namespace, name, part, &patch, options)?;
         let code = if known { 200 } else { 201 };
         if part == Part::Scale {
             let scale = self.api.scale(&self.resource, &patched)?;
             return Ok(reply(code, JSON, scale.to_string().into_bytes()));
         }
-        Ok(self.shown(code, &patched, &options))
+        Ok(self.shown(code, &patched, options))
     }
 
     fn delete(&self) -> Result<Response<Body>, Status> {

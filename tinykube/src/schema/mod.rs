@@ -40,12 +40,8 @@ impl Schema {
     /// # Errors
     /// 400 for unknown fields if `options` are strict.
     pub(crate) fn decode(&self, resource: &Resource, object: &mut Value, options: &Options) -> Result<(), Status> {
-        let mut unknown = prune::prune_root(&self.root, object);
-        unknown.sort();
-        if !unknown.is_empty() {
-            let messages = unknown.iter().map(|path| format!("unknown field {path:?}"));
-            report(resource, messages.collect(), options)?;
-        }
+        let unknown = prune::said(prune::prune_root(&self.root, object));
+        report(&resource.kind, &resource.version, unknown, options)?;
         self.fill(object);
         Ok(())
     }
@@ -87,9 +83,9 @@ impl Schema {
     }
 }
 
-/// Whether a cause is about a value that was the same before. Of a list all must be: its items have no names.
+/// Whether a cause is about a value that was the same before.
 fn is_unchanged(cause: &Cause, object: &Value, old: &Value) -> bool {
-    let path = cause.field.split('[').next().unwrap_or_default();
+    let path = cause.field.as_str();
     // What is missing is wrong with what it is missing in.
     let path = if cause.reason == "FieldValueRequired" {
         path.rsplit_once('.').map_or("", |(parent, _)| parent)
@@ -99,8 +95,7 @@ fn is_unchanged(cause: &Cause, object: &Value, old: &Value) -> bool {
     if path.is_empty() || path == "<nil>" {
         return object == old;
     }
-    let before = rules::at(old, path);
-    before.is_some() && before == rules::at(object, path)
+    rules::is_same(object, old, path)
 }
 
 /// Errors of shape; rules are not evaluated on such an object.
@@ -150,7 +145,10 @@ fn go_type(value: &Value) -> &'static str {
 }
 
 /// Says that fields were dropped, as the client asked to be told.
-pub(crate) fn report(resource: &Resource, messages: Vec<String>, options: &Options) -> Result<(), Status> {
+pub(crate) fn report(kind: &str, version: &str, messages: Vec<String>, options: &Options) -> Result<(), Status> {
+    if messages.is_empty() {
+        return Ok(());
+    }
     match options.validation {
         FieldValidation::Ignore => Ok(()),
         FieldValidation::Warn => {
@@ -161,8 +159,6 @@ pub(crate) fn report(resource: &Resource, messages: Vec<String>, options: &Optio
         }
         FieldValidation::Strict => Err(Status::bad_request(format!(
             "{kind} in version {version:?} cannot be handled as a {kind}: strict decoding error: {errors}",
-            kind = resource.kind,
-            version = resource.version,
             errors = messages.join(", ")
         ))),
     }

@@ -11,6 +11,16 @@ pub(crate) fn prune_root(schema: &Value, object: &mut Value) -> Vec<String> {
     dropped
 }
 
+/// What is said of every field of an object that a schema does not know.
+pub(crate) fn unknown(schema: &Value, object: &Value) -> Vec<String> {
+    said(prune_root(schema, &mut object.clone()))
+}
+
+pub(super) fn said(mut dropped: Vec<String>) -> Vec<String> {
+    dropped.sort();
+    dropped.iter().map(|path| format!("unknown field {path:?}")).collect()
+}
+
 /// Prunes a value that may be a part of an object.
 pub(super) fn prune_value(schema: &Value, value: &mut Value) -> Vec<String> {
     let mut dropped = Vec::new();

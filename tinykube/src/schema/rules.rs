@@ -3,11 +3,16 @@
 use kube::core::cel::{CompiledSchema, ErrorKind, ValidationError, Validator, compile_schema};
 use serde_json::Value;
 
+use super::field;
 use crate::api::Cause;
+
+/// What is said of a rule that says nothing.
+const FAILED: &str = "failed rule: ";
 
 /// The compiled rules of a schema.
 pub(crate) struct Rules {
-    compiled: Option<CompiledSchema>,
+    /// With the schema of which they were compiled.
+    compiled: Option<(CompiledSchema, Value)>,
 }
 
 impl std::fmt::Debug for Rules {
@@ -22,30 +27,37 @@ impl Rules {
         let compiled = has_rules(schema).then(|| {
             let mut schema = schema.clone();
             make_old_optional(&mut schema);
-            compile_schema(&schema)
+            (compile_schema(&schema), schema)
         });
         Rules { compiled }
     }
 
     /// Every rule that does not hold.
     pub(crate) fn causes(&self, object: &Value, old: Option<&Value>) -> Vec<Cause> {
-        let Some(compiled) = &self.compiled else {
+        let Some((compiled, schema)) = &self.compiled else {
             return Vec::new();
         };
         let Err(errors) = Validator::new().validate_compiled(compiled, object, old) else {
             return Vec::new();
         };
-        errors.into_vec().into_iter().map(|error| cause(&error, object)).collect()
+        errors.into_vec().into_iter().map(|error| cause(&error, schema, object)).collect()
     }
 }
 
-fn cause(error: &ValidationError, object: &Value) -> Cause {
-    let field = if error.field_path.is_empty() { "<nil>".to_owned() } else { error.field_path.clone() };
-    let failed = format!("failed rule: {}", error.rule);
+fn cause(error: &ValidationError, schema: &Value, object: &Value) -> Cause {
+    let place = Place::find(schema, object, &error.field_path);
+    let (value, schema) = place.as_ref().map_or((None, &Value::Null), |place| (Some(place.value), place.schema));
+    let field = match &place {
+        Some(place) if place.path.is_empty() => "<nil>".to_owned(),
+        Some(place) => place.path.clone(),
+        None => error.field_path.clone(),
+    };
+    let failed = format!("{FAILED}{}", error.rule);
     let message = if error.message.trim().is_empty() { failed.as_str() } else { error.message.as_str() };
     if error.kind == ErrorKind::EvaluationError {
         let why = as_go_says(message.trim_start_matches("rule evaluation error: "));
-        let message = format!("Invalid value: {:?}: {why} evaluating rule: {}", kind_of(object, &field), error.rule);
+        let message =
+            format!("Invalid value: {:?}: {why} evaluating rule: {}", kind_of(value), shown(schema, &error.rule));
         return Cause { reason: "FieldValueInvalid", message, field };
     }
     match error.reason.as_deref() {
@@ -55,23 +67,71 @@ fn cause(error: &ValidationError, object: &Value) -> Cause {
             Cause { reason: "FieldValueDuplicate", message: "Duplicate value".to_owned(), field }
         }
         _ => {
-            let value = at(object, &field).filter(|value| !value.is_object() && !value.is_array() && !value.is_null());
+            let value = value.filter(|value| !value.is_object() && !value.is_array() && !value.is_null());
             let shown = value.map(|value| format!("{value}: ")).unwrap_or_default();
             Cause { reason: "FieldValueInvalid", message: format!("Invalid value: {shown}{message}"), field }
         }
     }
 }
 
-/// What is at a path such as `spec.l[0]`.
-pub(super) fn at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
-    path.split(['.', '[']).try_fold(object, |inner, step| match step.strip_suffix(']') {
-        Some(step) => step.parse::<usize>().map_or_else(|_| inner.get(step), |index| inner.get(index)),
-        None => inner.get(step),
-    })
+/// A place in an object that a rule is about.
+struct Place<'a> {
+    /// As the real server writes it: `spec.list[0]`, `spec.map[key]`.
+    path: String,
+    schema: &'a Value,
+    value: &'a Value,
 }
 
-fn kind_of(object: &Value, path: &str) -> &'static str {
-    match at(object, path) {
+impl<'a> Place<'a> {
+    /// The place that the library writes with dots alone, `spec.map.key`: keys may have dots, too.
+    fn find(schema: &'a Value, object: &'a Value, written: &str) -> Option<Place<'a>> {
+        Place { path: String::new(), schema, value: object }.below(written)
+    }
+
+    fn below(self, rest: &str) -> Option<Place<'a>> {
+        if rest.is_empty() {
+            return Some(self);
+        }
+        if let Some((index, rest)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            let value = self.value.get(index.parse::<usize>().ok()?)?;
+            let path = format!("{}[{index}]", self.path);
+            return Place { path, schema: &self.schema["items"], value }.below(rest);
+        }
+        let rest = rest.strip_prefix('.').unwrap_or(rest);
+        self.value.as_object()?.iter().find_map(|(key, value)| {
+            let rest =
+                rest.strip_prefix(key.as_str()).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))?;
+            let known = self.schema["properties"].get(key);
+            let path = if known.is_some() { field(&self.path, key) } else { format!("{}[{key}]", self.path) };
+            Place { path, schema: known.unwrap_or(&self.schema["additionalProperties"]), value }.below(rest)
+        })
+    }
+}
+
+/// Whether what is at a path was the same before. Of a list all must be: its items have no names.
+pub(super) fn is_same(object: &Value, old: &Value, path: &str) -> bool {
+    let (step, rest) = match path.strip_prefix('[') {
+        Some(path) => path.split_once(']').unwrap_or((path, "")),
+        None => path.split_at(path.find(['.', '[']).unwrap_or(path.len())),
+    };
+    if path.is_empty() || object.is_array() {
+        return object == old;
+    }
+    let rest = rest.strip_prefix('.').unwrap_or(rest);
+    object.get(step).zip(old.get(step)).is_some_and(|(object, old)| is_same(object, old, rest))
+}
+
+/// A rule as it is shown when it could not be evaluated: what it says of itself, or its text.
+fn shown<'a>(schema: &'a Value, rule: &'a str) -> &'a str {
+    let mut rules = schema["x-kubernetes-validations"].as_array().into_iter().flatten();
+    let message = rules.find(|known| known["rule"] == rule).and_then(|known| known["message"].as_str());
+    // One of the messages is ours: see `make_old_optional`.
+    let message = message.map(|message| message.strip_prefix(FAILED).unwrap_or(message).trim());
+    message.filter(|message| !message.is_empty()).unwrap_or(rule.trim())
+}
+
+fn kind_of(value: Option<&Value>) -> &'static str {
+    match value {
         Some(Value::String(_)) => "string",
         Some(Value::Number(number)) if number.is_f64() => "number",
         Some(Value::Number(_)) => "integer",
@@ -101,7 +161,7 @@ fn make_old_optional(schema: &mut Value) {
                     continue;
                 }
                 if rule["message"].is_null() {
-                    rule["message"] = format!("failed rule: {}", rule["rule"].as_str().unwrap_or_default()).into();
+                    rule["message"] = format!("{FAILED}{}", rule["rule"].as_str().unwrap_or_default()).into();
                 }
                 for key in ["rule", "messageExpression"] {
                     if let Some(source) = rule[key].as_str() {

@@ -20,7 +20,7 @@ pub(crate) fn check_duplicates(resource: &Resource, body: &[u8], options: &Optio
         return Ok(());
     }
     let messages = found.iter().map(|path| format!("duplicate field {path:?}")).collect();
-    report(resource, messages, options)
+    report(&resource.kind, &resource.version, messages, options)
 }
 
 /// A place in a text that is being read; notes the paths of keys that were there already.

@@ -22,7 +22,13 @@ pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
         kinds::namespace::publish(&context.api, &key.name);
         return Ok(None);
     }
-    let contents = context.view.contents(&key.name);
+    let mut contents = context.view.contents(&key.name);
+    // What is left of a definition that was torn away is not seen.
+    let registry = context.api.registry();
+    contents.retain(|content| {
+        let resource = context.view.resource(content);
+        resource.is_none_or(|resource| registry.find(&resource.group, &resource.plural).is_some())
+    });
     // Pods go first, and all else after the last of them, so that what they need is there as long as they are.
     let is_pod = |content: &&Key| context.view.resource(content).is_some_and(|resource| resource.is("", "pods"));
     let pods: Vec<&Key> = contents.iter().filter(is_pod).collect();

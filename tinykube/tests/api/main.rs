@@ -4,6 +4,7 @@
 mod access;
 mod conformance;
 mod controller;
+mod definitions;
 mod forms;
 mod http;
 mod load;

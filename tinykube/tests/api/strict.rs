@@ -5,7 +5,13 @@ use serde_json::{Value, json};
 use tinykube::Cluster;
 use tower::ServiceExt;
 
-async fn send(cluster: &Cluster, method: &str, path: &str, kind: &str, body: &str) -> (u16, Value, Vec<String>) {
+pub(crate) async fn send(
+    cluster: &Cluster,
+    method: &str,
+    path: &str,
+    kind: &str,
+    body: &str,
+) -> (u16, Value, Vec<String>) {
     let request = http::Request::builder().method(method).uri(path).header("content-type", kind);
     let request = request.body(Full::<bytes::Bytes>::from(body.to_owned())).unwrap();
     let response = cluster.service().oneshot(request).await.unwrap();
@@ -127,7 +133,14 @@ async fn a_definition_that_is_taken_away_takes_its_objects_along() {
     assert_eq!(list["items"][0]["apiVersion"], "test.dev/v1beta1");
     let definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/bells.test.dev";
     assert_eq!(send(&cluster, "DELETE", definition, "", "").await.0, 200);
-    assert_eq!(send(&cluster, "GET", path, "", "").await.0, 404);
+    // The bells go first.
+    for gone in [path, definition] {
+        let end = tokio::time::Instant::now() + std::time::Duration::from_secs(5);
+        while send(&cluster, "GET", gone, "", "").await.0 != 404 {
+            assert!(tokio::time::Instant::now() < end, "{gone} is still there");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,6 @@
 mod access;
 mod circumstances;
 mod core;
-mod definitions;
 mod kinds;
 mod protocol;
 mod workloads;
@@ -78,7 +77,7 @@ impl Known {
 
 /// Where tinykube is not alike. A line listed here that becomes alike fails its tests, unless two real servers differ in it.
 pub fn tinykube() -> Vec<Known> {
-    let own = [core::KNOWN, access::KNOWN, definitions::KNOWN, kinds::KNOWN, protocol::KNOWN, workloads::KNOWN];
+    let own = [core::KNOWN, access::KNOWN, kinds::KNOWN, protocol::KNOWN, workloads::KNOWN];
     [&own.concat(), circumstances::KNOWN].concat()
 }
 
