@@ -198,7 +198,7 @@ fn record(api: &Api, resource: &Resource, writer: &Writer<'_>, old: &Value, new:
             return;
         }
     }
-    let shape = Shape::root(custom.as_ref().map(|custom| &custom.schema.root));
+    let shape = Shape::root(&resource.kind, custom.as_ref().map(|custom| &custom.schema.root));
     let always = |path: &[Step]| is_always_there(resource, path);
     let mut comparison = compare(shape, &stripped(old), &stripped(new), &always);
     leave_out(resource, writer.part, &mut comparison.written);

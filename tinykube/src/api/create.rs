@@ -64,7 +64,7 @@ impl Api {
             }
             return Err(taken);
         }
-        kinds::quota::admit(self, resource, namespace, &object)?;
+        let counted = kinds::quota::admit(self, resource, namespace, &object)?;
         if versioned {
             return Err(Status::new(500, "", "resourceVersion should not be set on objects to be created"));
         }
@@ -75,6 +75,7 @@ impl Api {
         if options.dry_run {
             return Ok(Api::not_stored(resource, object));
         }
+        kinds::quota::count(self, counted);
         Ok(self.put(resource, namespace, &name, object))
     }
 

@@ -104,6 +104,20 @@ impl View {
         out
     }
 
+    /// A `Scale` of a resource as JSON text.
+    pub fn scale(&self, api: &Api, resource: &Resource, scale: &Value) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self {
+            View::Object => write(&mut out, scale),
+            View::Metadata(version) => write(&mut out, &metadata_of(scale, *version)),
+            View::Table(row, version) => {
+                let metadata = json!({"resourceVersion": crate::object::resource_version(scale)});
+                write(&mut out, &table::render_scale(api, resource, scale, (*row, *version), &metadata));
+            }
+        }
+        out
+    }
+
     /// A list as JSON text.
     pub fn list(&self, api: &Api, resource: &Resource, page: &Page) -> Vec<u8> {
         let metadata = list_metadata(resource.custom && *self == View::Object, page);

@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 use super::Step;
 use crate::schema;
 
+/// A kind whose data is not looked into: whatever is in it is written as one.
+const REVISION: &str = "ControllerRevision";
+
 /// What is known about a value when it is merged or compared.
 #[derive(Clone, Copy)]
 pub(crate) enum Shape<'a> {
@@ -32,12 +35,11 @@ pub(crate) enum ListKind {
     Map(Vec<String>),
 }
 
-const ROOT: Shape<'static> = Shape::Builtin { field: "", parent: "" };
-
 impl<'a> Shape<'a> {
-    /// The shape of a whole object.
-    pub(crate) fn root(schema: Option<&'a Value>) -> Shape<'a> {
-        schema.map_or(ROOT, Shape::Schema)
+    /// The shape of a whole object of a kind. Members of most kinds have the same shape wherever their name is the same.
+    pub(crate) fn root(kind: &str, schema: Option<&'a Value>) -> Shape<'a> {
+        let parent = if kind == REVISION { REVISION } else { "" };
+        schema.map_or(Shape::Builtin { field: "", parent }, Shape::Schema)
     }
 
     /// The shape of a member of a map.
@@ -50,6 +52,7 @@ impl<'a> Shape<'a> {
                 None if schema["additionalProperties"].is_object() => Shape::Schema(&schema["additionalProperties"]),
                 None => Shape::Free,
             },
+            Shape::Builtin { field: "", parent } => Shape::Builtin { field: name, parent },
             Shape::Builtin { field, .. } => Shape::Builtin { field: name, parent: field },
             Shape::Free => Shape::Free,
         }
@@ -84,7 +87,7 @@ impl<'a> Shape<'a> {
                         | "secretKeyRef"
                         | "roleRef",
                     _
-                )
+                ) | ("data", REVISION)
             ),
             Shape::Free => false,
         }

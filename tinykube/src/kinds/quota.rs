@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::api::{Api, Status};
+use crate::api::{Api, Options, Part, Status};
+use crate::managed;
 use crate::object::{self, items, text};
 use crate::quantity::Quantity;
 use crate::resource::Resource;
@@ -22,14 +23,21 @@ enum Measure {
     Pods(&'static str, String),
 }
 
-/// Refuses a new object that is more than a quota allows.
+/// A quota whose status says what is used of it, as it was and as it is with one object more.
+pub(crate) struct Counted {
+    before: Arc<Value>,
+    after: Value,
+}
+
+/// Refuses a new object that is more than a quota allows; the quotas that count it.
 ///
 /// # Errors
 /// 403, as the real admission plugin words it.
-pub(crate) fn admit(api: &Api, resource: &Resource, namespace: &str, object: &Value) -> Result<(), Status> {
+pub(crate) fn admit(api: &Api, resource: &Resource, namespace: &str, object: &Value) -> Result<Vec<Counted>, Status> {
     let Some(quotas) = api.resource("", "resourcequotas").filter(|_| resource.namespaced) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
+    let mut counted = Vec::new();
     for quota in api.list(&quotas, namespace) {
         let refuse = |why: String| Err(Status::forbidden(resource, object::name(object), &why));
         let name = object::name(&quota);
@@ -46,6 +54,7 @@ pub(crate) fn admit(api: &Api, resource: &Resource, namespace: &str, object: &Va
             return refuse(format!("failed quota: {name}: must specify {}", lacking.join("; ")));
         }
         let (mut requested, mut used, mut limited) = (Vec::new(), Vec::new(), Vec::new());
+        let mut after = Value::clone(&quota);
         for (what, measure) in &asked {
             let (before, more) = (measure.used(api, namespace, what), measure.of(object));
             let limit = Quantity::of(&quota["spec"]["hard"][*what]).unwrap_or(Quantity::ZERO);
@@ -54,13 +63,31 @@ pub(crate) fn admit(api: &Api, resource: &Resource, namespace: &str, object: &Va
                 used.push(format!("{what}={before}"));
                 limited.push(format!("{what}={limit}"));
             }
+            // What the controller has not counted yet it will count.
+            if let Some(known) = after["status"]["used"].get_mut(*what) {
+                *known = (before + more).to_string().into();
+            }
         }
         if !requested.is_empty() {
             let [requested, used, limited] = [requested, used, limited].map(|amounts| amounts.join(","));
             return refuse(format!("exceeded quota: {name}, requested: {requested}, used: {used}, limited: {limited}"));
         }
+        if after != *quota {
+            counted.push(Counted { before: quota.clone(), after });
+        }
     }
-    Ok(())
+    Ok(counted)
+}
+
+/// Writes what is used when an object has been let in, as admission does before the controller counts again; the caller holds
+/// the write lock.
+pub(crate) fn count(api: &Api, counted: Vec<Counted>) {
+    let Some(quotas) = api.resource("", "resourcequotas") else { return };
+    let options = Options::by("kube-apiserver");
+    for Counted { before, mut after } in counted {
+        managed::updated(api, &quotas, Part::Status, &before, &mut after, &options);
+        api.put(&quotas, object::namespace(&before), object::name(&before), after);
+    }
 }
 
 /// The status of a quota: what it allows, and what of it is used.

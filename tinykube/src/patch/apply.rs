@@ -63,7 +63,7 @@ impl Apply<'_> {
         let mut object = self.applied.clone();
         object::entry(&mut object, "metadata").insert("name".into(), name.into());
         let custom = self.api.registry().custom(self.resource);
-        let wanted = self.wanted(Shape::root(custom.as_ref().map(|custom| &custom.schema.root)));
+        let wanted = self.wanted(Shape::root(&self.resource.kind, custom.as_ref().map(|custom| &custom.schema.root)));
         let entry = self.writer().entry(wanted, self.api.clock().seconds());
         self.api.create_with(self.resource, namespace, object, self.options, |object| {
             managed::write(object, vec![entry]);
@@ -73,7 +73,7 @@ impl Apply<'_> {
     /// The object after the configuration, and who owns what then.
     pub(super) fn onto(&self, live: &Value) -> Result<(Value, Vec<Entry>), Status> {
         let custom = self.api.registry().custom(self.resource);
-        let shape = Shape::root(custom.as_ref().map(|custom| &custom.schema.root));
+        let shape = Shape::root(&self.resource.kind, custom.as_ref().map(|custom| &custom.schema.root));
         let wanted = self.wanted(shape);
         let mut merged = merge(shape, live, self.applied);
         let writer = self.writer();

@@ -398,8 +398,7 @@ impl Call<'_> {
         let patched = patch::run(self.api, &self.resource, namespace, name, part, &patch, options)?;
         let code = if known { 200 } else { 201 };
         if part == Part::Scale {
-            let scale = self.api.scale(&self.resource, &patched)?;
-            return Ok(reply(code, JSON, scale.to_string().into_bytes()));
+            return self.scale_shown(code, &patched);
         }
         Ok(self.shown(code, &patched, options))
     }
@@ -437,8 +436,12 @@ impl Call<'_> {
 
     fn get_scale(&self) -> Result<Response<Body>, Status> {
         let found = self.api.get(&self.resource, &self.path.namespace, &self.path.name)?;
-        let scale = self.api.scale(&self.resource, &found)?;
-        Ok(reply(200, JSON, scale.to_string().into_bytes()))
+        self.scale_shown(200, &found)
+    }
+
+    fn scale_shown(&self, code: u16, object: &Value) -> Result<Response<Body>, Status> {
+        let scale = self.api.scale(&self.resource, object)?;
+        Ok(reply(code, JSON, self.view().scale(self.api, &self.resource, &scale)))
     }
 
     fn update_scale(&self) -> Result<Response<Body>, Status> {
@@ -446,8 +449,7 @@ impl Call<'_> {
         let scale = body::json(self.request)?;
         let (namespace, name) = (&self.path.namespace, &self.path.name);
         let updated = self.api.update_scale(&self.resource, namespace, name, &scale, &options)?;
-        let scale = self.api.scale(&self.resource, &updated)?;
-        Ok(reply(200, JSON, scale.to_string().into_bytes()))
+        self.scale_shown(200, &updated)
     }
 
     fn evict(&self) -> Result<Response<Body>, Status> {

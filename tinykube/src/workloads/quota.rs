@@ -3,12 +3,19 @@
 use super::Turn;
 use super::context::Context;
 use super::view::Key;
+use crate::api::{Options, Part};
 use crate::kinds;
 
 /// One turn for one quota.
 pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
     let Some(quota) = context.view.get_key(key) else { return Ok(None) };
     let status = kinds::quota::status(&context.api, &quota);
-    context.write_status(&context.kinds.quotas, &quota, &status)?;
+    if quota["status"] != status {
+        // Admission counts as well, so that it is told which of them has counted what.
+        let options = Options::by("kube-controller-manager");
+        context.api.modify(&context.kinds.quotas, &key.namespace, &key.name, Part::Status, &options, |quota| {
+            quota["status"] = status;
+        })?;
+    }
     Ok(None)
 }

@@ -7,6 +7,7 @@ mod controller;
 mod definitions;
 mod forms;
 mod http;
+mod kinds;
 mod load;
 mod strict;
 mod tls;

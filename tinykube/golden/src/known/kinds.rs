@@ -8,7 +8,6 @@ pub(super) const KNOWN: &[Known] = &[
         &[18, 22, 23, 34, 35, 40, 43, 44, 50, 51, 52, 54, 55, 60, 61, 62, 63, 64, 65, 66, 68, 69],
         "kinds that the README lists, and pods that depend on them",
     ),
-    Known::differs("defaults", &[24], "the fields of free-form data are told apart"),
     Known::unserved("validation", &[49], "ephemeral containers"),
     Known::differs("validation", &[40, 41, 44], "the message does not end with a diff of Go structs"),
     Known::unserved(
@@ -16,11 +15,9 @@ pub(super) const KNOWN: &[Known] = &[
         &[42, 43, 44, 45, 46, 47, 124, 125, 126, 127, 128, 129, 140, 141, 147, 148],
         "kinds that the README lists, and pods that depend on them",
     ),
-    Known::differs("validation-kinds", &[119], "what admission counts for a quota has no entry of its own"),
     Known::unserved(
         "tables",
         &[16, 19, 26, 28, 37, 49, 51, 54, 57, 59, 70, 72, 73, 74, 75, 76, 79],
         "kinds that the README lists",
     ),
-    Known::differs("tables", &[86], "a Scale is shown as it is"),
 ];

@@ -4,6 +4,7 @@ mod builtin;
 mod columns;
 mod jsonpath;
 mod pod;
+mod scale;
 
 use std::sync::Arc;
 
@@ -60,18 +61,38 @@ pub(super) fn render(
     };
     let rows: Vec<Value> = objects
         .map(|object| {
-            let shown = match row {
-                RowObject::None => Value::Null,
-                RowObject::Metadata => metadata_of(&object, version),
-                RowObject::Object => Value::clone(&object),
-            };
-            let mut row = json!({"cells": cells(&object), "object": shown});
+            let mut row = row_of(&cells(&object), &object, (row, version));
             if let Some(over) = pod::over(resource, &object) {
                 row["conditions"] = json!([over]);
             }
             row
         })
         .collect();
+    table(version, metadata, &columns, &rows)
+}
+
+/// The table of a `Scale`.
+pub(super) fn render_scale(
+    api: &Api,
+    resource: &Resource,
+    scale: &Value,
+    (row, version): (RowObject, Version),
+    metadata: &Value,
+) -> Value {
+    let (columns, cells) = scale::columns_and_cells(resource.custom, scale, api.clock().now());
+    table(version, metadata, &columns, &[row_of(&cells, scale, (row, version))])
+}
+
+fn row_of(cells: &[Value], object: &Value, (row, version): (RowObject, Version)) -> Value {
+    let shown = match row {
+        RowObject::None => Value::Null,
+        RowObject::Metadata => metadata_of(object, version),
+        RowObject::Object => object.clone(),
+    };
+    json!({"cells": cells, "object": shown})
+}
+
+fn table(version: Version, metadata: &Value, columns: &[Value], rows: &[Value]) -> Value {
     json!({
         "kind": "Table",
         "apiVersion": version.api_version(),
