@@ -294,7 +294,7 @@ pub(crate) fn in_any_order(value: &Value) -> Value {
     match value {
         Value::Array(items) => {
             let mut items: Vec<Value> = items.iter().map(in_any_order).collect();
-            items.sort_by_key(Value::to_string);
+            items.sort_by_cached_key(in_one_order);
             items.into()
         }
         Value::Object(members) => {
@@ -310,6 +310,13 @@ pub(crate) fn in_any_order(value: &Value) -> Value {
         }
         other => other.clone(),
     }
+}
+
+/// A value as text, whatever order its members have.
+fn in_one_order(value: &Value) -> String {
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    sorted.to_string()
 }
 
 /// Who wrote the fields of an entry of `managedFields`.

@@ -10,6 +10,7 @@ mod delete;
 pub(crate) mod discovery;
 mod eviction;
 mod finalize;
+pub(crate) mod lasting_token;
 pub mod list;
 pub mod path;
 mod scale;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::status::details;
-use super::{Api, Cause, Options, Status};
+use super::{Api, Cause, Options, Status, lasting_token};
 use crate::auth::User;
 use crate::managed;
 use crate::object::{self, default, items, text};
@@ -68,11 +68,15 @@ impl std::fmt::Debug for Signer {
     }
 }
 
-fn refused(why: &str) -> String {
+pub(super) fn refused(why: &str) -> String {
     format!("[invalid bearer token, {why}]")
 }
 
 impl Api {
+    pub(super) fn sign(&self, claims: &Value) -> String {
+        self.inner.signer.sign(claims)
+    }
+
     /// Issues a token of a service account, as a `TokenRequest` asks.
     ///
     /// # Errors
@@ -126,7 +130,7 @@ impl Api {
             },
             "spec": asked["spec"],
             "status": {
-                "token": self.inner.signer.sign(&claims),
+                "token": self.sign(&claims),
                 "expirationTimestamp": expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             },
         });
@@ -174,6 +178,9 @@ impl Api {
     /// Why the token is good for nothing, in the real server's words.
     pub(crate) fn holder(&self, token: &str, audiences: &[String]) -> Result<(User, Vec<String>), String> {
         let claims = self.inner.signer.read(token)?;
+        if lasting_token::is_lasting(&claims) {
+            return self.lasting_holder(token, &claims, audiences);
+        }
         let own: Vec<&str> = items(&claims, "/aud").iter().filter_map(Value::as_str).collect();
         let common: Vec<String> =
             audiences.iter().filter(|audience| own.contains(&audience.as_str())).cloned().collect();

@@ -37,6 +37,8 @@ pub(crate) struct Kinds {
     pub(crate) budgets: Resource,
     pub(crate) leases: Resource,
     pub(crate) quotas: Resource,
+    pub(crate) accounts: Resource,
+    pub(crate) secrets: Resource,
 }
 
 impl Kinds {
@@ -57,6 +59,8 @@ impl Kinds {
             claims: api.resource("", "persistentvolumeclaims")?,
             budgets: api.resource("policy", "poddisruptionbudgets")?,
             quotas: api.resource("", "resourcequotas")?,
+            accounts: api.resource("", "serviceaccounts")?,
+            secrets: api.resource("", "secrets")?,
             leases: api.resource("coordination.k8s.io", "leases")?,
         })
     }

@@ -25,6 +25,7 @@ mod scheduler;
 mod selector;
 mod statefulset;
 mod template;
+mod token;
 mod view;
 
 use jiff::Timestamp;
@@ -190,6 +191,7 @@ impl Running {
             Controller::Disruption => disruption::reconcile(context, key),
             Controller::Endpoints => endpoints::reconcile(context, key),
             Controller::Quota => quota::reconcile(context, key),
+            Controller::Token => token::reconcile(context, key),
             Controller::EventTtl => expire_event(context, key),
         };
         match done {

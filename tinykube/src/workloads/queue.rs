@@ -25,6 +25,7 @@ pub(crate) enum Controller {
     Endpoints,
     EventTtl,
     Quota,
+    Token,
 }
 
 /// One object one controller is to look at.

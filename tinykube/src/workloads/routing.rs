@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::context::Context;
 use super::queue::{Controller, Queue, Work};
 use super::view::{Key, key_of};
-use super::{endpoints, job, selector};
+use super::{endpoints, job, selector, token};
 use crate::kinds::namespace::ROOT_CA;
 use crate::kubelet::{Kubelet, SCRIPT_ANNOTATION, pods_below};
 use crate::object;
@@ -57,8 +57,18 @@ pub(crate) fn route(stored: &storage::Change, context: &mut Context, kubelet: &m
         }
         ("", "services") => queue.add(Work::new(Controller::Endpoints, key.clone())),
         ("", "endpoints") | ("discovery.k8s.io", "endpointslices") => route_to_service(change, context, queue),
+        ("", "secrets") if token::is_of_account(&change.object) => {
+            queue.add(Work::new(Controller::Token, key.clone()));
+        }
         ("", "serviceaccounts") => {
             queue.add(Work::new(Controller::Namespace, Key::of(&context.kinds.namespaces, "", change.namespace)));
+            let secrets = &context.kinds.secrets;
+            for secret in context.view.in_namespace(secrets, change.namespace) {
+                if token::is_of(&secret, object::name(&change.object)) {
+                    let key = Key::of(secrets, change.namespace, object::name(&secret));
+                    queue.add(Work::new(Controller::Token, key));
+                }
+            }
         }
         ("policy", "poddisruptionbudgets") => queue.add(Work::new(Controller::Disruption, key.clone())),
         _ => {

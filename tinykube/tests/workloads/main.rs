@@ -8,6 +8,7 @@ mod endpoints;
 mod jobs;
 mod lifecycle;
 mod nodes;
+mod tokens;
 mod virtual_day;
 
 use std::sync::Arc;

@@ -1,6 +1,5 @@
 //! Where a server is known to answer in its own way, and why. One file for each group of cases.
 
-mod access;
 mod circumstances;
 mod core;
 mod kinds;
@@ -77,7 +76,7 @@ impl Known {
 
 /// Where tinykube is not alike. A line listed here that becomes alike fails its tests, unless two real servers differ in it.
 pub fn tinykube() -> Vec<Known> {
-    let own = [core::KNOWN, access::KNOWN, kinds::KNOWN, protocol::KNOWN, workloads::KNOWN];
+    let own = [core::KNOWN, kinds::KNOWN, protocol::KNOWN, workloads::KNOWN];
     [&own.concat(), circumstances::KNOWN].concat()
 }
 
