@@ -91,23 +91,32 @@ impl Schemas {
 /// # Errors
 /// 400 for values of the wrong type, and for unknown fields if `options` are strict.
 pub(crate) fn prune(resource: &Resource, object: &mut Value, options: &Options) -> Result<(), Status> {
-    let Some(root) = SCHEMAS.of(resource) else {
+    let unknown = take_unknown(resource, object)?;
+    if unknown.is_empty() {
         return Ok(());
+    }
+    let messages = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+    schema::report(&resource.kind, &resource.version, messages, options)
+}
+
+/// Drops fields the kind does not have; their paths, in the order in which they were there. A custom resource keeps all.
+///
+/// # Errors
+/// 400 for values of the wrong type.
+pub(crate) fn take_unknown(resource: &Resource, object: &mut Value) -> Result<Vec<String>, Status> {
+    let Some(root) = SCHEMAS.of(resource) else {
+        return Ok(Vec::new());
     };
     let mut reading = Reading::default();
     reading.walk(root, object, At { path: "", go: "" }, &resource.kind);
-    if let Some(wrong) = reading.wrong {
-        return Err(Status::bad_request(format!(
+    match reading.wrong {
+        None => Ok(reading.unknown),
+        Some(wrong) => Err(Status::bad_request(format!(
             "{kind} in version {version:?} cannot be handled as a {kind}: {wrong}",
             kind = resource.kind,
             version = resource.version
-        )));
+        ))),
     }
-    if reading.unknown.is_empty() {
-        return Ok(());
-    }
-    let messages = reading.unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
-    schema::report(&resource.kind, &resource.version, messages, options)
 }
 
 /// What was found while an object was read.

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Request, parameters, protobuf};
+use super::{Request, parameters, protobuf, yaml_body};
 use crate::api::path::Query;
 use crate::api::{Api, Cause, DeleteOptions, FieldValidation, Options, Propagation, Status};
+use crate::builtin;
 use crate::object::text;
 use crate::patch::Patch;
 use crate::resource::Resource;
@@ -13,22 +14,48 @@ use crate::schema::{self, strict};
 /// The object of a create or update request, of the kind the path says.
 pub(super) fn object(request: &Request<'_>, resource: &Resource, options: &Options) -> Result<Value, Status> {
     check_media_type(request)?;
-    let value = read(request).map_err(|why| unrecognized(request, resource, &why))?;
+    let mut value = read(request).map_err(|why| unrecognized(request, resource, &why))?;
     check_is_object(&value).map_err(|why| unrecognized(request, resource, &why))?;
     check_other_version(request.api, resource, &value, options)?;
     check_kind(resource, &value)?;
-    if options.validation != FieldValidation::Ignore && !is_yaml(request) && !is_protobuf(request) {
-        strict::check_duplicates(resource, &request.body, options)?;
+    if options.validation != FieldValidation::Ignore && !is_protobuf(request) {
+        check_repeated(request, resource, &mut value, options)?;
     }
     Ok(value)
 }
 
+/// Refuses or warns about fields that occur twice, and about those that are unknown in the same object. Those that are unknown
+/// in other objects are found later.
+fn check_repeated(
+    request: &Request<'_>,
+    resource: &Resource,
+    value: &mut Value,
+    options: &Options,
+) -> Result<(), Status> {
+    if is_yaml(request) {
+        let Some(repeated) = yaml_body::repeated(&request.body) else { return Ok(()) };
+        let unknown = builtin::take_unknown(resource, value)?;
+        let unknown = unknown.iter().map(|path| format!("unknown field {path:?}"));
+        let faults = std::iter::once(repeated).chain(unknown).collect();
+        return schema::report(&resource.kind, &resource.version, faults, options);
+    }
+    if strict::has_repeated(&request.body) {
+        let unknown = builtin::take_unknown(resource, value)?;
+        let faults = strict::faults(&request.body, &unknown);
+        return schema::report(&resource.kind, &resource.version, faults, options);
+    }
+    Ok(())
+}
+
 fn unrecognized(request: &Request<'_>, resource: &Resource, why: &str) -> Status {
+    let json = if is_yaml(request) && why.starts_with("yaml: ") {
+        ""
+    } else {
+        "couldn't get version/kind; json parse error: "
+    };
+    let (kind, summary) = (&resource.kind, summary(&request.body));
     Status::bad_request(format!(
-        "the object provided is unrecognized (must be of type {}): couldn't get version/kind; \
-         json parse error: {why} ({})",
-        resource.kind,
-        summary(&request.body)
+        "the object provided is unrecognized (must be of type {kind}): {json}{why} ({summary})"
     ))
 }
 
@@ -172,8 +199,7 @@ fn read(request: &Request<'_>) -> Result<Value, String> {
         return protobuf::read(&request.body).ok_or_else(|| "not an object of a kind that is read".to_owned());
     }
     if is_yaml(request) {
-        let text = std::str::from_utf8(&request.body).map_err(|error| error.to_string())?;
-        return serde_saphyr::from_str(text).map_err(|error| error.to_string());
+        return yaml_body::read(&request.body);
     }
     serde_json::from_slice(&request.body).map_err(|error| strict::go_error(&request.body, &error))
 }

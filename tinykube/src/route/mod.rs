@@ -9,6 +9,7 @@ mod protobuf;
 mod reviews;
 mod unserved;
 mod yaml;
+mod yaml_body;
 
 use std::sync::Arc;
 

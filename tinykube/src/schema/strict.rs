@@ -4,29 +4,48 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{field, report};
-use crate::api::{Options, Status};
-use crate::resource::Resource;
+use super::field;
 
-/// Refuses or warns about keys that occur twice in one object.
-///
-/// # Errors
-/// 400 if `options` are strict.
-pub(crate) fn check_duplicates(resource: &Resource, body: &[u8], options: &Options) -> Result<(), Status> {
-    let mut found = Vec::new();
-    let seed = Place { path: String::new(), found: &mut found };
-    let read = seed.deserialize(&mut serde_json::Deserializer::from_slice(body));
-    if read.is_err() || found.is_empty() {
-        return Ok(());
-    }
-    let messages = found.iter().map(|path| format!("duplicate field {path:?}")).collect();
-    report(&resource.kind, &resource.version, messages, options)
+/// Whether a key occurs twice in one object.
+pub(crate) fn has_repeated(body: &[u8]) -> bool {
+    fields(body).iter().any(|(_, repeated)| *repeated)
 }
 
-/// A place in a text that is being read; notes the paths of keys that were there already.
+/// What is wrong with the fields of a text, in their order: which are there already, and which of them are unknown. In a field
+/// that is unknown nothing is looked for.
+pub(crate) fn faults(body: &[u8], unknown: &[String]) -> Vec<String> {
+    let mut faults: Vec<String> = Vec::new();
+    for (path, repeated) in fields(body) {
+        let is_below =
+            |known: &String| path.strip_prefix(known.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']));
+        let fault = if unknown.contains(&path) {
+            format!("unknown field {path:?}")
+        } else if repeated && !unknown.iter().any(is_below) {
+            format!("duplicate field {path:?}")
+        } else {
+            continue;
+        };
+        if !faults.contains(&fault) {
+            faults.push(fault);
+        }
+    }
+    faults
+}
+
+/// The paths of all fields in the order of the text, and whether each was there already. None of a text that is no JSON.
+fn fields(body: &[u8]) -> Vec<(String, bool)> {
+    let mut found = Vec::new();
+    let seed = Place { path: String::new(), found: &mut found };
+    match seed.deserialize(&mut serde_json::Deserializer::from_slice(body)) {
+        Ok(()) => found,
+        Err(_) => Vec::new(),
+    }
+}
+
+/// A place in a text that is being read.
 struct Place<'a> {
     path: String,
-    found: &'a mut Vec<String>,
+    found: &'a mut Vec<(String, bool)>,
 }
 
 impl<'de> DeserializeSeed<'de> for Place<'_> {
@@ -48,8 +67,9 @@ impl<'de> Visitor<'de> for Place<'_> {
         let mut seen: Vec<String> = Vec::new();
         while let Some(key) = map.next_key::<String>()? {
             let path = field(&self.path, &key);
-            if seen.contains(&key) {
-                self.found.push(path);
+            let repeated = seen.contains(&key);
+            self.found.push((path.clone(), repeated));
+            if repeated {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
@@ -104,5 +124,28 @@ pub(crate) fn go_error(body: &[u8], error: &serde_json::Error) -> String {
         }
         (Some(character), _) => format!("invalid character '{character}' looking for beginning of value"),
         (None, _) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_told_in_the_order_of_the_text_and_none_within_what_is_unknown() {
+        for (text, unknown, told) in [
+            (r#"{"a":1,"b":{"c":1}}"#, &[][..], &[][..]),
+            (
+                r#"{"x":1,"a":{"b":1,"b":2},"y":1}"#,
+                &["x", "y"],
+                &["unknown field \"x\"", "duplicate field \"a.b\"", "unknown field \"y\""],
+            ),
+            (r#"{"x":{"a":1,"a":2},"x":3}"#, &["x"], &["unknown field \"x\""]),
+            (r#"{"a":[{"b":1},{"b":1,"b":2}]}"#, &[], &["duplicate field \"a[1].b\""]),
+            (r#"{"a":1,"a":"#, &[], &[]),
+        ] {
+            let unknown: Vec<String> = unknown.iter().map(|&path| path.to_owned()).collect();
+            assert_eq!(faults(text.as_bytes(), &unknown), told, "{text}");
+        }
     }
 }

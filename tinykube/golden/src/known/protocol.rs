@@ -4,12 +4,6 @@ use super::Known;
 use super::core::NOT_SERVED;
 
 pub(super) const KNOWN: &[Known] = &[
-    Known::differs("negotiation", &[6, 21], "what is wrong with YAML is said in the words of another library"),
-    Known::differs(
-        "negotiation",
-        &[19, 20],
-        "fields that are unknown and those that occur twice are found one after the other",
-    ),
     Known::differs("negotiation", &[29], "answers are never in Protocol Buffers: who takes nothing else gets 406"),
     Known::unserved("negotiation", &[48], "version 1 of autoscalers"),
     Known::but_for(NOT_SERVED, "negotiation", &[49], "version 1 of autoscalers"),
