@@ -118,3 +118,45 @@ async fn a_scale_is_a_table_too() {
         assert_eq!(shown["rows"][0]["cells"], cells, "{shown}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_change_a_pod_is_shown_what_would_have_changed() {
+    let cluster = cluster();
+    let pods = "/api/v1/namespaces/default/pods";
+    let spec = json!({
+        "schedulerName": "nobody",
+        "automountServiceAccountToken": false,
+        "nodeSelector": {"zone": "a"},
+        "containers": [{"name": "c", "image": "i:1", "command": ["run"]}],
+    });
+    post(&cluster, pods, &json!({"metadata": {"name": "p"}, "spec": spec})).await;
+    let change = |spec: Value| {
+        let cluster = &cluster;
+        async move {
+            let kind = "application/strategic-merge-patch+json";
+            send(cluster, "PATCH", &format!("{pods}/p"), kind, &json!({"spec": spec}).to_string()).await
+        }
+    };
+    for (spec, shown) in [
+        (
+            json!({"hostNetwork": true}),
+            "   \"SecurityContext\": {\n-  \"HostNetwork\": false,\n+  \"HostNetwork\": true,\n   \"HostPID\": false,\n",
+        ),
+        (
+            json!({"nodeSelector": {"disk": "<big>"}}),
+            "  \"NodeSelector\": {\n+  \"disk\": \"\\u003cbig\\u003e\",\n   \"zone\": \"a\"\n",
+        ),
+        (
+            json!({"containers": [{"name": "c", "image": "i:2", "command": ["walk"]}]}),
+            "    \"Image\": \"i:1\",\n    \"Command\": [\n-    \"run\"\n+    \"walk\"\n    ],\n",
+        ),
+    ] {
+        let (status, refused, _) = change(spec).await;
+        let message = refused["message"].as_str().unwrap();
+        assert_eq!(status, 422);
+        let shown = shown.trim_start();
+        assert!(message.contains("previously negative)\n@@ -") && message.contains(shown), "{message}");
+        assert!(!message.contains("i:2"), "what may change is not shown: {message}");
+    }
+    assert_eq!(change(json!({"containers": [{"name": "c", "image": "i:2"}]})).await.0, 200);
+}

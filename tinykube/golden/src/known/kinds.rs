@@ -9,7 +9,6 @@ pub(super) const KNOWN: &[Known] = &[
         "kinds that the README lists, and pods that depend on them",
     ),
     Known::unserved("validation", &[49], "ephemeral containers"),
-    Known::differs("validation", &[40, 41, 44], "the message does not end with a diff of Go structs"),
     Known::unserved(
         "validation-kinds",
         &[42, 43, 44, 45, 46, 47, 124, 125, 126, 127, 128, 129, 140, 141, 147, 148],

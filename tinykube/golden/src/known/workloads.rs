@@ -5,6 +5,5 @@ use super::Known;
 pub(super) const KNOWN: &[Known] = &[
     Known::unserved("bootstrap", &[11, 31, 32, 33, 34, 35, 37], "kinds that the README lists"),
     Known::unserved("jobs", &[49, 50, 51, 52, 53, 54, 55, 56, 57], "CronJobs, and the Jobs they make"),
-    Known::differs("jobs", &[11], "a Job's template is not shown as Go shows it"),
     Known::differs("jobs", &[47], "the pod that was told to end has ended by then"),
 ];

@@ -10,6 +10,7 @@ mod pod;
 mod rights;
 mod scaling;
 mod service;
+mod structs;
 pub(super) mod update;
 mod workload;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{configuration, internal};
+use super::{configuration, internal, structs};
 use crate::api::Cause;
 use crate::object::{self, items, text};
 use crate::resource::Resource;
@@ -37,7 +37,11 @@ pub(crate) fn causes(resource: &Resource, old: &Value, new: &Value) -> Vec<Cause
 /// Fields of the spec that stay as they are.
 fn fixed(fields: &[&str], old: &Value, new: &Value) -> Vec<Cause> {
     let changed = fields.iter().filter(|field| old["spec"][**field] != new["spec"][**field]);
-    changed.map(|field| Cause::invalid(format!("spec.{field}"), &new["spec"][*field], "field is immutable")).collect()
+    let shown = |field: &str| match (field, &new["spec"][field]) {
+        ("template", template) => structs::shown("PodTemplateSpec", template),
+        (_, value) => value.clone(),
+    };
+    changed.map(|field| Cause::invalid(format!("spec.{field}"), &shown(field), "field is immutable")).collect()
 }
 
 fn frozen(parts: &[&str], old: &Value, new: &Value) -> Vec<Cause> {
@@ -119,7 +123,23 @@ fn pod(old: &Value, new: &Value) -> Vec<Cause> {
                `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to \
                existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was \
                previously negative)";
-    vec![Cause::forbidden("spec", why)]
+    let [before, after] = [&old["spec"], &with_free(old, new)].map(|spec| structs::shown("PodSpec", spec));
+    vec![Cause::forbidden("spec", &format!("{why}\n{}", structs::difference(&before, &after)))]
+}
+
+/// The spec of a changed pod with all that may change as it was before.
+fn with_free(old: &Value, new: &Value) -> Value {
+    let (before, mut after) = (&old["spec"], new["spec"].clone());
+    for key in ["activeDeadlineSeconds", "tolerations"] {
+        after[key] = before[key].clone();
+    }
+    for list in ["containers", "initContainers"] {
+        let containers = after.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+        for (container, before) in containers.zip(items(before, &format!("/{list}"))) {
+            container["image"] = before["image"].clone();
+        }
+    }
+    after
 }
 
 /// The address of a service stays while it needs one.
