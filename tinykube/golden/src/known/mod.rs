@@ -20,9 +20,7 @@ pub struct Known {
     /// What beside the API server decides the answer, where that is so: such a line counts for nothing, alike or not.
     pub on: Option<Circumstance>,
     /// Entries of lists that are about what the server does not serve, where the rest is. They are left out of what was
-    /// recorded, as [`without`] does, and what remains has to be alike.
-    ///
-    /// [`without`]: crate::left_out::without
+    /// recorded, at whatever depth they stand, and what remains has to be alike.
     pub apart: &'static [&'static str],
 }
 
