@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{breaking::Break, demo::Demo, failure::Failure, playground::Playground, replay::Replay};
 
@@ -24,15 +24,6 @@ enum Command {
     Playground(Playground),
     /// Say what kubeheal would have done while a watch stream was recorded
     Replay(Replay),
-}
-
-/// How to print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 impl Args {

@@ -4,6 +4,7 @@ mod args;
 mod breaking;
 mod demo;
 mod failure;
+mod output;
 mod playground;
 mod replay;
 mod spec;

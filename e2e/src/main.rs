@@ -9,6 +9,7 @@ mod failure;
 mod ground;
 mod hands;
 mod journeys;
+mod outcome;
 mod run;
 mod service_account;
 mod stage;

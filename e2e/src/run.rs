@@ -15,6 +15,7 @@ use crate::{
     ground::Ground,
     hands::Hands,
     journeys::{JOURNEYS, Journey},
+    outcome::Outcome,
     service_account::ServiceAccountName,
     stage::{Healer, Marks, Stage, Theatre},
     table,
@@ -48,23 +49,6 @@ pub(crate) struct Journeys {
     /// Service account whose rights local controllers have [default: those of the kubeconfig]
     #[arg(long, env = "KUBEHEAL_E2E_SERVICE_ACCOUNT", value_name = "NAMESPACE/NAME")]
     service_account: Option<ServiceAccountName>,
-}
-
-/// What came of a journey.
-#[derive(Clone, Debug)]
-pub(crate) struct Outcome {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// What had to be true.
-    pub(crate) what: &'static str,
-    /// How it went, where that is not always the same.
-    pub(crate) note: Option<&'static str>,
-    /// Its moments.
-    pub(crate) marks: Marks,
-    /// How long it took, cleaning up included.
-    pub(crate) total: Duration,
-    /// Why it failed, if it did.
-    pub(crate) failure: Option<String>,
 }
 
 impl Journeys {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 
-use crate::{run::Outcome, stage::Marks};
+use crate::{outcome::Outcome, stage::Marks};
 
 const HEADER: [&str; 8] = ["Journey", "Set up", "Seen", "Acted", "Well", "Total", "Verdict", ""];
 

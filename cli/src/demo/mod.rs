@@ -4,8 +4,10 @@
 //! with a monitor that can only restart.
 
 mod chronicle;
+mod duration;
 mod expectation;
 pub(crate) mod hands;
+mod judgement;
 mod library;
 mod monitor;
 mod observer;
@@ -32,7 +34,7 @@ use self::{
     report::{Manner, Paint},
     story::Story,
 };
-use crate::{args::Output, failure::Failure};
+use crate::{failure::Failure, output::Output};
 
 /// Arguments of `healctl demo`.
 #[derive(Debug, clap::Args)]

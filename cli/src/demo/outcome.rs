@@ -5,7 +5,7 @@ use std::thread;
 use serde::Serialize;
 
 use super::{
-    expectation::{Evidence, Judged},
+    judgement::{Evidence, Judged},
     stage::{Healer, Told, tell},
     story::Story,
     timeline::{Entry, timeline},

@@ -6,11 +6,12 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::{
-    expectation::Judged,
+    duration::spoken,
+    judgement::Judged,
     library::Group,
     outcome::Outcome,
     story::Story,
-    timeline::{Entry, Mark, spoken},
+    timeline::{Entry, Mark},
 };
 
 /// Colours, where somebody can see them and has not forbidden them (<https://no-color.org>).

@@ -6,7 +6,7 @@ use kubeheal::api::status::{CircuitState, HealedServiceStatus, HealthState, Hist
 use serde::Deserialize;
 use tinykube::kubelet::Span;
 
-use super::expectation::{Evidence, Judged, Range, in_order};
+use super::judgement::{Evidence, Judged, Range, in_order};
 
 /// What is expected of one service.
 #[derive(Debug, Deserialize)]

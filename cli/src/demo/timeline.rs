@@ -257,8 +257,3 @@ fn merge(entries: Vec<Entry>) -> Vec<Entry> {
     }
     merged
 }
-
-/// Seconds as people say them: `45s`, `11m`, `2h10m`.
-pub(crate) fn spoken(seconds: u64) -> String {
-    kubeheal::healing::time::spoken(jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)))
-}

@@ -13,7 +13,7 @@ use kube::ResourceExt;
 use kubeheal::api::HealedService;
 
 use self::{line::Line, player::Player, trace::Trace};
-use crate::{args::Output, failure::Failure, spec};
+use crate::{failure::Failure, output::Output, spec};
 
 /// Arguments of `healctl replay`.
 #[derive(Debug, clap::Args)]
