@@ -8,14 +8,16 @@ use k8s_openapi::api::core::v1 as core;
 
 use super::allotment::Allotment;
 use super::backoff::{Backoff, go_duration};
+use super::config_ref::ConfigRef;
 use super::log::{Line, Log};
 use super::note::Note;
-use super::probe::{Probe, ProbeKind};
+use super::probe::Probe;
+use super::probe_kind::ProbeKind;
 use super::process::{Ending, Process};
 use super::script::Behaviour;
 use super::span::after;
-use super::spec::{self, ConfigRef, RestartPolicy, Role};
-use super::start::StartProblem;
+use super::spec::{self, RestartPolicy, Role};
+use super::waiting::{StartProblem, Waiting};
 use super::world::World;
 
 /// From creating a container to its process running, the first time and when all is at hand.
@@ -56,13 +58,6 @@ pub(crate) struct Terminated {
     pub(crate) started: Timestamp,
     pub(crate) finished: Timestamp,
     pub(crate) instance: u32,
-}
-
-/// Why a container waits, as its status says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Waiting {
-    pub(crate) reason: &'static str,
-    pub(crate) message: String,
 }
 
 /// Where a container stands.

@@ -8,6 +8,7 @@
 mod address;
 mod allotment;
 mod backoff;
+mod config_ref;
 mod container;
 mod dependency;
 mod driver;
@@ -20,6 +21,7 @@ mod note;
 mod pod;
 mod pods;
 mod probe;
+mod probe_kind;
 mod process;
 mod program;
 mod recall;
@@ -29,6 +31,8 @@ mod span;
 mod spec;
 mod start;
 mod status;
+mod transitions;
+mod waiting;
 mod world;
 
 pub(crate) use self::address::Addresses;

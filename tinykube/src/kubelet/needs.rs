@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::config_ref::{ConfigKind, ConfigRef};
 use super::dependency::Dependency;
-use super::spec::{ConfigKind, ConfigRef};
 use super::world::World;
 use crate::object;
 use crate::storage::Change;

@@ -10,14 +10,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as core;
 
+use super::config_ref::ConfigRef;
 use super::container::{Container, Identity, Scene, State};
 use super::log::Line;
 use super::note::Note;
 use super::program;
 use super::script::{Behaviour, Exit, Script};
 use super::span::after;
-use super::spec::{self, ConfigRef, RestartPolicy, Role};
-use super::status::Transitions;
+use super::spec::{self, RestartPolicy, Role};
+use super::transitions::Transitions;
 use super::world::World;
 
 /// From being bound to the first status, then to the network being up.

@@ -9,30 +9,12 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::probe_kind::ProbeKind;
 use super::process::{Answer, Process};
 use super::span::{after, between};
 
 /// How soon readiness is asked once the container has started; until then its status says not ready.
 const AT_ONCE: Duration = Duration::from_millis(10);
-
-/// Which probe of a container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ProbeKind {
-    Startup,
-    Liveness,
-    Readiness,
-}
-
-impl ProbeKind {
-    /// As Events name it.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            ProbeKind::Startup => "Startup",
-            ProbeKind::Liveness => "Liveness",
-            ProbeKind::Readiness => "Readiness",
-        }
-    }
-}
 
 /// What a probe is asked through.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::probe::ProbeKind;
+use super::probe_kind::ProbeKind;
 use super::script::{Behaviour, Exit, LogLine, ProbePlan};
 use super::span::{after, between};
 use super::world::World;

@@ -4,10 +4,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::container::{Container, State, Terminated, Waiting};
+use super::container::{Container, State, Terminated};
 use super::pod::{PodMachine, Stage};
 use super::span::{after, between};
 use super::spec::{RestartPolicy, Role};
+use super::waiting::Waiting;
 use crate::object;
 
 /// Whether the kubelet has reported a pod's end: it looks at it no more.

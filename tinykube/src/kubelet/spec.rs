@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as core;
 
-use super::probe::{Probe, ProbeKind};
+use super::config_ref::{ConfigKind, ConfigRef};
+use super::probe::Probe;
+use super::probe_kind::ProbeKind;
 
 /// What a container is to its pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,32 +32,6 @@ pub(crate) enum RestartPolicy {
     Always,
     OnFailure,
     Never,
-}
-
-/// The kinds of objects that configure containers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ConfigKind {
-    /// A Secret.
-    Secret,
-    /// A `ConfigMap`.
-    ConfigMap,
-}
-
-/// A reference to a Secret or `ConfigMap`, or to one key of it, that must resolve.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ConfigRef {
-    /// What is referred to.
-    pub(crate) kind: ConfigKind,
-    /// Its name.
-    pub(crate) name: String,
-    /// The key that must be there.
-    pub(crate) key: Option<String>,
-}
-
-impl ConfigRef {
-    fn new(kind: ConfigKind, name: &str, key: Option<&str>) -> ConfigRef {
-        ConfigRef { kind, name: name.to_owned(), key: key.map(str::to_owned) }
-    }
 }
 
 /// The restart policy of a pod.

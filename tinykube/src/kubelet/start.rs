@@ -1,19 +1,10 @@
 //! What keeps a container from being created: its image or its configuration.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
-use super::container::{Container, Scene, Waiting};
+use super::container::{Container, Scene};
 use super::note::Note;
-
-/// Why a container is not created at once.
-pub(crate) enum StartProblem {
-    /// The image takes this long.
-    Pulling(Duration),
-    /// Something is missing.
-    Missing(Waiting),
-}
+use super::waiting::{StartProblem, Waiting};
 
 impl Container {
     /// Looks for the image and the configuration, and says so in Events.

@@ -1,6 +1,5 @@
 //! A pod's status as the kubelet writes it: phase, conditions and container statuses, field by field as recorded.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use jiff::Timestamp;
@@ -12,32 +11,6 @@ use super::container::{Container, State, Terminated};
 use super::pod::{PodMachine, Stage};
 use super::spec::Role;
 use crate::object;
-
-/// Since when each condition has the status it has.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Transitions(BTreeMap<&'static str, (bool, Timestamp)>);
-
-impl Transitions {
-    /// Since when, given the status now.
-    fn since(&mut self, condition: &'static str, status: bool, now: Timestamp) -> Timestamp {
-        let entry = self.0.entry(condition).or_insert((status, now));
-        if entry.0 != status {
-            *entry = (status, now);
-        }
-        entry.1
-    }
-
-    /// Takes over what the conditions of a pod say.
-    pub(crate) fn recall(&mut self, stored: &Value) {
-        let known = object::items(stored, "/status/conditions");
-        for kind in ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"] {
-            let Some(condition) = known.iter().find(|condition| condition["type"] == kind) else { continue };
-            if let Ok(since) = object::text(condition, "/lastTransitionTime").parse() {
-                self.0.insert(kind, (condition["status"] == "True", since));
-            }
-        }
-    }
-}
 
 /// A condition's status, reason and message.
 struct Verdict {

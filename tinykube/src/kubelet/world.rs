@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::config_ref::ConfigRef;
 use super::dependency::Dependency;
-use super::spec::ConfigRef;
 
 /// The cluster as one pod sees it.
 pub(crate) trait World {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::context::{Context, owner_reference};
+use super::deployment_sets::Sets;
 use super::replicaset::{adopt, replicas};
 use super::rollout::{self, Budget};
 use super::view::Key;
@@ -19,19 +19,6 @@ pub(crate) const REVISION: &str = "deployment.kubernetes.io/revision";
 const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 const MAX: &str = "deployment.kubernetes.io/max-replicas";
 const HASH: &str = "pod-template-hash";
-
-/// The ReplicaSets of a Deployment.
-pub(crate) struct Sets {
-    pub(crate) new: Option<Arc<Value>>,
-    /// All others, oldest first.
-    pub(crate) old: Vec<Arc<Value>>,
-}
-
-impl Sets {
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Value>> {
-        self.old.iter().chain(&self.new)
-    }
-}
 
 /// One turn for one Deployment.
 pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
@@ -344,9 +331,4 @@ fn next_revision(sets: &Sets) -> i64 {
 
 fn revision(set: &Value) -> i64 {
     object::annotation(set, REVISION).and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
-/// The moment a condition was last written, if there is such a condition.
-pub(crate) fn updated(condition: &Value) -> Option<Timestamp> {
-    object::text(condition, "/lastUpdateTime").parse().ok()
 }

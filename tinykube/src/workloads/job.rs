@@ -2,6 +2,7 @@
 //!
 //! A pod that is over is counted once: its finalizer stays until the status says that it is counted.
 
+mod index;
 mod outcome;
 mod pods;
 

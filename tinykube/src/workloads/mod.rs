@@ -7,6 +7,7 @@
 mod context;
 mod daemonset;
 mod deployment;
+mod deployment_sets;
 mod disruption;
 mod endpoints;
 mod gc;

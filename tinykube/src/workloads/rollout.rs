@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Turn;
 use super::context::Context;
-use super::deployment::{Sets, updated};
+use super::deployment_sets::Sets;
 use super::replicaset::replicas;
 use crate::api::Status;
 use crate::kubelet::after;
@@ -261,4 +261,9 @@ fn put(context: &Context, conditions: &mut Vec<Value>, verdict: &Value) {
         "reason": verdict["reason"],
         "message": verdict["message"],
     }));
+}
+
+/// The moment a condition was last written, if there is such a condition.
+fn updated(condition: &Value) -> Option<Timestamp> {
+    object::text(condition, "/lastUpdateTime").parse().ok()
 }

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::pods::is_over;
-use super::{condition, is_tracked, pods};
+use super::index::index_of;
+use super::{condition, is_tracked};
 use crate::kubelet::after;
 use crate::object::{self, items, text};
 
@@ -35,7 +36,7 @@ impl Tally {
         let indexed = job["spec"]["completionMode"] == "Indexed";
         for pod in owned.iter().filter(|pod| is_over(pod) && is_tracked(pod)) {
             let well = text(pod, "/status/phase") == "Succeeded";
-            let index = pods::index(pod).filter(|_| indexed);
+            let index = index_of(pod).filter(|_| indexed);
             if well && index.is_none_or(|index| tally.completed.insert(index)) {
                 tally.succeeded += 1;
             } else if !well && !suspended && verdict(job, pod) != Some("Ignore") {
@@ -51,7 +52,7 @@ impl Tally {
     fn lose(&mut self, job: &Value, owned: &[Arc<Value>], pod: &Value, index: Option<i64>) {
         let (Some(index), Some(most)) = (index, job["spec"]["backoffLimitPerIndex"].as_u64()) else { return };
         let failures =
-            owned.iter().filter(|other| pods::index(other) == Some(index) && text(other, "/status/phase") == "Failed");
+            owned.iter().filter(|other| index_of(other) == Some(index) && text(other, "/status/phase") == "Failed");
         let failures = u64::try_from(failures.count()).unwrap_or(u64::MAX);
         if failures > most || verdict(job, pod) == Some("FailIndex") {
             self.lost.insert(index);

@@ -6,19 +6,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::pods::{deletion_rank, from_template, is_over};
+use super::index::{INDEX, index_of};
 use super::outcome::Tally;
 use super::{BACK_OFF, Run, TRACKING};
 use crate::api::{DeleteOptions, Status};
 use crate::kubelet::{Note, after};
 use crate::object::{self, items, text};
-
-/// The annotation and label with the index of a pod.
-const INDEX: &str = "batch.kubernetes.io/job-completion-index";
-
-/// Which of the completions of an indexed job a pod is for.
-pub(super) fn index(pod: &Value) -> Option<i64> {
-    object::annotation(pod, INDEX)?.parse().ok()
-}
 
 impl Run<'_> {
     /// Makes as many pods as are wanted, or gives some up; when to come again if a failure has to be waited out.
@@ -51,7 +44,7 @@ impl Run<'_> {
         if let Some(due) = self.backed_off().filter(|due| *due > self.context.now) {
             return Ok(Some(due));
         }
-        let taken: Vec<i64> = active.iter().filter_map(|pod| index(pod)).collect();
+        let taken: Vec<i64> = active.iter().filter_map(|pod| index_of(pod)).collect();
         let completions = spec_completions(&self.job);
         let mut free = (0..completions)
             .filter(|index| !taken.contains(index) && !tally.is_done(*index))
