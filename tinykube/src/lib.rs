@@ -25,6 +25,7 @@ mod quantity;
 pub mod random;
 pub mod registry;
 pub mod resource;
+mod response;
 mod route;
 mod schema;
 mod socket;

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::http::Body;
+use crate::response::Body;
 
 /// A client that has not agreed on encryption by then is let go.
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::Api;
-use super::token::{AUDIENCE, refused};
+use super::bearer::{AUDIENCE, refused};
 use crate::auth::User;
 use crate::object::{self, text};
 
@@ -29,7 +29,7 @@ impl Api {
     /// The token of an account for the secret of this name.
     pub(crate) fn lasting_token(&self, account: &Value, secret: &str) -> String {
         let (namespace, name) = (object::namespace(account), object::name(account));
-        self.sign(&json!({
+        self.signer().sign(&json!({
             "iss": ISSUER,
             NAMESPACE: namespace,
             SECRET: secret,

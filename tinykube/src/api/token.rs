@@ -1,15 +1,8 @@
 //! Tokens of service accounts: issued on request, and recognised as long as what they are bound to is there.
-//!
-//! They are JWTs, signed with a key the cluster draws when it starts.
 
-use std::hash::{BuildHasher, RandomState};
-
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
+use super::bearer::{AUDIENCE, refused};
 use super::status::details;
 use super::{Api, Cause, Options, Status, lasting_token};
 use crate::auth::User;
@@ -17,66 +10,13 @@ use crate::managed;
 use crate::object::{self, default, items, text};
 use crate::resource::{Definition, Resource};
 
-/// Whom a token is for unless its holder asks otherwise: the API server.
-pub(crate) const AUDIENCE: &str = "https://kubernetes.default.svc";
-
 /// Seconds a token is good for unless somebody says otherwise, and the least and the most there is.
 const LIFETIME: (i64, i64, i64) = (3600, 600, 1 << 32);
 
 /// What a token can be bound to, and the plural of it.
 const BOUND: [(&str, &str); 3] = [("Pod", "pods"), ("Secret", "secrets"), ("Node", "nodes")];
 
-/// Signs tokens. The key is nobody's: it is drawn from the machine and never shown.
-#[derive(Clone)]
-pub(super) struct Signer(Vec<u8>);
-
-impl Signer {
-    pub(super) fn new() -> Signer {
-        // The standard library draws the keys of its hashers from the system.
-        Signer((0..4).flat_map(|part| RandomState::new().hash_one(part).to_be_bytes()).collect())
-    }
-
-    fn mac(&self, text: &str) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
-        mac.update(text.as_bytes());
-        Some(mac)
-    }
-
-    fn sign(&self, claims: &Value) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let text = format!("{}.{}", part(&json!({"alg": "HS256", "kid": "tinykube"})), part(claims));
-        let signature = self.mac(&text).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();
-        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
-    }
-
-    /// What a token says, or why it is none of ours.
-    fn read(&self, token: &str) -> Result<Value, String> {
-        let unknown = || "invalid bearer token".to_owned();
-        let (text, signature) = token.rsplit_once('.').ok_or_else(unknown)?;
-        let (_, claims) = text.split_once('.').ok_or_else(unknown)?;
-        let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| unknown())?;
-        let claims: Value = serde_json::from_slice(&claims).map_err(|_| unknown())?;
-        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
-        let genuine = self.mac(text).is_some_and(|mac| mac.verify_slice(&signature).is_ok());
-        if genuine { Ok(claims) } else { Err(refused("go-jose/go-jose: error in cryptographic primitive")) }
-    }
-}
-
-impl std::fmt::Debug for Signer {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Signer")
-    }
-}
-
-pub(super) fn refused(why: &str) -> String {
-    format!("[invalid bearer token, {why}]")
-}
-
 impl Api {
-    pub(super) fn sign(&self, claims: &Value) -> String {
-        self.inner.signer.sign(claims)
-    }
-
     /// Issues a token of a service account, as a `TokenRequest` asks.
     ///
     /// # Errors
@@ -130,7 +70,7 @@ impl Api {
             },
             "spec": asked["spec"],
             "status": {
-                "token": self.sign(&claims),
+                "token": self.signer().sign(&claims),
                 "expirationTimestamp": expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             },
         });
@@ -177,7 +117,7 @@ impl Api {
     /// # Errors
     /// Why the token is good for nothing, in the real server's words.
     pub(crate) fn holder(&self, token: &str, audiences: &[String]) -> Result<(User, Vec<String>), String> {
-        let claims = self.inner.signer.read(token)?;
+        let claims = self.signer().read(token)?;
         if lasting_token::is_lasting(&claims) {
             return self.lasting_holder(token, &claims, audiences);
         }

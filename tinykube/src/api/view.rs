@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+pub use super::partial_metadata::Version;
+use super::partial_metadata::metadata_of;
+pub use super::table::RowObject;
 use super::{Api, Page, convert, table};
 use crate::object::write;
 use crate::resource::Resource;
@@ -18,44 +21,6 @@ pub enum View {
     Metadata(Version),
     /// `Table`, with what is asked of each row's object.
     Table(RowObject, Version),
-}
-
-/// The version of a `Table` or of `PartialObjectMetadata`; they differ in nothing but their name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// The one that clients ask for.
-    V1,
-    /// The one that old clients ask for.
-    V1Beta1,
-}
-
-impl Version {
-    fn parse(text: &str) -> Option<Version> {
-        match text {
-            "v1" => Some(Version::V1),
-            "v1beta1" => Some(Version::V1Beta1),
-            _ => None,
-        }
-    }
-
-    /// As `apiVersion` says it.
-    pub fn api_version(self) -> &'static str {
-        match self {
-            Version::V1 => "meta.k8s.io/v1",
-            Version::V1Beta1 => "meta.k8s.io/v1beta1",
-        }
-    }
-}
-
-/// The `includeObject` parameter of tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowObject {
-    /// No object.
-    None,
-    /// Its metadata.
-    Metadata,
-    /// The whole of it.
-    Object,
 }
 
 impl View {
@@ -165,11 +130,6 @@ fn list_metadata(is_untyped: bool, page: &Page) -> Value {
         metadata.insert("remainingItemCount".into(), remaining.into());
     }
     Value::Object(metadata)
-}
-
-/// `PartialObjectMetadata` of an object.
-pub(super) fn metadata_of(object: &Value, version: Version) -> Value {
-    json!({"kind": "PartialObjectMetadata", "apiVersion": version.api_version(), "metadata": object["metadata"]})
 }
 
 /// Appends an object as `resource` shows it; items of built-in lists carry neither kind nor version.

@@ -12,9 +12,10 @@ use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use super::list::parse_version;
+use super::partial_metadata::metadata_of;
 use super::path::Query;
 use super::selector::Selector;
-use super::view::{View, metadata_of, write_stored};
+use super::view::{View, write_stored};
 use super::{Api, Cause, Status, convert, table};
 use crate::object::write;
 use crate::resource::Resource;

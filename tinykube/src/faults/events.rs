@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Faults;
 use super::plan::Fate;
 use crate::api::Status;
-use crate::http::Body;
+use crate::response::Body;
 
 /// Changes of one object within this time come as one event.
 const TOGETHER: Duration = Duration::from_secs(2);

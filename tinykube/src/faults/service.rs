@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::plan::{Asked, Decision, Fault};
 use super::{Faults, events};
-use crate::http::{Body, failure};
+use crate::response::{Body, failure};
 
 /// The connection was closed before an answer came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -12,8 +12,8 @@ use tower::service_fn;
 
 use super::NodeError;
 use crate::api::path::Query;
-use crate::http::{Body, reply, stream_text};
 use crate::kubelet::{Follow, Logs, Wanted, log_unavailable};
+use crate::response::{Body, reply, stream_text};
 use crate::socket;
 use crate::tls::Certificate;
 

@@ -31,31 +31,36 @@ pub enum Patch {
     },
 }
 
-/// Changes one part of an object by a patch; applying to an object that is not there creates it.
-pub(crate) fn run(
-    api: &Api,
-    resource: &Resource,
-    namespace: &str,
-    name: &str,
-    part: Part,
-    patch: &Patch,
-    options: &Options,
-) -> Result<Arc<Value>, Status> {
-    if let Patch::Apply { object: applied, force } = patch {
-        let apply = Apply { api, resource, part, applied, force: *force, options };
-        return run_apply(&apply, namespace, name);
-    }
-    api.transform(resource, namespace, name, part, options, |old| {
-        if part == Part::Scale {
-            let mut scale = api.scale(resource, old)?;
-            change(&mut scale, patch)?;
-            return api.scaled(resource, old, &scale);
+impl Api {
+    /// Changes one part of an object by a patch; applying to an object that is not there creates it.
+    ///
+    /// # Errors
+    /// The [`Status`] a client would get.
+    pub fn patch(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        part: Part,
+        patch: &Patch,
+        options: &Options,
+    ) -> Result<Arc<Value>, Status> {
+        if let Patch::Apply { object: applied, force } = patch {
+            let apply = Apply { api: self, resource, part, applied, force: *force, options };
+            return run_apply(&apply, namespace, name);
         }
-        let mut new = Value::clone(old);
-        change(&mut new, patch)?;
-        kinds::decode(api, resource, &mut new, options)?;
-        Ok(new)
-    })
+        self.transform(resource, namespace, name, part, options, |old| {
+            if part == Part::Scale {
+                let mut scale = self.scale(resource, old)?;
+                change(&mut scale, patch)?;
+                return self.scaled(resource, old, &scale);
+            }
+            let mut new = Value::clone(old);
+            change(&mut new, patch)?;
+            kinds::decode(self, resource, &mut new, options)?;
+            Ok(new)
+        })
+    }
 }
 
 fn change(object: &mut Value, patch: &Patch) -> Result<(), Status> {

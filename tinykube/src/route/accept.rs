@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::yaml;
 use crate::api::Status;
-use crate::http::Body;
 use crate::resource::Resource;
+use crate::response::Body;
 
 const JSON: &str = "application/json";
 const YAML: &str = "application/yaml";

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::Call;
 use crate::api::Status;
-use crate::http::{Body, reply, stream_text};
 use crate::kubelet::{Follow, Wanted, log_unavailable};
 use crate::object;
+use crate::response::{Body, reply, stream_text};
 
 const TEXT: &str = "text/plain";
 

@@ -24,10 +24,10 @@ use crate::api::view::View;
 use crate::api::watch::WatchOptions;
 use crate::api::{Api, Deletion, ListOptions, Options, Part, Status, Warnings, discovery};
 use crate::auth::{Auth, User};
-use crate::http::{Body, reply, reply_plainly, stream};
 use crate::kubelet::Logs;
 use crate::resource::Resource;
-use crate::{escalation, kinds, object, openapi, patch};
+use crate::response::{Body, failure, reply, reply_plainly, stream};
+use crate::{escalation, kinds, object, openapi};
 
 /// A request, authenticated and read.
 pub(crate) struct Request<'a> {
@@ -224,7 +224,7 @@ fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response
     let call = Call { request, api, resource, path };
     let mut answer = answer_call(&call, watching);
     if let Some(warning) = deprecation {
-        let mut response = answer.unwrap_or_else(|status| crate::http::failure(&status));
+        let mut response = answer.unwrap_or_else(|status| failure(&status));
         warn(&mut response, &warning);
         answer = Ok(response);
     }
@@ -354,7 +354,7 @@ impl Call<'_> {
         if warnings.is_empty() {
             return answer;
         }
-        let mut response = answer.unwrap_or_else(|status| crate::http::failure(&status));
+        let mut response = answer.unwrap_or_else(|status| failure(&status));
         for warning in &warnings {
             warn(&mut response, warning);
         }
@@ -393,10 +393,10 @@ impl Call<'_> {
         let known = self.api.get(&self.resource, namespace, name).is_ok();
         if escalation::concerns(&self.resource) {
             let trial = Options { dry_run: true, warnings: Warnings::default(), ..options.clone() };
-            let wanted = patch::run(self.api, &self.resource, namespace, name, part, &patch, &trial)?;
+            let wanted = self.api.patch(&self.resource, namespace, name, part, &patch, &trial)?;
             escalation::check(self.api, &self.request.user, &self.resource, namespace, &wanted)?;
         }
-        let patched = patch::run(self.api, &self.resource, namespace, name, part, &patch, options)?;
+        let patched = self.api.patch(&self.resource, namespace, name, part, &patch, options)?;
         let code = if known { 200 } else { 201 };
         if part == Part::Scale {
             return self.scale_shown(code, &patched);

@@ -5,13 +5,12 @@ use serde_json::{Value, json};
 
 use super::{JSON, Request, body};
 use crate::access::{self, Attempt};
-use crate::api::token::AUDIENCE;
-use crate::api::{Cause, Options, Status};
+use crate::api::{AUDIENCE, Cause, Options, Status};
 use crate::auth::User;
-use crate::http::{Body, reply};
 use crate::managed;
 use crate::object::{items, text};
 use crate::resource::Resource;
+use crate::response::{Body, reply};
 
 /// Answers a review.
 pub(super) fn answer(request: &Request<'_>, resource: &Resource, namespace: &str) -> Result<Response<Body>, Status> {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Api;
-use super::view::{RowObject, Version, metadata_of};
+use super::partial_metadata::{Version, metadata_of};
 use crate::resource::Resource;
 
 const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
@@ -36,6 +36,17 @@ impl Column {
 
 fn column(name: &str, kind: &str, format: &str, description: &str, priority: i64) -> Value {
     json!({"name": name, "type": kind, "format": format, "description": description, "priority": priority})
+}
+
+/// The `includeObject` parameter of tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowObject {
+    /// No object.
+    None,
+    /// Its metadata.
+    Metadata,
+    /// The whole of it.
+    Object,
 }
 
 /// Makes the cells of an object.
