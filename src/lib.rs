@@ -43,7 +43,7 @@
 //!   without anybody having to remember it.
 //! - **The last known good definition is kept as soon as a workload is wholly ready**, not after a stabilization time: a
 //!   workload removed in its first minutes would otherwise have nothing to come back from.
-//! - **An action in a storm is counted from the first sign.** A service counts as unwell for the storm as soon as too few
+//! - **An action in a storm is counted from the first sign.** A service counts as unhealthy for the storm as soon as too few
 //!   pods are ready and something is wrong with them; waiting until it lasted would let the first ones act before the storm
 //!   can be seen.
 //! - **A refusal is not an attempt.** A disruption budget, a conflict or a busy server costs no attempt; a lost reply is a
@@ -53,20 +53,11 @@
 //! - **`prometheus-client`** counts and renders metrics: it is the maintained one of the two crates.
 
 pub mod api;
-pub mod clock;
-pub mod config;
+pub mod base;
+pub mod cluster;
 pub mod controller;
 pub mod diagnosis;
-pub mod error;
-pub mod execute;
-pub mod explain;
-pub mod healing;
-pub mod leader;
-pub mod metrics;
-pub mod observe;
-pub mod preflight;
-pub mod publish;
-pub mod queue;
-pub mod server;
-pub mod telemetry;
-pub mod wait;
+pub mod notify;
+pub mod ops;
+pub mod policy;
+pub mod status;

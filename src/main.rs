@@ -8,15 +8,17 @@ use clap::Parser;
 use http::{HeaderValue, header::USER_AGENT};
 use kube::Client;
 use kubeheal::{
-    clock::Clock,
-    config::{Command, Config, Wait},
-    controller::{Controller, Options},
-    leader::{Elector, Leadership, Settings, Standing},
-    metrics::Metrics,
-    preflight::{self, Trouble},
-    server::{self, Probes},
-    telemetry,
-    wait::until_stable,
+    controller::{Clients, Controller, Options},
+    ops::{
+        clock::Clock,
+        config::{Command, Config, Wait},
+        leader::{Elector, Leadership, Settings, Standing},
+        metrics::Metrics,
+        preflight::{self, Trouble},
+        server::{self, Probes},
+        telemetry,
+        wait::until_stable,
+    },
 };
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -73,7 +75,7 @@ async fn run(config: Config) -> Result<(), Box<dyn Error>> {
     telemetry.follow_filter();
     let clock = Clock::system();
     let metrics = Metrics::new(clock.now());
-    let Clients { reads, actions, namespace } = clients().await?;
+    let Connections { reads, actions, namespace } = clients().await?;
     let listener = server::listen(config.addr).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %listener.local_addr()?, "kubeheal starts");
 
@@ -87,7 +89,7 @@ async fn run(config: Config) -> Result<(), Box<dyn Error>> {
         metrics: metrics.clone(),
         leader: election.as_ref().map(|election| election.leadership.clone()),
     };
-    let controller = Controller::new(reads, actions.clone(), clock, options);
+    let controller = Controller::new(Clients { reads, actions: actions.clone() }, clock, options);
     metrics.max_workers(usize::from(config.concurrency));
 
     let (trouble, troubled) = watch::channel(Some("the API server has not answered yet".to_owned()));
@@ -142,7 +144,7 @@ async fn until_ended(
     Ok(Ended::Cut)
 }
 
-struct Clients {
+struct Connections {
     reads: Client,
     actions: Client,
     namespace: String,
@@ -150,7 +152,7 @@ struct Clients {
 
 /// Two clients. One reads and watches, and is patient. The other acts, and hears a refusal at once: kube would repeat a
 /// refused eviction (429) up to 15 times.
-async fn clients() -> Result<Clients, Box<dyn Error>> {
+async fn clients() -> Result<Connections, Box<dyn Error>> {
     let mut config = kube::Config::infer().await.map_err(|error| {
         format!("no way to the API server: {error}: set KUBECONFIG to a readable kubeconfig, or run inside a cluster")
     })?;
@@ -158,7 +160,7 @@ async fn clients() -> Result<Clients, Box<dyn Error>> {
     let namespace = config.default_namespace.clone();
     let reads = client(config.clone())?;
     config.default_retry = false;
-    Ok(Clients { reads, actions: client(config)?, namespace })
+    Ok(Connections { reads, actions: client(config)?, namespace })
 }
 
 fn client(config: kube::Config) -> Result<Client, Box<dyn Error>> {

@@ -11,7 +11,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
     core::DynamicObject,
 };
-use kubeheal::error::said;
+use kubeheal::base::error_text::error_text;
 use serde_json::{Value, json};
 use tinykube::kubelet::SCRIPT_ANNOTATION;
 
@@ -137,7 +137,7 @@ async fn config(path: Option<&Path>) -> Result<Config, Failure> {
 
 async fn only_tinykube(client: &Client, server: &str) -> Result<(), Failure> {
     let version = client.apiserver_version().await.map_err(|error| {
-        Failure::new(format!("ask {server} for its version: {}: is the playground running?", said(&error)))
+        Failure::new(format!("ask {server} for its version: {}: is the playground running?", error_text(&error)))
     })?;
     if version.git_version.contains("tinykube") {
         return Ok(());
@@ -157,7 +157,7 @@ async fn act(client: &Client, target: &Target, script: &str) -> Result<String, F
     let patch = json!({"metadata": {"annotations": {SCRIPT_ANNOTATION: script}}});
     for pod in &pods {
         let patched = pod.api(client).patch(&pod.name, &PatchParams::default(), &Patch::Merge(&patch)).await;
-        patched.map_err(|error| Failure::new(format!("annotate {pod}: {}", said(&error))))?;
+        patched.map_err(|error| Failure::new(format!("annotate {pod}: {}", error_text(&error))))?;
     }
     let names: Vec<_> = pods.iter().map(|pod| pod.name.as_str()).collect();
     Ok(format!("{target}: {script} from now on in {}; pods that replace them are well", names.join(", ")))
@@ -165,7 +165,7 @@ async fn act(client: &Client, target: &Target, script: &str) -> Result<String, F
 
 async fn remove(client: &Client, target: &Target) -> Result<String, Failure> {
     let deleted = target.api(client).delete(&target.name, &DeleteParams::background()).await;
-    deleted.map_err(|error| Failure::new(format!("delete {target}: {}", said(&error))))?;
+    deleted.map_err(|error| Failure::new(format!("delete {target}: {}", error_text(&error))))?;
     Ok(format!("{target}: deleted"))
 }
 
@@ -180,7 +180,7 @@ async fn change(
         return Err(Failure::new(format!("{target} has no pod template: name the workload that makes such pods")));
     }
     let api = target.api(client);
-    let failed = |error: kube::Error| Failure::new(format!("change {target}: {}", said(&error)));
+    let failed = |error: kube::Error| Failure::new(format!("change {target}: {}", error_text(&error)));
     let mut object: DynamicObject = api.get(&target.name).await.map_err(failed)?;
     let template = object.data.pointer_mut("/spec/template");
     template.and_then(edit).ok_or_else(|| Failure::new(format!("change {target}: it has no containers")))?;

@@ -10,9 +10,8 @@ use std::{
 
 use kubeheal::{
     api,
-    clock::Clock,
-    controller::{Controller, Options},
-    metrics::Metrics,
+    controller::{Clients, Controller, Options},
+    ops::{clock::Clock, metrics::Metrics},
 };
 use tinykube::{
     Cluster,
@@ -123,7 +122,7 @@ fn controller(cluster: &Cluster) -> Controller {
         metrics: Metrics::new(clock.now()),
         leader: None,
     };
-    Controller::new(cluster.client(), cluster.client(), clock, options)
+    Controller::new(Clients { reads: cluster.client(), actions: cluster.client() }, clock, options)
 }
 
 /// 128 bits that nobody can guess: every process of this machine can reach the port.

@@ -16,7 +16,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Fa
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let line = error.location().map(|location| location.line());
-        at(path, line, said(&error))
+        at(path, line, error_text(&error))
     })
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn at(path: &Path, line: Option<u64>, problem: impl fmt::Display) -> 
 }
 
 /// The error without its position, which stands in front already.
-fn said(error: &serde_saphyr::Error) -> String {
+fn error_text(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     let text = text.lines().next().unwrap_or_default();
     let text = text.strip_prefix("error: ").unwrap_or(text);
@@ -59,7 +59,7 @@ impl Lines {
         Self { root: serde_saphyr::from_str(text).unwrap_or_default() }
     }
 
-    /// The line of a field such as `spec.alerts.sinks[0].url`, or of the nearest one around it that is there.
+    /// The line of a field such as `spec.alerts.receivers[0].url`, or of the nearest one around it that is there.
     pub(crate) fn line(&self, path: &str) -> Option<u64> {
         let mut line = None;
         let mut branch = &self.root;

@@ -128,7 +128,7 @@ impl Server for Users {
         };
         let path = request.uri().to_string();
         let sent = client.send(request.map(Body::from)).await;
-        sent.map_err(|error| kubeheal::explain::explain(&path, &error))
+        sent.map_err(|error| kubeheal::base::error_text::explain(&path, &error))
     }
 
     fn admin_token(&self) -> Option<String> {

@@ -17,7 +17,7 @@ impl Failure {
 
     /// The API server refused what was being done.
     pub(crate) fn api(doing: impl fmt::Display, error: &kube::Error) -> Failure {
-        Failure(kubeheal::explain::explain(&doing.to_string(), error))
+        Failure(kubeheal::base::error_text::explain(&doing.to_string(), error))
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use kubeheal::clock::Clock;
+use kubeheal::ops::clock::Clock;
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -95,7 +95,7 @@ impl Journeys {
 
     async fn is_installed(&self, ground: &Ground) -> Result<()> {
         let home = Hands::new(ground.client.clone(), &self.home);
-        let lease = home.get("Lease", kubeheal::leader::LEASE_NAME).await?;
+        let lease = home.get("Lease", kubeheal::ops::leader::LEASE_NAME).await?;
         expect(lease.is_some(), || {
             format!("no kubeheal has ever led in {}: install it there, or name its namespace with --home", self.home)
         })

@@ -15,8 +15,9 @@ use kube::{
 };
 use kubeheal::api::{
     HealedService,
-    status::{CircuitState, HealedServiceStatus, HealthState},
+    status::{HealedServiceStatus, HealthState},
 };
+use kubeheal_core::model::state::{CircuitState, Outcome};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
@@ -303,11 +304,11 @@ pub(crate) fn condition<'a>(status: &'a HealedServiceStatus, kind: &str) -> Opti
 
 /// What was done to the workload, oldest first.
 pub(crate) fn steps(status: &HealedServiceStatus) -> Vec<&str> {
-    let is_step = |step: &&str| kubeheal::healing::plan::Step::parse(step).is_some();
+    let is_step = |step: &&str| step.parse::<kubeheal_core::model::plan::Step>().is_ok();
     status.history.iter().map(|entry| entry.step.as_str()).filter(is_step).collect()
 }
 
 /// A step that has proved that it helped.
 pub(crate) fn verified(step: &'static str) -> impl Fn(&HealedServiceStatus) -> bool {
-    move |status| status.history.iter().any(|entry| entry.step == step && entry.outcome == "Verified")
+    move |status| status.history.iter().any(|entry| entry.step == step && entry.outcome == Outcome::Verified)
 }

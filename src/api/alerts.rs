@@ -33,12 +33,12 @@ pub struct Alerts {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    pub sinks: Vec<Sink>,
+    pub receivers: Vec<Receiver>,
 }
 
 impl Default for Alerts {
     fn default() -> Self {
-        Self { repeat_seconds: 3600, sinks: Vec::new() }
+        Self { repeat_seconds: 3600, receivers: Vec::new() }
     }
 }
 
@@ -47,7 +47,7 @@ impl Default for Alerts {
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self.type == 'PagerDuty' ? !(has(self.url) && has(self.urlFrom)) : has(self.url) != has(self.urlFrom)")
-        .message("an alert sink needs one of url and urlFrom: write url for an address that is no secret, urlFrom for one that stands in a Secret"),
+        .message("an alert receiver needs one of url and urlFrom: write url for an address that is no secret, urlFrom for one that stands in a Secret"),
     validation = Rule::new("!has(self.url) || !self.url.matches('^https?://[^/?#]*@')")
         .message("url holds a user name or password: put the whole address into a Secret and write urlFrom"),
     validation = Rule::new("(self.type == 'PagerDuty') == has(self.routingKeyFrom)")
@@ -55,7 +55,7 @@ impl Default for Alerts {
     validation = Rule::new("self.type == 'Webhook' || !has(self.hmacFrom)")
         .message("hmacFrom signs requests of type Webhook only: remove it, or write type: Webhook"),
 )]
-pub struct Sink {
+pub struct Receiver {
     /// Name of the receiver in messages and metrics, unique in the list.
     #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
     pub name: String,
@@ -63,7 +63,7 @@ pub struct Sink {
     /// What it speaks: Alertmanager (API v2), `PagerDuty` (Events API v2), Slack (incoming webhook), Webhook (JSON, which
     /// can be signed) or `CloudEvents` (1.0, over HTTP).
     #[serde(rename = "type")]
-    pub type_: SinkType,
+    pub type_: ReceiverType,
 
     /// Address, for one that is no secret. Alertmanager's is that of its web page, without /api. PagerDuty has one by itself:
     /// `https://events.pagerduty.com/v2/enqueue`.
@@ -86,7 +86,7 @@ pub struct Sink {
 
 /// What a receiver speaks.
 #[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum SinkType {
+pub enum ReceiverType {
     /// Prometheus Alertmanager, API v2.
     Alertmanager,
     /// `PagerDuty` Events API v2.
@@ -99,7 +99,7 @@ pub enum SinkType {
     CloudEvents,
 }
 
-impl SinkType {
+impl ReceiverType {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Alertmanager, Self::PagerDuty, Self::Slack, Self::Webhook, Self::CloudEvents];
 

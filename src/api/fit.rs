@@ -45,9 +45,10 @@ fn fit(value: &mut Value, schema: &Value) -> bool {
             true
         }
         (Some("string"), Value::String(text)) => !is_time(schema) || is_held(text),
-        (Some("integer"), Value::Number(number)) => {
-            number.as_i64().is_some_and(|number| schema["format"] != "int32" || i32::try_from(number).is_ok())
-        }
+        (Some("integer"), Value::Number(number)) => number.as_i64().is_some_and(|number| {
+            let is_held = schema["format"] != "int32" || i32::try_from(number).is_ok();
+            is_held && schema["minimum"].as_f64().is_none_or(|least| least <= 0.0 && number >= 0 || least > 0.0)
+        }),
         (Some(_), _) => false,
     }
 }

@@ -18,7 +18,7 @@ use super::workload::WorkloadRef;
     group = "kubeheal.dev",
     version = "v1alpha1",
     kind = "HealedService",
-    doc = "HealedService names one workload (Deployment, StatefulSet, DaemonSet or Pod) that kubeheal watches, and heals when it is unwell.",
+    doc = "HealedService names one workload (Deployment, StatefulSet, DaemonSet or Pod) that kubeheal watches, and heals when it is unhealthy.",
     namespaced,
     shortname = "hsvc",
     category = "kubeheal",

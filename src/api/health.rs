@@ -1,4 +1,4 @@
-//! When a pod, and a workload, counts as unwell.
+//! When a pod, and a workload, counts as unhealthy.
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::KubeSchema;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schema::count_or_percentage;
 
-/// When a pod, and the workload as a whole, counts as unwell.
+/// When a pod, and the workload as a whole, counts as unhealthy.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default = "HealthCriteria::default")]
 pub struct HealthCriteria {

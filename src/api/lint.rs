@@ -4,7 +4,6 @@
 //! Somebody who writes a file wants to hear of the misspelt one. The checks are those of the generated CRD, structure
 //! first and rules (CEL) after, then what no schema can say.
 
-use std::fmt;
 use std::sync::LazyLock;
 
 use jiff::tz::{self, TimeZone};
@@ -16,34 +15,10 @@ use serde_json::Value;
 use super::as_written::AsWritten;
 use super::healed_service::HealedService;
 use super::policy::{ClusterHealingPolicy, HealingPolicy};
+use super::problem::Problem;
 use super::settings::HealingSettings;
 use super::{API_VERSION, structural};
 use crate::diagnosis;
-
-/// Something wrong in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The field, for example `spec.alerts.sinks[0].url`. Empty if it concerns the whole file.
-    pub path: String,
-    /// What is wrong, and what to write.
-    pub message: String,
-}
-
-impl Problem {
-    pub(super) fn new(path: &str, message: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), message: message.into() }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            formatter.write_str(&self.message)
-        } else {
-            write!(formatter, "{}: {}", self.path, self.message)
-        }
-    }
-}
 
 /// An object of ours that was read from a file.
 #[derive(Clone, Debug, PartialEq)]

@@ -23,6 +23,7 @@ mod healed_service;
 mod health;
 mod lint;
 mod policy;
+mod problem;
 mod remediation;
 mod schema;
 mod settings;
@@ -30,7 +31,7 @@ pub mod status;
 mod structural;
 mod workload;
 
-pub use alerts::{Alerts, Escalation, SecretKey, Sink, SinkType, ValueFrom};
+pub use alerts::{Alerts, Escalation, Receiver, ReceiverType, SecretKey, ValueFrom};
 pub use as_written::AsWritten;
 pub use circuit::{CircuitBreaker, Fallback, OnOpen, OnOpenAction, Recurrence};
 pub use crd::{CrdError, Manifest, crds, manifests};
@@ -38,11 +39,12 @@ pub use dependency::{Dependency, Grant};
 pub use diagnosis::{Diagnosis, DiagnosisRule};
 pub use healed_service::{HealedService, HealedServiceSpec, PolicyKind, PolicyRef};
 pub use health::{ConditionStatus, HealthCriteria, PodConditionRule, RestartLimit};
-pub use lint::{Document, Problem, contradictions, lint, settings_schema};
+pub use lint::{Document, contradictions, lint, settings_schema};
 pub use policy::{
     Ceilings, ClusterHealingPolicy, ClusterHealingPolicySpec, ClusterLimits, DEFAULT_POLICY, HealingPolicy,
     HealingPolicySpec, Storm,
 };
+pub use problem::Problem;
 pub use remediation::{Backoff, EvictionPolicy, HealingWindow, RecreatePolicy, Remediation, Step, Weekday};
 pub use settings::{HealingSettings, Mode};
 pub use status::HealedServiceStatus;

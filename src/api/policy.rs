@@ -97,7 +97,7 @@ pub struct ClusterHealingPolicySpec {
 pub struct Ceilings {
     /// Actions on one service within an hour. At least 2: with 1 the default circuit breaker could never count enough
     /// actions to open.
-    // No more than status.recentActions holds.
+    // No more than status.memory.attempts.recent holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 60))]
     pub max_actions_per_hour: Option<i32>,
@@ -127,7 +127,7 @@ pub struct ClusterLimits {
     #[schemars(range(min = 1, max = 1000))]
     pub max_actions_per_minute: i32,
 
-    /// When so much is unwell at once that something shared must be, and nothing is healed.
+    /// When so much is unhealthy at once that something shared must be, and nothing is healed.
     pub storm: Storm,
 
     /// Reasons to hold the whole cluster still. While there is one, nothing is done anywhere.

@@ -1,4 +1,4 @@
-//! What may be done to an unwell workload, how often and when.
+//! What may be done to an unhealthy workload, how often and when.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schema::HOUR_MINUTE;
 
-/// What may be done to an unwell workload, in which order, how often and when.
+/// What may be done to an unhealthy workload, in which order, how often and when.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default = "Remediation::default")]
 #[x_kube(

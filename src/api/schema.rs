@@ -38,7 +38,8 @@ pub(super) fn pattern_in_words(pattern: &str) -> String {
     words.to_owned()
 }
 
-/// Finishes a schema that was derived: optional fields are absent rather than null, descriptions are plain text.
+/// Finishes a schema that was derived: optional fields are absent rather than null, numbers are of the
+/// formats that the API knows, descriptions are plain text.
 ///
 /// schemars lets an `Option` be null. A stored null would make `has(self.x)` true in CEL while `x` says nothing, so
 /// nulls are taken out: the API server then drops a null that a person writes, or puts the default there.
@@ -51,6 +52,10 @@ pub(super) fn finish(schema: &mut Schema) {
 
 fn finish_object(schema: &mut Map<String, Value>) {
     drop_null(schema);
+    if let Some(format) = schema.get_mut("format").filter(|format| **format == "uint32") {
+        // The API knows no numbers without a sign; ours are far below either bound.
+        *format = "int32".into();
+    }
     if let Some(Value::String(text)) = schema.get_mut("description") {
         *text = text.replace('`', "").replace('\n', " ");
     }
@@ -196,16 +201,6 @@ pub(super) fn labels(_: &mut SchemaGenerator) -> Schema {
         "maxProperties": 16,
         "x-kubernetes-map-type": "atomic",
         "additionalProperties": { "type": "string", "maxLength": 63, "pattern": LABEL_VALUE },
-    })
-}
-
-/// Labels as somebody else wrote them: bounded, and nothing else.
-pub(super) fn any_labels(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "maxProperties": 64,
-        "x-kubernetes-map-type": "atomic",
-        "additionalProperties": { "type": "string", "maxLength": 63 },
     })
 }
 

@@ -27,7 +27,7 @@ pub struct HealingSettings {
     /// Hold still: no check counts and nothing is done. The service is Idle.
     pub suspend: bool,
 
-    /// When a pod, and the workload as a whole, counts as unwell.
+    /// When a pod, and the workload as a whole, counts as unhealthy.
     pub health: HealthCriteria,
 
     /// Other `HealedServices` that must be healthy before this one is judged or touched.
@@ -37,7 +37,7 @@ pub struct HealingSettings {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub depends_on: Vec<Dependency>,
 
-    /// What may be done to an unwell workload.
+    /// What may be done to an unhealthy workload.
     pub remediation: Remediation,
 
     /// When healing stops because it does not help.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::lint::Problem;
+use super::problem::Problem;
 use super::schema::pattern_in_words;
 
 /// Removes nulls, which the API server treats as absent fields.

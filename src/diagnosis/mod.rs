@@ -8,7 +8,8 @@ mod secrets;
 
 use regex::Regex;
 
-use crate::{api::DiagnosisRule, healing::snapshot::Diagnosis};
+use crate::api::DiagnosisRule;
+use kubeheal_core::model::snapshot::Diagnosis;
 
 pub use plain::{line, log_of, tidy};
 pub use secrets::{MASK, masked};
@@ -142,8 +143,8 @@ fn excerpt(line: &str, matched_at: usize) -> String {
     let line_before = line.get(..matched_at).unwrap_or_default();
     let before = line_before.chars().count();
     if line.chars().count() <= MAX_LINE || before <= BEFORE_MATCH {
-        return crate::publish::cut(line.trim(), MAX_LINE);
+        return kubeheal_core::model::text::cut(line.trim(), MAX_LINE);
     }
     let rest: String = line.chars().skip(before - BEFORE_MATCH).collect();
-    crate::publish::cut(&format!("…{}", rest.trim()), MAX_LINE)
+    kubeheal_core::model::text::cut(&format!("…{}", rest.trim()), MAX_LINE)
 }

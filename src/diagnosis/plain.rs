@@ -37,7 +37,7 @@ pub fn log_of(text: &str) -> String {
 pub fn line(text: &str, limit: usize) -> String {
     let words = tidy(text, MAX_TEXT);
     let words: Vec<&str> = words.split_whitespace().collect();
-    crate::publish::cut(&words.join(" "), limit)
+    kubeheal_core::model::text::cut(&words.join(" "), limit)
 }
 
 /// The last characters of a text.

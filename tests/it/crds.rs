@@ -7,6 +7,7 @@ use kubeheal::api::{
     self, CircuitBreaker, Document, EvictionPolicy, HealedService, HealingSettings, Mode, OnOpenAction, RecreatePolicy,
     Step, lint, status,
 };
+use kubeheal_core::model::{state, text::MAX_MESSAGE};
 use serde_json::{Value, json};
 
 /// The example of the API's documentation, with every field.
@@ -295,26 +296,28 @@ fn an_empty_status_is_written_as_nothing() {
 fn bounds_in_code_are_those_of_the_schema() {
     let schema = schema();
     let status = &schema["properties"]["status"]["properties"];
+    let part = |name: &str| &status["memory"]["properties"][name]["properties"];
+    let (observed, attempts) = (part("observed"), part("attempts"));
     for (bound, field) in [
         (status::MAX_FINDINGS, &status["findings"]),
         (status::MAX_BLOCKS, &status["blockedBy"]),
-        (status::MAX_HISTORY, &status["history"]),
-        (status::MAX_CONTAINERS, &status["containers"]),
-        (status::MAX_RESTARTS, &status["containers"]["items"]["properties"]["restarts"]),
-        (status::MAX_ACTIONS, &status["actions"]),
-        (status::MAX_RECENT, &status["recentActions"]),
+        (state::MAX_HISTORY, &status["history"]),
+        (state::MAX_CONTAINERS, &observed["containers"]),
+        (state::MAX_RESTARTS, &observed["containers"]["items"]["properties"]["restarts"]),
+        (state::MAX_ACTIONS, &attempts["actions"]),
+        (state::MAX_RECENT, &attempts["recent"]),
         (status::MAX_OVERRIDES, &status["effectivePolicy"]["properties"]["overrides"]),
     ] {
         assert_eq!(field["maxItems"].as_u64(), Some(bound as u64));
     }
     let message = &status["findings"]["items"]["properties"]["message"];
-    assert_eq!(message["maxLength"].as_u64(), Some(status::MAX_MESSAGE as u64));
+    assert_eq!(message["maxLength"].as_u64(), Some(MAX_MESSAGE as u64));
 }
 
 /// What a person gets to read: a change of the shortest object, and the path and words of the one problem it makes.
 #[rustfmt::skip]
 fn refusals() -> Vec<(Value, &'static str, &'static str)> {
-    let sink = |sink: Value| json!({"spec": {"alerts": {"sinks": [sink]}}});
+    let sink = |sink: Value| json!({"spec": {"alerts": {"receivers": [sink]}}});
     let window = |window: Value| json!({"spec": {"remediation": {"windows": [window]}}});
     let remediation = |fields: Value| json!({"spec": {"remediation": fields}});
     let breaker = |fields: Value| json!({"spec": {"circuitBreaker": fields}});
@@ -335,12 +338,12 @@ fn refusals() -> Vec<(Value, &'static str, &'static str)> {
         (remediation(json!({"stabilizationSeconds": 601})), "spec.remediation", "raise verifySeconds or lower stabilizationSeconds"),
         (remediation(json!({"ladder": ["RestartPod", "RestartPod"]})), "spec.remediation", "names a step twice: name each step once"),
         (window(json!({"start": "02:00", "end": "02:00"})), "spec.remediation.windows[0]", "must not start when it ends"),
-        (sink(json!({"name": "a", "type": "Slack"})), "spec.alerts.sinks[0]", "needs one of url and urlFrom"),
-        (sink(json!({"name": "a", "type": "Slack", "url": "https://a", "urlFrom": {"secretRef": {"name": "a", "key": "b"}}})), "spec.alerts.sinks[0]", "needs one of url and urlFrom"),
-        (sink(json!({"name": "a", "type": "Slack", "url": "https://a", "hmacFrom": {"secretRef": {"name": "a", "key": "b"}}})), "spec.alerts.sinks[0]", "hmacFrom signs requests of type Webhook only"),
-        (sink(json!({"name": "a", "type": "Alertmanager", "url": "http://me:secret@alertmanager"})), "spec.alerts.sinks[0]", "holds a user name or password: put the whole address into a Secret"),
-        (sink(json!({"name": "a", "type": "PagerDuty"})), "spec.alerts.sinks[0]", "routingKeyFrom is the integration key of type PagerDuty, which needs it"),
-        (sink(json!({"name": "a", "type": "Slack", "url": "https://a", "routingKeyFrom": {"secretRef": {"name": "a", "key": "b"}}})), "spec.alerts.sinks[0]", "and of no other"),
+        (sink(json!({"name": "a", "type": "Slack"})), "spec.alerts.receivers[0]", "needs one of url and urlFrom"),
+        (sink(json!({"name": "a", "type": "Slack", "url": "https://a", "urlFrom": {"secretRef": {"name": "a", "key": "b"}}})), "spec.alerts.receivers[0]", "needs one of url and urlFrom"),
+        (sink(json!({"name": "a", "type": "Slack", "url": "https://a", "hmacFrom": {"secretRef": {"name": "a", "key": "b"}}})), "spec.alerts.receivers[0]", "hmacFrom signs requests of type Webhook only"),
+        (sink(json!({"name": "a", "type": "Alertmanager", "url": "http://me:secret@alertmanager"})), "spec.alerts.receivers[0]", "holds a user name or password: put the whole address into a Secret"),
+        (sink(json!({"name": "a", "type": "PagerDuty"})), "spec.alerts.receivers[0]", "routingKeyFrom is the integration key of type PagerDuty, which needs it"),
+        (sink(json!({"name": "a", "type": "Slack", "url": "https://a", "routingKeyFrom": {"secretRef": {"name": "a", "key": "b"}}})), "spec.alerts.receivers[0]", "and of no other"),
         // Structure.
         (json!({"spec": {"workloadRef": {"kind": "CronJob"}}}), "spec.workloadRef.kind", "\"CronJob\" is not known here: write one of Deployment, StatefulSet, DaemonSet, Pod"),
         (json!({"spec": {"workloadRef": {"name": "Api"}}}), "spec.workloadRef.name", "\"Api\" is not valid: write lower-case letters, digits, '-' and '.'"),
@@ -363,10 +366,10 @@ fn refusals() -> Vec<(Value, &'static str, &'static str)> {
         (window(json!({"start": "24:00", "end": "05:00"})), "spec.remediation.windows[0].start", "\"24:00\" is not valid"),
         (breaker(json!({"latchAfter": -1})), "spec.circuitBreaker.latchAfter", "-1 is too small: write a number from 0 to 100"),
         (breaker(json!({"onOpen": {"action": "Fallback", "fallback": {"serviceName": "api", "selector": {}}}})), "spec.circuitBreaker.onOpen.fallback.selector", "needs at least 1 entry"),
-        (sink(json!({"name": "a", "type": "Slack", "url": "hooks.slack.com"})), "spec.alerts.sinks[0].url", "write an address that starts with http:// or https://"),
-        (json!({"spec": {"alerts": {"sinks": [{"name": "a", "type": "Slack", "url": "https://a"}, {"name": "a", "type": "Slack", "url": "https://b"}]}}}), "spec.alerts.sinks[1]", "repeats name \"a\": write it once"),
+        (sink(json!({"name": "a", "type": "Slack", "url": "hooks.slack.com"})), "spec.alerts.receivers[0].url", "write an address that starts with http:// or https://"),
+        (json!({"spec": {"alerts": {"receivers": [{"name": "a", "type": "Slack", "url": "https://a"}, {"name": "a", "type": "Slack", "url": "https://b"}]}}}), "spec.alerts.receivers[1]", "repeats name \"a\": write it once"),
         (json!({"spec": {"grants": [{"namespace": "Web"}]}}), "spec.grants[0].namespace", "\"Web\" is not valid"),
-        (json!({"status": {"observedSince": "yesterday"}}), "status.observedSince", "\"yesterday\" is no time"),
+        (json!({"status": {"memory": {"observed": {"since": "yesterday"}}}}), "status.memory.observed.since", "\"yesterday\" is no time"),
         // What no schema can say.
         (json!({"spec": {"diagnosis": {"rules": [{"name": "Bad", "pattern": "("}]}}}), "spec.diagnosis.rules[0].pattern", "is no regular expression"),
         (window(json!({"start": "02:00", "end": "05:00", "timeZone": "Europe/Atlantis"})), "spec.remediation.windows[0].timeZone", "write an IANA name such as Europe/Berlin"),
@@ -436,11 +439,22 @@ fn a_newer_object_stays_readable() {
         &mut object,
         &json!({
             "spec": {"fromTheFuture": 1, "health": {"fromTheFuture": 1}},
-            "status": {"history": [{"time": "2026-11-22T10:00:30Z", "step": "Teleport", "outcome": "Bliss"}], "fromTheFuture": {}},
+            "status": {
+                "history": [
+                    {"time": "2026-11-22T10:00:30Z", "step": "Teleport", "outcome": "Bliss"},
+                    {"time": "2026-11-22T10:00:31Z", "step": "Teleport", "outcome": "Verified"},
+                ],
+                "fromTheFuture": {},
+            },
         }),
     );
     let service: HealedService = serde_json::from_value(object).unwrap();
-    assert_eq!(service.status.unwrap().history[0].step, "Teleport");
+    let history = service.status.unwrap().history;
+    assert_eq!(
+        (history.len(), history[0].step.as_str()),
+        (1, "Teleport"),
+        "what is not known is dropped, the rest stays"
+    );
 }
 
 /// Puts `change` over `object`, field by field.

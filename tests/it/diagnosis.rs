@@ -243,7 +243,7 @@ const NOTHING: [&str; 46] = [
     "TypeError: Cannot read properties of undefined (reading 'id')",
 ];
 
-fn said(message: &str) -> Said<'_> {
+fn message(message: &str) -> Said<'_> {
     Said { reason: "Error", message, exit_code: Some(1), log: "" }
 }
 
@@ -256,7 +256,7 @@ fn what_clients_and_runtimes_print_is_named() {
     let mut wrong = Vec::new();
     for (name, lines) in LINES {
         for text in lines {
-            let found = Rules::default().diagnose(&said(&tidy(text, 4096)));
+            let found = Rules::default().diagnose(&message(&tidy(text, 4096)));
             if found.as_ref().map(|found| found.name.as_str()) != Some(name) {
                 wrong.push(format!("{name} expected, {:?} found: {text}", found.map(|found| found.name)));
             }
@@ -267,7 +267,7 @@ fn what_clients_and_runtimes_print_is_named() {
 
 #[test]
 fn what_reports_no_such_trouble_is_not_named() {
-    let wrong: Vec<_> = NOTHING.iter().filter_map(|text| Some((*text, named(&said(text))?))).collect();
+    let wrong: Vec<_> = NOTHING.iter().filter_map(|text| Some((*text, named(&message(text))?))).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -276,7 +276,7 @@ fn the_line_that_matched_is_shown_wherever_it_stands() {
     let node = "node:internal/process/promises:288\n            triggerUncaughtException(err, true);\n\n\
                 Error: connect ECONNREFUSED 10.96.14.2:5432\n    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1595:16) {\n  \
                 errno: -111,\n  code: 'ECONNREFUSED',\n  address: '10.96.14.2',\n  port: 5432\n}\n\nNode.js v20.11.0";
-    let found = Rules::default().diagnose(&said(node)).unwrap();
+    let found = Rules::default().diagnose(&message(node)).unwrap();
     assert_eq!(
         (found.name.as_str(), found.line.as_str()),
         ("DatabaseUnreachable", "Error: connect ECONNREFUSED 10.96.14.2:5432")
@@ -284,11 +284,11 @@ fn the_line_that_matched_is_shown_wherever_it_stands() {
 
     let java = "Exception in thread \"main\" java.lang.IllegalStateException: start failed\n\tat app.Main.main(Main.java:7)\n\
                 Caused by: java.net.UnknownHostException: payments\n\t... 12 more";
-    let found = Rules::default().diagnose(&said(java)).unwrap();
+    let found = Rules::default().diagnose(&message(java)).unwrap();
     assert_eq!(found.line, "Caused by: java.net.UnknownHostException: payments");
 
     let long = format!("{{\"trace\":\"{}\",\"err\":\"dial tcp 10.0.0.5:5432: connection refused\"}}", "x".repeat(3000));
-    let found = Rules::default().diagnose(&said(&long)).unwrap();
+    let found = Rules::default().diagnose(&message(&long)).unwrap();
     assert!(found.line.contains("connection refused") && found.line.chars().count() <= 240, "{}", found.line);
 }
 
@@ -306,10 +306,10 @@ fn a_persons_rule_comes_first_and_what_is_said_before_what_it_is_called() {
     ];
     let rules = Rules::compile(&own);
     let of = |said: &Said<'_>| rules.diagnose(said).unwrap().name;
-    assert_eq!(of(&said("the License has expired\nopen /x: permission denied")), "LicenceExpired");
-    assert_eq!(of(&Said { exit_code: Some(137), ..said("") }), "Killed");
+    assert_eq!(of(&message("the License has expired\nopen /x: permission denied")), "LicenceExpired");
+    assert_eq!(of(&Said { exit_code: Some(137), ..message("") }), "Killed");
     assert_eq!(of(&Said { reason: "Evicted", ..Said::default() }), "Evicted");
-    assert_eq!(of(&said("open /x: permission denied")), "PermissionDenied");
+    assert_eq!(of(&message("open /x: permission denied")), "PermissionDenied");
 
     let of = |said: Said<'_>| named(&said);
     let oom = Said {
@@ -326,8 +326,8 @@ fn a_persons_rule_comes_first_and_what_is_said_before_what_it_is_called() {
         of(Said { reason: "CreateContainerConfigError", ..Said::default() }).as_deref(),
         Some("MissingConfiguration")
     );
-    assert_eq!(of(Said { exit_code: Some(126), ..said("") }).as_deref(), Some("PermissionDenied"));
-    let found = Rules::default().diagnose(&Said { exit_code: Some(126), ..said("") }).unwrap();
+    assert_eq!(of(Said { exit_code: Some(126), ..message("") }).as_deref(), Some("PermissionDenied"));
+    let found = Rules::default().diagnose(&Said { exit_code: Some(126), ..message("") }).unwrap();
     assert_eq!(found.line, "", "a number is no line that anybody printed");
 }
 
@@ -338,9 +338,9 @@ fn in_a_long_log_the_end_counts() {
         "WARN connection to redis:6379 refused\n",
         "GET /healthz 200\n".repeat(80)
     );
-    assert_eq!(named(&Said { log: &log, ..said("") }).as_deref(), Some("PortInUse"));
+    assert_eq!(named(&Said { log: &log, ..message("") }).as_deref(), Some("PortInUse"));
     assert_eq!(
-        named(&Said { log: &log, ..said("disk quota exceeded") }).as_deref(),
+        named(&Said { log: &log, ..message("disk quota exceeded") }).as_deref(),
         Some("DiskFull"),
         "the message before the log"
     );
@@ -351,10 +351,13 @@ fn a_pattern_that_costs_too_much_is_left_out() {
     assert!(compile(r"(\w{50}){50}").is_err());
     assert!(compile("(").is_err());
     let rule = DiagnosisRule { name: "Huge".into(), pattern: r"(\w{50}){50}".into(), advice: None };
-    assert_eq!(Rules::compile(&[rule]).diagnose(&said("open /x: permission denied")).unwrap().name, "PermissionDenied");
+    assert_eq!(
+        Rules::compile(&[rule]).diagnose(&message("open /x: permission denied")).unwrap().name,
+        "PermissionDenied"
+    );
     let nasty = DiagnosisRule { name: "Nasty".into(), pattern: "(a+)+$".into(), advice: None };
     let text = format!("{}b", "a".repeat(4000));
-    assert_eq!(Rules::compile(&[nasty]).diagnose(&said(&text)), None, "in time linear to the text");
+    assert_eq!(Rules::compile(&[nasty]).diagnose(&message(&text)), None, "in time linear to the text");
 }
 
 /// How secrets stand in what programs print; `{}` is the secret.

@@ -5,12 +5,13 @@
 use std::{collections::BTreeMap, path::Path};
 
 use cel::{Context, Program, Value as CelValue};
-use kubeheal::api::status::{CircuitState, HealthState};
+use kubeheal::api::status::HealthState;
+use kubeheal_core::model::state::CircuitState;
 use serde_json::{Value, json};
 
 use crate::{
     journeys::{blocked, is, well},
-    world::{World, deployment, service},
+    support::world::{World, deployment, service},
 };
 
 /// Where `tests/packaging` finds the moments.
@@ -47,7 +48,7 @@ async fn moments() -> BTreeMap<&'static str, Value> {
     world.until("api", "healthy", 60, is(HealthState::Healthy)).await;
 
     world.break_workload("api", "crash").await;
-    world.until("api", "repaired", 3_600, |status| status.in_flight.is_some()).await;
+    world.until("api", "repaired", 3_600, |status| status.memory.attempts.in_flight.is_some()).await;
     moments.insert("repaired", seen(&world, "api").await);
     let open = |state| {
         move |status: &kubeheal::api::status::HealedServiceStatus| {

@@ -1,13 +1,16 @@
 //! Each reason to leave a workload alone, one by one: without it the step is taken, with it the step is not.
 
-use kubeheal::healing::{
-    Decision, decide,
-    plan::{Effect, Step},
-    policy::{Policy, Recreate, Rung},
-    snapshot::{Rollout, Snapshot, Tool, Workload, WorkloadKind, WorkloadState},
+use kubeheal_core::{
+    decide,
+    model::{
+        decision::Decision,
+        plan::{Effect, Step},
+        policy::{Policy, Recreate, Rung},
+        snapshot::{Rollout, Snapshot, Tool, Workload, WorkloadKind, WorkloadState},
+    },
 };
 
-use crate::sketch::{at, good, in_vain, policy, sick, workload};
+use crate::support::fixtures::{at, good, ineffective, policy, sick, workload};
 
 const NOW: i64 = 3_000;
 
@@ -20,7 +23,7 @@ fn on_failure() -> Policy {
 /// Restarts did not cure it: the next rung is due.
 fn uncured(kind: WorkloadKind) -> Snapshot {
     let mut seen = sick(workload(kind, 2));
-    seen.memory.actions = in_vain(1, at(NOW));
+    seen.state.attempts.actions = ineffective(1, at(NOW)).into();
     seen
 }
 
@@ -29,11 +32,11 @@ fn decided(policy: &Policy, seen: &Snapshot) -> Decision {
 }
 
 fn step(decision: &Decision) -> Option<Step> {
-    decision.plan.as_ref().map(|plan| plan.action.step)
+    decision.plan().map(|plan| plan.action.step)
 }
 
 fn reasons(decision: &Decision) -> Vec<&'static str> {
-    decision.blocked_by.iter().map(|block| block.reason.as_str()).collect()
+    decision.blocked_by().iter().map(|block| block.reason.as_str()).collect()
 }
 
 fn change(seen: &mut Snapshot, change: impl FnOnce(&mut WorkloadState)) {
@@ -46,16 +49,16 @@ fn a_workload_that_restarts_did_not_cure_is_replaced_with_the_last_observed_repl
     for kind in [WorkloadKind::Deployment, WorkloadKind::StatefulSet, WorkloadKind::DaemonSet] {
         let mut seen = uncured(kind);
         change(&mut seen, |state| state.desired = 7);
-        let plan = decided(&on_failure(), &seen).plan.expect("a step");
+        let plan = decided(&on_failure(), &seen).plan().expect("a step").clone();
         assert_eq!(plan.action.step, Step::RecreateWorkload);
         assert_eq!(
             plan.effect,
             Effect::ReplaceWorkload { revision: "api-kubeheal-1".to_owned(), replicas: Some(7) },
             "{kind:?}"
         );
-        assert_eq!(plan.action.target_uid, "uid-api");
+        assert_eq!(plan.action.uid(), "uid-api");
     }
-    let bare = decided(&policy(), &sick(workload(WorkloadKind::Pod, 1))).plan.expect("a step");
+    let bare = decided(&policy(), &sick(workload(WorkloadKind::Pod, 1))).plan().expect("a step").clone();
     assert_eq!(bare.action.step, Step::RestartPod);
     assert_eq!(bare.effect, Effect::ReplaceWorkload { revision: "api-kubeheal-1".to_owned(), replicas: None });
 }
@@ -85,7 +88,7 @@ fn each_guard_holds_the_replacement_of_a_living_workload_back() {
         put_in_the_way(&mut seen);
         let decision = decided(&patient, &seen);
         assert_eq!(step(&decision), None, "{what}");
-        assert!(reasons(&decision).contains(&reason), "{what}: {:?}", decision.blocked_by);
+        assert!(reasons(&decision).contains(&reason), "{what}: {:?}", decision.blocked_by());
     }
     // The same for a bare pod, which is replaced to be restarted.
     for (what, put_in_the_way, reason) in &HELD[..6] {
@@ -94,7 +97,7 @@ fn each_guard_holds_the_replacement_of_a_living_workload_back() {
         put_in_the_way(&mut seen);
         let decision = decided(&patient, &seen);
         assert_eq!(step(&decision), None, "{what}");
-        assert!(reasons(&decision).contains(reason), "{what}: {:?}", decision.blocked_by);
+        assert!(reasons(&decision).contains(reason), "{what}: {:?}", decision.blocked_by());
     }
 }
 
@@ -140,7 +143,7 @@ fn gone() -> Snapshot {
     let mut seen = sick(workload(WorkloadKind::Deployment, 3));
     seen.workload = Workload::Missing { kind: WorkloadKind::Deployment, name: "api".to_owned() };
     seen.pods.clear();
-    seen.memory.missing_since = Some(at(NOW - 10));
+    seen.state.observed.missing_since = Some(at(NOW - 10));
     seen
 }
 
@@ -148,8 +151,8 @@ fn gone() -> Snapshot {
 fn each_guard_holds_the_recreation_of_a_missing_workload_back() {
     let table: [Guard; 6] = [
         ("the service goes, or its namespace", |seen| seen.service.deleting = true, "ServiceDeleting"),
-        ("scaled to zero before", |seen| seen.memory.last_replicas = Some(0), "ScaledToZero"),
-        ("somebody announced it", |seen| seen.memory.intentional_delete = true, "IntentionalDelete"),
+        ("scaled to zero before", |seen| seen.state.observed.last_replicas = Some(0), "ScaledToZero"),
+        ("somebody announced it", |seen| seen.state.observed.intentional_delete = true, "IntentionalDelete"),
         ("its owner lives", |seen| seen.last_known_good.as_mut().unwrap().controlled = true, "ControlledByOwner"),
         (
             "Flux has its time",
@@ -160,15 +163,15 @@ fn each_guard_holds_the_recreation_of_a_missing_workload_back() {
     ];
     for (what, put_in_the_way, reason) in table {
         let mut seen = gone();
-        let plan = decided(&policy(), &seen).plan.expect("a step");
+        let plan = decided(&policy(), &seen).plan().expect("a step").clone();
         let wanted = Effect::CreateWorkload { revision: good().revision, replicas: Some(3) };
         assert_eq!(plan.effect, wanted, "{what}: without it");
         put_in_the_way(&mut seen);
         let decision = decided(&policy(), &seen);
         assert_eq!(step(&decision), None, "{what}");
-        assert!(reasons(&decision).contains(&reason), "{what}: {:?}", decision.blocked_by);
+        assert!(reasons(&decision).contains(&reason), "{what}: {:?}", decision.blocked_by());
     }
     let mut once = gone();
-    once.memory.missing_since = None;
-    assert_eq!(step(&decided(&policy(), &once)), None, "one look is none");
+    once.state.observed.missing_since = None;
+    assert_eq!(step(&decided(&policy(), &once)), None, "one reconcile is none");
 }

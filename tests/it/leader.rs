@@ -15,7 +15,7 @@ use kube::{
     api::{Patch, PatchParams},
     client::Body,
 };
-use kubeheal::{
+use kubeheal::ops::{
     clock::Clock,
     leader::{ACTION_MARGIN, Elector, LEASE_NAME, Leadership, Settings, Standing},
 };
@@ -144,7 +144,7 @@ async fn clocks_of_two_machines_are_not_compared() {
     late.until_leading().await;
     let early = Candidate::start(&cluster, "early", "2030-01-01T00:00:00Z");
     never_both(&late, &early, Duration::from_secs(120)).await;
-    assert!(late.leadership.is_leading(), "a renewal that looks ten years old is a renewal");
+    assert!(late.leadership.is_leading(), "a renewal that reconciles ten years old is a renewal");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,14 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 mod alerts;
+mod architecture;
 mod core;
 mod crds;
 mod diagnosis;
 mod escalation;
+mod events;
 mod examples;
 mod gitops;
 mod guards;
-mod house;
 mod journeys;
 mod leader;
 mod metrics;
@@ -18,9 +19,7 @@ mod policies;
 mod preflight;
 mod server;
 mod signals;
-mod sketch;
+mod support;
 mod telemetry;
-mod told;
 mod undecoded;
 mod wait;
-mod world;

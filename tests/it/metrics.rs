@@ -7,16 +7,16 @@ use std::{
 };
 
 use kubeheal::{
-    api::SinkType,
-    healing::{
-        condition::{Condition, ConditionType, Truth},
-        health::Health,
-        memory::{CircuitState, Outcome},
-        plan::Step,
-        reason::{Block, Reason},
-    },
-    metrics::{AlertResult, Format, Metrics, ReconcileResult},
-    queue::Queue,
+    api::ReceiverType,
+    controller::queue::Queue,
+    ops::metrics::{AlertResult, Decided, Format, Metrics, ReconcileResult},
+};
+use kubeheal_core::model::{
+    condition::{Condition, ConditionType, Truth},
+    plan::Step,
+    reason::{Block, Reason},
+    state::{CircuitState, Outcome},
+    verdict::Health,
 };
 
 /// Everything a controller reports in its life, once.
@@ -35,9 +35,27 @@ fn busy() -> Metrics {
         message: "api-7d9c-x2x: app exited 1".to_owned(),
     };
     let held = [Block::new(Reason::StormHold, "api-7d9c-x2x waits"), Block::new(Reason::StormHold, "so does another")];
-    metrics.decided(("shop", "api"), Health::Unhealthy, CircuitState::HalfOpen, &[degraded], &held, 2);
-    metrics.decided(("shop", "web"), Health::Healthy, CircuitState::Closed, &[], &[], 0);
-    metrics.alerted(SinkType::Slack, AlertResult::Sent);
+    metrics.decided(
+        ("shop", "api"),
+        &Decided {
+            health: Health::Unhealthy,
+            circuit: CircuitState::HalfOpen,
+            conditions: &[degraded],
+            blocked_by: &held,
+            undelivered: 2,
+        },
+    );
+    metrics.decided(
+        ("shop", "web"),
+        &Decided {
+            health: Health::Healthy,
+            circuit: CircuitState::Closed,
+            conditions: &[],
+            blocked_by: &[],
+            undelivered: 0,
+        },
+    );
+    metrics.alerted(ReceiverType::Slack, AlertResult::Sent);
     metrics.recovered(95.0);
     metrics.watch("pods", true);
     metrics.watch("events", false);
@@ -159,6 +177,15 @@ fn who_leads_no_longer_shows_no_services() {
 #[test]
 fn a_condition_that_is_no_longer_said_leaves_no_series() {
     let metrics = busy();
-    metrics.decided(("shop", "api"), Health::Healthy, CircuitState::Closed, &[], &[], 0);
+    metrics.decided(
+        ("shop", "api"),
+        &Decided {
+            health: Health::Healthy,
+            circuit: CircuitState::Closed,
+            conditions: &[],
+            blocked_by: &[],
+            undelivered: 0,
+        },
+    );
     assert!(!metrics.encode(Format::OpenMetrics).contains("Degraded"));
 }

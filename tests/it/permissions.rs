@@ -9,18 +9,21 @@ use std::{
 use http::{Method, Request, Response, StatusCode};
 use kube::{Client, client::Body, core::Status};
 use kubeheal::{
-    api::status::{CircuitState, HealedServiceStatus},
-    clock::Clock,
-    controller::{Controller, Options},
-    leader::{Elector, Settings},
-    metrics::Metrics,
-    preflight,
-    publish::alert::Pace,
+    api::status::HealedServiceStatus,
+    controller::{Clients, Controller, Options},
+    notify::alert::RetryConfig,
+    ops::{
+        clock::Clock,
+        leader::{Elector, Settings},
+        metrics::Metrics,
+        preflight,
+    },
 };
+use kubeheal_core::model::state::CircuitState;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{START, World, deployment, service};
+use crate::support::world::{START, World, deployment, service};
 
 /// What is asked of the API server: verb, API group, resource with subresource, name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,7 +141,7 @@ async fn healing_under(rules: Vec<Value>) -> Gate {
         metrics: Metrics::new(clock.now()),
         leader: Some(leadership),
     };
-    let controller = Controller::new(client.clone(), client, clock, options);
+    let controller = Controller::new(Clients { reads: client.clone(), actions: client }, clock, options);
     let running = tokio::spawn(controller.run(stop.clone()));
 
     world.create(deployment("api", 2)).await;
@@ -211,7 +214,7 @@ fn alone_under(rules: Vec<Value>) -> (Gate, World) {
     let (clock, stop) = (Clock::starting_at(START.parse().unwrap()), CancellationToken::new());
     let metrics = Metrics::new(clock.now());
     let options = Options { namespace: None, concurrency: 4, observe_only: false, metrics, leader: None };
-    tokio::spawn(Controller::new(client.clone(), client, clock, options).run(stop));
+    tokio::spawn(Controller::new(Clients { reads: client.clone(), actions: client }, clock, options).run(stop));
     (gate, world)
 }
 
@@ -301,8 +304,13 @@ async fn alerting_under(rules: Vec<Value>) -> (Gate, Vec<String>) {
     let (clock, stop) = (Clock::starting_at(START.parse().unwrap()), CancellationToken::new());
     let metrics = Metrics::new(clock.now());
     let options = Options { namespace: None, concurrency: 4, observe_only: false, metrics, leader: None };
-    let courier = world.inbox.courier();
-    let controller = Controller::telling(client.clone(), client, clock, options, courier, Pace::default());
+    let sender = world.inbox.sender();
+    let controller = Controller::notifying(
+        Clients { reads: client.clone(), actions: client },
+        clock,
+        options,
+        (sender, RetryConfig::default()),
+    );
     tokio::spawn(controller.run(stop));
     for name in ["kubeheal-alerts", "another"] {
         let data = json!({"url": k8s_openapi::ByteString(b"http://chat".to_vec())});
@@ -312,11 +320,11 @@ async fn alerting_under(rules: Vec<Value>) -> (Gate, Vec<String>) {
         |name: &str| json!({"name": name, "type": "Slack", "urlFrom": {"secretRef": {"name": name, "key": "url"}}});
     world.create(deployment("api", 1)).await;
     let sinks = [sink("kubeheal-alerts"), sink("another")];
-    world.create(service("api", json!({"alerts": {"sinks": sinks}, "remediation": {"recreate": "Never"}}))).await;
+    world.create(service("api", json!({"alerts": {"receivers": sinks}, "remediation": {"recreate": "Never"}}))).await;
     world.pass(60).await;
     world.delete("Deployment", "api").await;
     world.pass(60).await;
-    let told = world.status("api").await.alerts.remove(0).sinks;
+    let told = world.status("api").await.memory.alerts[0].receivers.clone();
     (gate, told.into_iter().map(|sink| sink.problem.unwrap_or_default()).collect())
 }
 

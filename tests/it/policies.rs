@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use kubeheal::{
     api::{self, lint},
-    healing::{
-        amplification::actions_in_an_hour,
-        policy::{Mode, Rung},
-        reason::Reason,
-    },
-    observe::{
+    base::Key,
+    cluster::{
         cache::Caches,
         kind::{Kind, Object},
-        policy::Effective,
-        record::Key,
+    },
+    policy::Effective,
+};
+use kubeheal_core::{
+    action_rate::actions_in_an_hour,
+    model::{
+        policy::{Mode, Rung},
+        reason::Reason,
     },
 };
 use proptest::prelude::*;
@@ -21,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::{
     core::cases,
-    world::{policy, service},
+    support::world::{policy, service},
 };
 
 fn object(value: Value) -> Object {
@@ -55,7 +57,7 @@ fn clusters(name: &str, spec: Value) -> Value {
 }
 
 /// What is in force for a service with this spec among these policies.
-fn in_force(spec: Value, policies: &[Value]) -> Arc<Effective> {
+fn effective(spec: Value, policies: &[Value]) -> Arc<Effective> {
     let mut caches = Caches::default();
     for policy in policies {
         let _touched = caches.apply(object(policy.clone()));
@@ -114,9 +116,9 @@ fn one_policy_stands_behind_a_service_the_nearest() {
         ),
     ];
     for (what, spec, policies, seconds, mut overrides) in table {
-        let effective = in_force(spec, &policies);
+        let effective = effective(spec, &policies);
         assert_eq!(effective.settings.escalation.unhealthy_seconds, seconds, "{what}");
-        let mut said = effective.said.overrides.clone();
+        let mut said = effective.shown.overrides.clone();
         said.sort();
         overrides.sort_unstable();
         assert_eq!(said, overrides, "{what}");
@@ -129,17 +131,17 @@ fn one_policy_stands_behind_a_service_the_nearest() {
 
 #[test]
 fn the_digest_tells_settings_apart_and_not_where_they_come_from() {
-    let own = in_force(json!({"health": {"notReadySeconds": 60}}), &[]);
-    let inherited = in_force(json!({}), &[shops("default", json!({"health": {"notReadySeconds": 60}}))]);
-    let other = in_force(json!({"health": {"notReadySeconds": 61}}), &[]);
-    let limited = in_force(
+    let own = effective(json!({"health": {"notReadySeconds": 60}}), &[]);
+    let inherited = effective(json!({}), &[shops("default", json!({"health": {"notReadySeconds": 60}}))]);
+    let other = effective(json!({"health": {"notReadySeconds": 61}}), &[]);
+    let limited = effective(
         json!({"health": {"notReadySeconds": 60}}),
         &[clusters("default", json!({"ceilings": {"maxActionsPerHour": 12}}))],
     );
-    assert_eq!(own.said.digest, inherited.said.digest);
-    assert_ne!(own.said.digest, other.said.digest);
-    assert_ne!(own.said.digest, limited.said.digest);
-    assert!(own.said.digest.len() <= 16, "{}", own.said.digest);
+    assert_eq!(own.shown.digest, inherited.shown.digest);
+    assert_ne!(own.shown.digest, other.shown.digest);
+    assert_ne!(own.shown.digest, limited.shown.digest);
+    assert!(own.shown.digest.len() <= 16, "{}", own.shown.digest);
 }
 
 #[test]
@@ -161,7 +163,7 @@ fn ceilings_hold_whatever_anybody_writes_and_the_tighter_wins() {
         if let Some(reference) = reference {
             spec["policyRef"] = reference;
         }
-        in_force(spec, &[loose.clone(), tight.clone(), shops("mine", json!({}))])
+        effective(spec, &[loose.clone(), tight.clone(), shops("mine", json!({}))])
     };
 
     let mine = json!({"kind": "HealingPolicy", "name": "mine"});
@@ -170,7 +172,7 @@ fn ceilings_hold_whatever_anybody_writes_and_the_tighter_wins() {
         assert_eq!(effective.policy.remediation.ladder, [Rung::RestartPod, Rung::RecreateWorkload]);
         assert_eq!(effective.settings.circuit_breaker.on_open.action, api::OnOpenAction::ScaleToZero);
         assert_eq!(effective.policy.ceiling.as_ref().unwrap().actions_per_hour, 20);
-        assert_eq!(effective.said.overrides, ["remediation.ladder: ceilings of ClusterHealingPolicy/default"]);
+        assert_eq!(effective.shown.overrides, ["remediation.ladder: ceilings of ClusterHealingPolicy/default"]);
         let told = "ClusterHealingPolicy/default does not allow the step Rollback".to_owned();
         assert!(effective.warnings.contains(&told), "{:?}", effective.warnings);
     }
@@ -181,7 +183,7 @@ fn ceilings_hold_whatever_anybody_writes_and_the_tighter_wins() {
     let ceiling = both.policy.ceiling.clone().unwrap();
     assert_eq!((ceiling.actions_per_hour, ceiling.set_by.as_str()), (8, "ClusterHealingPolicy/tight"));
     assert_eq!(
-        both.said.overrides,
+        both.shown.overrides,
         [
             "remediation.ladder: ceilings of ClusterHealingPolicy/default",
             "remediation.ladder: ceilings of ClusterHealingPolicy/tight",
@@ -189,7 +191,7 @@ fn ceilings_hold_whatever_anybody_writes_and_the_tighter_wins() {
         ]
     );
 
-    let nothing_left = in_force(
+    let nothing_left = effective(
         json!({"remediation": {"ladder": ["Rollback"]}}),
         &[clusters("default", json!({"ceilings": {"allowedSteps": ["RestartPod"]}}))],
     );
@@ -229,7 +231,7 @@ fn refusals() -> Vec<(&'static str, Value, Vec<Value>, Reason, &'static str)> {
 #[test]
 fn what_cannot_be_followed_holds_still_and_says_why() {
     for (what, spec, policies, reason, words) in refusals() {
-        let effective = in_force(spec, &policies);
+        let effective = effective(spec, &policies);
         let held = effective.policy.held.clone().unwrap_or_else(|| panic!("{what} was accepted"));
         assert_eq!(held.reason, reason, "{what}: {}", held.message);
         assert!(held.message.contains(words), "{what}: {}\nwanted: {words}", held.message);
@@ -260,7 +262,7 @@ fn limits_that_multiply_are_counted_as_they_would_act() {
         ),
     ];
     for (what, spec, expected) in table {
-        assert_eq!(actions_in_an_hour(&in_force(spec, &[]).policy), expected, "{what}");
+        assert_eq!(actions_in_an_hour(&effective(spec, &[]).policy), expected, "{what}");
     }
 }
 
@@ -268,7 +270,7 @@ fn limits_that_multiply_are_counted_as_they_would_act() {
 fn the_defaults_live_under_every_ceiling_that_the_schema_allows() {
     for actions in 2..=60 {
         let ceiling = clusters("default", json!({"ceilings": {"maxActionsPerHour": actions}}));
-        assert_eq!(in_force(json!({}), &[ceiling]).policy.held, None, "{actions}");
+        assert_eq!(effective(json!({}), &[ceiling]).policy.held, None, "{actions}");
     }
 }
 
@@ -281,7 +283,7 @@ fn what_a_policy_says_for_many_is_left_out_where_it_does_not_apply() {
             "circuitBreaker": {"onOpen": {"action": "ScaleToZero"}},
         }),
     );
-    let own = in_force(json!({"workloadRef": {"kind": "DaemonSet", "name": "api"}}), std::slice::from_ref(&everybody));
+    let own = effective(json!({"workloadRef": {"kind": "DaemonSet", "name": "api"}}), std::slice::from_ref(&everybody));
     assert_eq!(own.settings.depends_on, [], "what everybody needs does not need itself, nor what else everybody needs");
     assert_eq!(own.settings.circuit_breaker.on_open, api::OnOpen::default());
 
@@ -381,8 +383,8 @@ fn change() -> impl Strategy<Value = Value> {
 fn everything(caches: &Caches) -> Vec<(Key, String, bool)> {
     let keys: Vec<Key> = caches.services().map(|(key, _)| key.clone()).collect();
     let said = |key: Key| {
-        let Effective { settings, policy, rules: _, receivers: _, said, warnings } = &*caches.effective(&key).unwrap();
-        (key, format!("{settings:?} {policy:?} {said:?} {warnings:?}"), policy.held.is_some())
+        let Effective { settings, policy, rules: _, receivers: _, shown, warnings } = &*caches.effective(&key).unwrap();
+        (key, format!("{settings:?} {policy:?} {shown:?} {warnings:?}"), policy.held.is_some())
     };
     keys.into_iter().map(said).collect()
 }
@@ -495,7 +497,7 @@ fn each_refusal_of_a_policy_says_where_and_what_to_write() {
 fn a_restart_after_an_outage_that_the_ladder_does_not_allow_is_said() {
     let depends = json!([{"name": "db"}]);
     let asked = |ladder: &[&str]| json!({"dependsOn": depends, "remediation": {"restartOnDependencyRecovery": true, "ladder": ladder}});
-    assert_eq!(in_force(asked(&["RestartPod"]), &[]).warnings, Vec::<String>::new());
+    assert_eq!(effective(asked(&["RestartPod"]), &[]).warnings, Vec::<String>::new());
     let told = "remediation.restartOnDependencyRecovery does nothing: add RestartPod to remediation.ladder";
-    assert_eq!(in_force(asked(&["RecreateWorkload"]), &[]).warnings, [told]);
+    assert_eq!(effective(asked(&["RecreateWorkload"]), &[]).warnings, [told]);
 }

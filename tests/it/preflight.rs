@@ -19,7 +19,7 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
     client::Body,
 };
-use kubeheal::preflight;
+use kubeheal::ops::preflight;
 use serde_json::{Value, json};
 use tinykube::{Cluster, auth::Auth};
 use tokio::{
@@ -64,7 +64,7 @@ impl Asking {
 }
 
 fn cluster() -> tinykube::cluster::Builder {
-    let clock = tinykube::clock::Clock::starting_at(crate::world::START.parse().unwrap());
+    let clock = tinykube::clock::Clock::starting_at(crate::support::world::START.parse().unwrap());
     Cluster::builder().clock(clock).without_controllers()
 }
 

@@ -1,5 +1,6 @@
 //! The HTTP port, over a socket.
 
+use kubeheal::api::status::HealedServiceStatus;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -7,12 +8,15 @@ use std::sync::{
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kubeheal::{
-    api::status::{CircuitState, CircuitStatus, HealthState},
-    controller::{Controller, Options},
-    leader::{Elector, Settings},
-    metrics::{Format, Metrics},
-    server::{self, CircuitReport, Probes},
+    api::status::{CircuitStatus, HealthState},
+    controller::{Clients, Controller, Options},
+    ops::{
+        leader::{Elector, Settings},
+        metrics::{Format, Metrics},
+        server::{self, CircuitReport, Probes},
+    },
 };
+use kubeheal_core::model::state::CircuitState;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -21,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     journeys::{is, well},
-    world::World,
+    support::world::World,
 };
 
 struct Port {
@@ -40,7 +44,8 @@ async fn port() -> Port {
         opened_at: Some(Time("2026-11-23T00:00:00Z".parse().unwrap())),
         ..CircuitStatus::default()
     };
-    let open = CircuitReport::new("shop".to_owned(), "api".to_owned(), circuit);
+    let status = HealedServiceStatus { circuit: Some(circuit), ..HealedServiceStatus::default() };
+    let open = CircuitReport::new("shop".to_owned(), "api".to_owned(), &status).unwrap();
     serving(
         Probes {
             alive: Arc::new(|| Ok(())),
@@ -151,7 +156,8 @@ async fn circuits_are_those_of_the_cluster_also_where_nobody_leads() {
     let (_elector, leadership) = Elector::new(world.client.clone(), clock.clone(), Settings::new("default", "second"));
     let metrics = Metrics::new(clock.now());
     let options = Options { namespace: None, concurrency: 1, observe_only: false, metrics, leader: Some(leadership) };
-    let standby = Controller::new(world.client.clone(), world.client.clone(), clock, options);
+    let standby =
+        Controller::new(Clients { reads: world.client.clone(), actions: world.client.clone() }, clock, options);
     let port = serving(standby.probes(), Arc::default()).await;
     assert_eq!(port.get("/v1/circuits").await.2, "[]", "before it has seen anything");
     let stop = CancellationToken::new();

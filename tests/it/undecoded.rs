@@ -1,6 +1,8 @@
 //! Objects that cannot be read as they are: times that no clock of ours can hold, and worse. One of them stops nothing but
 //! what needs it, and is never taken for one that is gone.
 
+use kubeheal_core::model::state::HistoryEntry;
+use kubeheal_core::model::state::Outcome;
 use std::{
     fmt::Debug,
     sync::{
@@ -20,15 +22,14 @@ use kube::{
     core::{DynamicObject, ObjectList, WatchEvent},
 };
 use kubeheal::{
-    api::{
-        ClusterHealingPolicy, HealedService, HealingPolicy,
-        status::{HealthState, HistoryEntry},
-    },
-    observe::{
-        companion::{Budget, ProbeEvent, Revision},
+    api::{ClusterHealingPolicy, HealedService, HealingPolicy, status::HealthState},
+    cluster::{
         decode::{Decode, Item, Lenient},
         kind::Kind,
+        pdb::Budget,
         pod::PodRecord,
+        probe_event::ProbeEvent,
+        revision::Revision,
         workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
     },
 };
@@ -36,8 +37,8 @@ use serde_json::{Value, json};
 
 use crate::{
     journeys::{is, well},
-    signals::scene::{self, Scene},
-    world::{World, deployment, policy, resource, service},
+    support::scene::{self, Scene},
+    support::world::{World, deployment, policy, resource, service},
 };
 
 /// Times that an API server holds and hands out.
@@ -203,10 +204,10 @@ fn a_status_of_ours_is_read_whatever_times_are_in_it() {
         ("/status/restartsInWindow", json!(99_999_999_999_i64)),
         ("/status/health", json!("Splendid")),
         ("/status/pods", json!([1, 2])),
-        ("/status/observedSince", json!("2026-01-05T08:00:00ZTrailing")),
+        ("/status/memory/observed/since", json!("2026-01-05T08:00:00ZTrailing")),
         ("/status/circuit/state", json!("Melted")),
-        ("/status/containers/0/restartCount", json!("many")),
-        ("/status/inFlight/id", json!({})),
+        ("/status/memory/observed/containers/0/restartCount", json!("many")),
+        ("/status/memory/attempts/inFlight/id", json!({})),
         ("/status", json!("gone")),
     ];
     for (place, value) in worse {
@@ -215,17 +216,23 @@ fn a_status_of_ours_is_read_whatever_times_are_in_it() {
         let seen = read::<HealedService>(&changed, place);
         assert_eq!(seen.spec, whole.spec, "{place}");
         let status = seen.status.unwrap_or_default();
-        assert_eq!(status.last_replicas, (place != "/status").then_some(2), "{place}");
+        assert_eq!(status.memory.observed.last_replicas, (place != "/status").then_some(2), "{place}");
     }
 }
 
 #[test]
 fn a_pause_that_ends_too_far_away_to_be_held_is_no_pause_less() {
     let mut full: Value = serde_saphyr::from_str(include_str!("crds/full.yaml")).unwrap();
-    full["status"]["notBefore"] = FAR[0].into();
+    full["status"]["memory"]["attempts"]["pause"]["until"] = FAR[0].into();
     full["status"]["circuit"] = json!({"state": "Open", "ineffective": 3, "openings": 1, "retryAt": FAR[0]});
     let status = read::<HealedService>(&full, "deadlines").status.unwrap();
-    assert!(status.not_before.is_some_and(|time| time.0 > Timestamp::from_second(200_000_000_000).unwrap()));
+    assert!(
+        status
+            .memory
+            .attempts
+            .pause
+            .is_some_and(|pause| pause.until() > Timestamp::from_second(200_000_000_000).unwrap())
+    );
     assert!(status.circuit.is_some_and(|circuit| circuit.retry_at.is_some()));
 }
 
@@ -243,24 +250,24 @@ fn what_cannot_be_read_is_neither_well_nor_gone() {
         let mut scene = Scene::new("Deployment", json!({"health": {"crashLoopSeconds": 60}}));
         scene.has_all([workload.clone(), set.clone()]);
         scene.has_all(pods.clone());
-        scene.look(0);
+        scene.reconcile(0);
         let acts = scene.pass(1, 400);
-        assert_eq!(acts.plan.or(acts.proposal).map(|plan| plan.action.step.as_str()), Some("RestartPod"));
+        assert_eq!(acts.plan().or(acts.proposal()).map(|plan| plan.action.step.as_str()), Some("RestartPod"));
 
         let mut scene = Scene::new("Deployment", json!({"health": {"crashLoopSeconds": 60}}));
         scene.has_all([workload.clone(), set.clone()]);
         scene.has_all(pods.clone());
-        scene.look(0);
+        scene.reconcile(0);
         scene.cannot_read(kind, unread.clone());
         let decision = scene.pass(1, 4000);
         let said = format!("{kind:?}: {}", decision.verdict.message);
         assert_eq!(decision.verdict.health.as_str(), "Unknown", "{said}");
         assert!(said.contains("cannot be read"), "{said}");
-        assert_eq!((decision.plan, decision.proposal), (None, None), "{said}");
-        assert_eq!(decision.memory.missing_since, None, "{said}");
+        assert_eq!((decision.plan(), decision.proposal()), (None, None), "{said}");
+        assert_eq!(decision.state.observed.missing_since, None, "{said}");
 
         scene.has(unread);
-        assert_ne!(scene.look(4001).verdict.health.as_str(), "Unknown", "{kind:?} can be read again");
+        assert_ne!(scene.reconcile(4001).verdict.health.as_str(), "Unknown", "{kind:?} can be read again");
     }
     let mut scene = Scene::new("Pod", json!({}));
     scene.cannot_read(Kind::Pod, scene::pod("app", &json!({"metadata": {"ownerReferences": []}})));
@@ -285,10 +292,10 @@ fn what_a_policy_forbids_that_cannot_be_read_nobody_knows() {
             object["metadata"]["namespace"] = "shop".into();
         }
         scene.cannot_read_there(kind, object);
-        scene.look(0);
+        scene.reconcile(0);
         let decision = scene.pass(1, 400);
         let held = scene::held(&decision).contains(&"PolicyInvalid");
-        assert_eq!(held, name == "default", "{kind:?} {name}: {:?}", decision.blocked_by);
+        assert_eq!(held, name == "default", "{kind:?} {name}: {:?}", decision.blocked_by());
     }
 }
 
@@ -332,8 +339,11 @@ async fn times_that_cannot_be_held_stop_nothing_in_lists_in_watches_and_when_act
         "HealedService",
         "app",
         json!({
-            "observedSince": FAR[0], "healthySince": FAR[0], "unhealthyUntil": FAR[0], "recentActions": [FAR[0]],
-            "notBefore": FAR[0],
+            "memory": {
+                "observed": {"since": FAR[0]},
+                "health": {"healthySince": FAR[0], "episode": {"since": FAR[0], "until": FAR[0]}},
+                "attempts": {"recent": [FAR[0]], "pause": {"until": FAR[0]}},
+            },
         }),
     )
     .await;
@@ -367,7 +377,7 @@ async fn times_that_cannot_be_held_stop_nothing_in_lists_in_watches_and_when_act
         patch(&world, "Pod", &names[0], broken).await;
         world
             .until("app", "healed", 900, |status| {
-                let helped = |entry: &&HistoryEntry| entry.step == "RestartPod" && entry.outcome == "Verified";
+                let helped = |entry: &&HistoryEntry| entry.step == "RestartPod" && entry.outcome == Outcome::Verified;
                 status.history.iter().filter(helped).count() == restarts
             })
             .await;
@@ -428,7 +438,7 @@ async fn an_object_that_cannot_be_read_holds_its_own_service_and_delays_nobody_e
             if kind != "HealedService" {
                 assert_eq!(status.health, Some(HealthState::Unknown), "{kind}");
             }
-            assert_eq!((status.missing_since, status.history.len()), (None, 0), "{kind}");
+            assert_eq!((status.memory.observed.missing_since, status.history.len()), (None, 0), "{kind}");
             world.stop_controller().await;
             world.start_controller_with(garbling(world.client.clone()), None);
         }
@@ -502,6 +512,6 @@ async fn a_service_that_cannot_be_read_is_no_reason_not_to_begin() {
     world.patch("HealedService", "app", json!({"metadata": {"labels": {"mark": UNREADABLE}}})).await;
     let (trouble, _) = tokio::sync::watch::channel(None);
     let stop = tokio_util::sync::CancellationToken::new();
-    let passed = kubeheal::preflight::passed(garbling(world.client.clone()), None, &trouble, &stop);
+    let passed = kubeheal::ops::preflight::passed(garbling(world.client.clone()), None, &trouble, &stop);
     tokio::time::timeout(std::time::Duration::from_secs(60), passed).await.unwrap();
 }

@@ -6,12 +6,22 @@ use kube::{
     Api,
     api::{Patch, PatchParams},
 };
-use kubeheal::{api::HealedService, clock::Clock, wait::until_stable};
+use kubeheal::{
+    api::HealedService,
+    ops::{clock::Clock, wait::until_stable},
+};
 use serde_json::{Value, json};
 use tinykube::{Cluster, auth::Auth};
-use tokio::{net::TcpListener, process::Command, time::Instant};
+use tokio::{
+    net::TcpListener,
+    process::Command,
+    time::{Instant, timeout},
+};
 
-use crate::world::{World, deployment, service};
+use crate::support::world::{World, deployment, service};
+
+/// Longest time that the program may take.
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn clock(world: &World) -> Clock {
     world.clock()
@@ -74,7 +84,7 @@ async fn served(status: Value) -> (Cluster, tempfile::TempDir) {
 
 #[tokio::test]
 async fn the_program_ends_with_what_scripts_need_to_know() {
-    let healthy = json!({"health": "Healthy", "healthySince": "2026-01-05T08:00:00Z"});
+    let healthy = json!({"health": "Healthy", "memory": {"health": {"healthySince": "2026-01-05T08:00:00Z"}}});
     let ready = json!({
         "type": "Ready", "status": "False", "reason": "CrashLoop", "message": "0 of 1 pods ready",
         "lastTransitionTime": "2026-01-05T08:00:00Z",
@@ -91,7 +101,7 @@ async fn the_program_ends_with_what_scripts_need_to_know() {
         let (_cluster, folder) = served(status.clone()).await;
         let mut command = Command::new(env!("CARGO_BIN_EXE_kubeheal"));
         command.arg("wait").args(arguments).env_clear().env("KUBECONFIG", folder.path().join("config"));
-        let ended = command.kill_on_drop(true).output().await.unwrap();
+        let ended = timeout(LIMIT, command.kill_on_drop(true).output()).await.expect("it ends").unwrap();
         let said = String::from_utf8(ended.stderr).unwrap();
         assert_eq!(ended.status.code(), Some(code), "{arguments:?}: {said}");
         assert!(said.contains(words) && !said.contains("panicked"), "{arguments:?}: {said}");

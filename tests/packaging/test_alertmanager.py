@@ -96,7 +96,7 @@ def objects(sink):
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
     deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "api", "namespace": "default"},
                   "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": pod}}
-    spec = {"workloadRef": {"kind": "Deployment", "name": "api"}, "mode": "Observe", "alerts": {"sinks": [sink]},
+    spec = {"workloadRef": {"kind": "Deployment", "name": "api"}, "mode": "Observe", "alerts": {"receivers": [sink]},
             "health": {"notReadySeconds": 1}, "remediation": {"stabilizationSeconds": 1}}
     service = {"apiVersion": "kubeheal.dev/v1alpha1", "kind": "HealedService",
                "metadata": {"name": "api", "namespace": "default"}, "spec": spec}
@@ -128,8 +128,8 @@ def test_two_sick_pods_are_one_alert_that_ends_once(healctl, kubectl, kubeheal, 
         assert time(alert["startsAt"]) <= now
         assert now + timedelta(minutes=5) < time(alert["endsAt"]) < now + timedelta(minutes=20), "said again before that"
         eventually(lambda: person.notifications, "a person is told")
-        told = cluster.get("healedservice/api")["status"]["alerts"]
-        assert [(sink["name"], sink["severity"]) for alert in told for sink in alert["sinks"]] == [("am", "warning")]
+        told = cluster.get("healedservice/api")["status"]["memory"]["alerts"]
+        assert [(one["name"], one["notified"]["severity"]) for alert in told for one in alert["receivers"]] == [("am", "warning")]
 
         cluster.kubectl("annotate", "deployment/api", "tinykube.dev/script-")
         eventually(lambda: manager.alerts() == [], "Alertmanager knows that it is over")

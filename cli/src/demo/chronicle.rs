@@ -11,10 +11,8 @@ use kube::{
     Api, Client, ResourceExt,
     runtime::{WatchStreamExt, watcher},
 };
-use kubeheal::api::{
-    HealedService,
-    status::{HealedServiceStatus, HistoryEntry},
-};
+use kubeheal::api::{HealedService, status::HealedServiceStatus};
+use kubeheal_core::model::state::HistoryEntry;
 use tinykube::kubelet::Span;
 use tokio::time::Instant;
 
@@ -80,7 +78,7 @@ impl Chronicle {
     /// Everything that was done about one service.
     pub(crate) fn actions_of(&self, service: &str) -> Vec<Action> {
         let of =
-            |entry: &HistoryEntry| Action { time: entry.time.0, service: service.to_owned(), step: entry.step.clone() };
+            |entry: &HistoryEntry| Action { time: entry.time, service: service.to_owned(), step: entry.step.clone() };
         self.history_of(service).iter().filter(|entry| is_step(entry)).map(of).collect()
     }
 
@@ -101,5 +99,5 @@ impl Chronicle {
 
 /// Whether the entry is about the workload and not about the circuit or a person's wish.
 pub(crate) fn is_step(entry: &HistoryEntry) -> bool {
-    kubeheal::healing::plan::Step::parse(&entry.step).is_some()
+    entry.step.parse::<kubeheal_core::model::plan::Step>().is_ok()
 }

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use kubeheal::healing::plan::Step;
+use kubeheal_core::model::plan::Step;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 use tinykube::kubelet::Span;
 
 use super::{
-    duration::spoken,
+    duration::humanize,
     judgement::{Evidence, Judged, Range, in_order},
     service::OfService,
 };
@@ -43,8 +43,8 @@ impl Expectations {
             return Err((outage.referenced.line(), problem));
         }
         for step in &self.never {
-            if Step::parse(&step.value).is_none() {
-                let all = Step::ALL.map(Step::as_str).join(", ");
+            if step.value.parse::<Step>().is_err() {
+                let all = Step::ALL.iter().map(|step| step.as_str()).collect::<Vec<_>>().join(", ");
                 let problem = format!("\"{}\" is no step: write one of {all}", step.value);
                 return Err((step.referenced.line(), problem));
             }
@@ -91,7 +91,7 @@ impl Expectations {
 
 impl Outage {
     fn judge(&self, evidence: &Evidence<'_>) -> Vec<Judged> {
-        let seen = spoken(evidence.outage);
+        let seen = humanize(evidence.outage);
         let judged = |what: String, held: bool| Judged { what, held, seen: seen.clone() };
         let mut all = Vec::new();
         if let Some(least) = self.least {
@@ -101,7 +101,7 @@ impl Outage {
             all.push(judged(format!("outage of at most {most}"), evidence.outage <= most.duration().as_secs()));
         }
         if let Some(monitors) = evidence.monitor_outage.filter(|_| self.less_than_monitor) {
-            let what = format!("a shorter outage than the monitor's {}", spoken(monitors));
+            let what = format!("a shorter outage than the monitor's {}", humanize(monitors));
             all.push(judged(what, evidence.outage < monitors));
         }
         all

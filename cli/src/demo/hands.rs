@@ -22,7 +22,8 @@ pub(super) async fn apply(client: &Client, object: &Value) -> Result<(), Problem
     let typed: DynamicObject =
         serde_json::from_value(object.clone()).map_err(|error| format!("this is no object: {error}"))?;
     let name = typed.name_any();
-    let failed = |error: kube::Error| format!("apply {kind}/{name}: {}", kubeheal::error::said(&error));
+    let failed =
+        |error: kube::Error| format!("apply {kind}/{name}: {}", kubeheal::base::error_text::error_text(&error));
     let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
     match api.create(&params, &typed).await {
         Ok(_) => Ok(()),
@@ -56,17 +57,17 @@ pub(super) async fn break_it(client: &Client, breakage: &Breakage) -> Result<(),
 
 async fn delete(client: &Client, target: &Target) -> Result<(), Problem> {
     let deleted = target.api(client).delete(&target.name, &DeleteParams::background()).await;
-    deleted.map(drop).map_err(|error| format!("delete {target}: {}", kubeheal::error::said(&error)))
+    deleted.map(drop).map_err(|error| format!("delete {target}: {}", kubeheal::base::error_text::error_text(&error)))
 }
 
 async fn patch(client: &Client, target: &Target, with: &Value) -> Result<(), Problem> {
     let patched = target.api(client).patch(&target.name, &PatchParams::default(), &Patch::Merge(with)).await;
-    patched.map(drop).map_err(|error| format!("patch {target}: {}", kubeheal::error::said(&error)))
+    patched.map(drop).map_err(|error| format!("patch {target}: {}", kubeheal::base::error_text::error_text(&error)))
 }
 
 /// The running pods of a workload: those that it controls, directly or through a ReplicaSet.
 pub(crate) async fn pods_of(client: &Client, workload: &Target) -> Result<Vec<Target>, Problem> {
-    let failed = |error: kube::Error| format!("{workload}: {}", kubeheal::error::said(&error));
+    let failed = |error: kube::Error| format!("{workload}: {}", kubeheal::base::error_text::error_text(&error));
     let found = workload.api(client).get(&workload.name).await.map_err(failed)?;
     if workload.kind == "Pod" {
         return Ok(vec![workload.clone()]);

@@ -25,12 +25,12 @@ use crate::target::{self, Target};
 pub(crate) struct Monitor {
     client: Client,
     workloads: Vec<Target>,
-    remembered: BTreeMap<Target, Memory>,
+    remembered: BTreeMap<Target, State>,
     restarts: Arc<AtomicU32>,
 }
 
 #[derive(Default)]
-struct Memory {
+struct State {
     wanted: u64,
     /// Name and whether it is ready.
     pods: BTreeMap<String, bool>,
@@ -48,16 +48,16 @@ impl Monitor {
         let mut ticks = interval_at(first, when.every.duration());
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tokio::time::sleep_until(began + when.from.duration()).await;
-        self.look(false).await;
+        self.check(false).await;
         loop {
             ticks.tick().await;
-            self.look(true).await;
+            self.check(true).await;
         }
     }
 
-    async fn look(&mut self, may_restart: bool) {
+    async fn check(&mut self, may_restart: bool) {
         for workload in self.workloads.clone() {
-            let memory = self.remember(&workload).await;
+            let memory = self.store(&workload).await;
             let ready = memory.pods.values().filter(|ready| **ready).count() as u64;
             if !may_restart || ready >= memory.wanted {
                 continue;
@@ -75,7 +75,7 @@ impl Monitor {
     }
 
     /// Sees the workload's pods. Where there are none, those seen last are remembered, as not ready.
-    async fn remember(&mut self, workload: &Target) -> &Memory {
+    async fn store(&mut self, workload: &Target) -> &State {
         let memory = self.remembered.entry(workload.clone()).or_default();
         let found = workload.api(&self.client).get_opt(&workload.name).await.ok().flatten();
         let selector = found.as_ref().and_then(|object| object.data.pointer("/spec/selector/matchLabels")?.as_object());

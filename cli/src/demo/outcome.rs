@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     judgement::{Evidence, Judged},
-    stage::{Healer, Told, tell},
+    stage::{Ended, Healer, tell},
     story::Story,
     timeline::{Entry, timeline},
 };
@@ -61,14 +61,14 @@ impl Outcome {
             let monitor = story.monitor.map(|monitor| scope.spawn(move || tell(story, Healer::Monitor(monitor))));
             (kubeheal.join(), monitor.map(thread::ScopedJoinHandle::join))
         });
-        let ended = |told: thread::Result<Result<Told, Failure>>| {
+        let ended = |told: thread::Result<Result<Ended, Failure>>| {
             told.unwrap_or_else(|_| Err(Failure::new(format!("{}: the story broke off, this is a bug", story.name()))))
         };
         Ok(Self::judged(story, &ended(kubeheal)?, monitor.map(ended).transpose()?.as_ref()))
     }
 
-    fn judged(story: &Story, kubeheal: &Told, monitor: Option<&Told>) -> Self {
-        let Told { chronicle, readiness, outage, healed, restarts: _ } = kubeheal;
+    fn judged(story: &Story, kubeheal: &Ended, monitor: Option<&Ended>) -> Self {
+        let Ended { chronicle, readiness, outage, healed, restarts: _ } = kubeheal;
         let monitor =
             monitor.map(|told| WithMonitor { outage: told.outage, restarts: told.restarts, healed: told.healed });
         let evidence = Evidence {

@@ -6,7 +6,7 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::{
-    duration::spoken,
+    duration::humanize,
     judgement::Judged,
     library::Group,
     outcome::Outcome,
@@ -83,7 +83,7 @@ fn in_full(out: &mut impl Write, outcome: &Outcome, paint: Paint) -> io::Result<
 fn timeline(out: &mut impl Write, outcome: &Outcome, paint: Paint) -> io::Result<()> {
     writeln!(out)?;
     for entry in &outcome.timeline {
-        writeln!(out, "  {:>8}  {}", clock(entry.at), told(entry, paint))?;
+        writeln!(out, "  {:>8}  {}", clock(entry.at), line_of(entry, paint))?;
     }
     writeln!(out)
 }
@@ -124,7 +124,7 @@ pub(crate) fn list_json(out: &mut impl Write, groups: &[(&Group, Vec<Story>)]) -
     writeln!(out)
 }
 
-fn told(entry: &Entry, paint: Paint) -> String {
+fn line_of(entry: &Entry, paint: Paint) -> String {
     let (word, colour) = match entry.mark {
         Mark::Broke => ("broke", "1;31"),
         Mark::Saw => ("saw", "33"),
@@ -179,7 +179,7 @@ fn table(outcomes: &[&Outcome], paint: Paint) -> Table {
 }
 
 fn outage(seconds: u64, healed: bool) -> String {
-    if healed { spoken(seconds) } else { format!("{} and going on", spoken(seconds)) }
+    if healed { humanize(seconds) } else { format!("{} and going on", humanize(seconds)) }
 }
 
 #[derive(Serialize)]

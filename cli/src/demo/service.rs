@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kubeheal::api::status::{CircuitState, HealedServiceStatus, HealthState, HistoryEntry};
+use kubeheal::api::status::{HealedServiceStatus, HealthState};
+use kubeheal_core::model::state::{CircuitState, HistoryEntry};
 use serde::Deserialize;
 use tinykube::kubelet::Span;
 
@@ -154,9 +155,9 @@ impl OfService {
             judged.push(judge(format!("next {step}"), &holds, &|status| next(status).unwrap_or("nothing".to_owned())));
         }
         if let Some(text) = says {
-            let holds = |status: &HealedServiceStatus| said(status).any(|message| message.contains(text.as_str()));
+            let holds = |status: &HealedServiceStatus| messages(status).any(|message| message.contains(text.as_str()));
             judged.push(judge(format!("says \"{text}\""), &holds, &|status| {
-                said(status).collect::<Vec<_>>().join(" | ")
+                messages(status).collect::<Vec<_>>().join(" | ")
             }));
         }
         if let Some(expected) = ready_pods {
@@ -247,7 +248,7 @@ fn in_history(service: &str, expected: &[String], history: &[HistoryEntry]) -> J
 }
 
 /// All sentences of a status.
-fn said(status: &HealedServiceStatus) -> impl Iterator<Item = &str> {
+fn messages(status: &HealedServiceStatus) -> impl Iterator<Item = &str> {
     let conditions = status.conditions.iter().map(|condition| condition.message.as_str());
     let findings = status.findings.iter().map(|finding| finding.message.as_str());
     conditions.chain(findings).chain(status.blocked_by.iter().map(|block| block.message.as_str()))

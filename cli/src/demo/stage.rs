@@ -12,9 +12,8 @@ use jiff::Timestamp;
 use kube::Client;
 use kubeheal::{
     api,
-    clock::Clock,
-    controller::{Controller, Options},
-    metrics::Metrics,
+    controller::{Clients, Controller, Options},
+    ops::{clock::Clock, metrics::Metrics},
 };
 use tinykube::{Cluster, clock::Clock as ClusterClock};
 use tokio::time::{Instant, sleep_until};
@@ -47,7 +46,7 @@ pub(crate) enum Healer {
 
 /// What came of it.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct Ended {
     /// What the services said.
     pub(crate) chronicle: Chronicle,
     /// How many pods were ready when.
@@ -61,7 +60,7 @@ pub(crate) struct Told {
 }
 
 /// Tells the story on a runtime of its own, whose time passes as fast as it can.
-pub(crate) fn tell(story: &Story, healer: Healer) -> Result<Told, Failure> {
+pub(crate) fn tell(story: &Story, healer: Healer) -> Result<Ended, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     let runtime = runtime.map_err(|error| Failure::new(format!("start a runtime for {}: {error}", story.name())))?;
     runtime.block_on(async { Stage::set()?.play(story, healer).await })
@@ -96,7 +95,7 @@ impl Stage {
     }
 
     /// Lets everything happen, and gathers what was seen.
-    async fn play(self, story: &Story, healer: Healer) -> Result<Told, Failure> {
+    async fn play(self, story: &Story, healer: Healer) -> Result<Ended, Failure> {
         let stop = CancellationToken::new();
         let people = TaskTracker::new();
         self.observe(story, &people, &stop);
@@ -110,7 +109,7 @@ impl Stage {
         stop.cancel();
         people.close();
         people.wait().await;
-        Ok(self.told(story))
+        Ok(self.ended(story))
     }
 
     fn observe(&self, story: &Story, people: &TaskTracker, stop: &CancellationToken) {
@@ -140,7 +139,8 @@ impl Stage {
             metrics: Metrics::new(clock.now()),
             leader: None,
         };
-        let controller = Controller::new(self.client.clone(), self.client.clone(), clock, options);
+        let controller =
+            Controller::new(Clients { reads: self.client.clone(), actions: self.client.clone() }, clock, options);
         people.spawn(controller.run(stop.clone()));
     }
 
@@ -159,12 +159,12 @@ impl Stage {
         Ok(())
     }
 
-    fn told(self, story: &Story) -> Told {
+    fn ended(self, story: &Story) -> Ended {
         let chronicle = std::mem::take(&mut *self.chronicle.lock().unwrap_or_else(PoisonError::into_inner));
         let readiness = std::mem::take(&mut *self.readiness.lock().unwrap_or_else(PoisonError::into_inner));
         let outage: Duration = readiness.outage(story.first_break().duration(), story.until.duration());
         drop(self.cluster);
-        Told {
+        Ended {
             chronicle,
             readiness: readiness.changes().to_vec(),
             outage: outage.as_secs(),

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use kubeheal::api::status::{Finding, HealedServiceStatus, HealthState, HistoryEntry};
+use kubeheal::api::status::{Finding, HealedServiceStatus, HealthState};
+use kubeheal_core::model::state::HistoryEntry;
 use serde::Serialize;
 
 use super::{

@@ -1,8 +1,7 @@
 //! What a replay prints: one line whenever what kubeheal says changes.
 
-use kubeheal::healing::{
-    Decision,
-    memory::CircuitState,
+use kubeheal_core::model::{
+    decision::Decision,
     policy::Mode,
     reason::{Block, Reason},
 };
@@ -54,31 +53,27 @@ impl View {
     /// What a decision says. The decision was made without the right to act: what it proposes and nothing holds back is
     /// the plan, unless the service's own mode is to observe.
     pub(crate) fn of(decision: &Decision, own_mode: Mode) -> Self {
-        let mut blocks = decision.blocked_by.clone();
-        if own_mode == Mode::Observe && decision.proposal.is_some() {
+        let mut blocks = decision.blocked_by().to_vec();
+        if own_mode == Mode::Observe && decision.proposal().is_some() {
             blocks.push(Block::new(Reason::Observing, "mode is Observe: decisions are reported, not carried out"));
         }
-        let planned = decision.proposal.iter().filter(|_| blocks.is_empty());
+        let planned = decision.proposal().into_iter().filter(|_| blocks.is_empty());
         Self {
             health: decision.verdict.health.as_str(),
             findings: decision
                 .findings
                 .iter()
                 .map(|finding| Finding {
-                    pod: finding.pod.clone(),
-                    container: finding.container.clone(),
-                    probe: finding.probe.map(kubeheal::healing::cause::Probe::as_str),
+                    pod: finding.place.object().to_owned(),
+                    container: finding.place.container().unwrap_or_default().to_owned(),
+                    probe: finding.probe.map(kubeheal_core::model::cause::Probe::as_str),
                     cause: finding.cause.as_str(),
                 })
                 .collect(),
             plan: planned
                 .map(|plan| Step { step: plan.action.step.as_str(), target: plan.action.target.clone() })
                 .collect(),
-            breaker: match decision.memory.circuit.state {
-                CircuitState::Closed => "Closed",
-                CircuitState::Open => "Open",
-                CircuitState::HalfOpen => "HalfOpen",
-            },
+            breaker: decision.state.circuit.state.as_str(),
             blocked_by: blocks
                 .into_iter()
                 .map(|block| Held { reason: block.reason.as_str(), message: block.message })

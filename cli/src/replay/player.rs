@@ -1,6 +1,6 @@
-//! Plays a recording on its own time through the controller's observe → decide → record path.
+//! Plays a recording on its own time through the controller's own turn.
 //!
-//! Nothing is executed, so that the recording stays what happened. Memory lives in the `HealedService`'s status, as in a
+//! Nothing is executed, so that the recording stays what happened. State lives in the `HealedService`'s status, as in a
 //! cluster.
 
 use std::sync::Arc;
@@ -10,19 +10,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::ResourceExt;
 use kubeheal::{
     api::{HealedService, status::LastKnownGood},
-    healing::{
-        self, Decision, decide,
-        policy::{Mode, Policy},
-    },
-    observe::{
+    base::Key,
+    cluster::{
         cache::Caches,
-        companion::Revision,
         kind::{Kind, Object},
-        record::Key,
-        snapshot::{Presence, Sources, snapshot},
+        revision::Revision,
+        snapshot::Presence,
     },
-    publish::status::render,
+    controller::turn::{LiveReads, turn},
+    status::{Beside, render},
 };
+use kubeheal_core::model::{decision::Decision, moment::after, policy::Mode, snapshot};
 use serde_json::Number;
 
 use super::{
@@ -32,9 +30,9 @@ use super::{
 
 /// Recordings are ten minutes long; silence at the end belongs to them.
 const LENGTH: SignedDuration = SignedDuration::from_secs(600);
-/// A status that was written wakes its own service; a decision that does not come to rest after so many looks is one that
+/// A status that was written wakes its own service; a decision that does not come to rest after so many rounds is one that
 /// the next event will see again.
-const LOOKS: usize = 5;
+const ROUNDS: usize = 5;
 
 /// A replay of one service.
 pub(crate) struct Player {
@@ -60,25 +58,25 @@ impl Player {
     /// Plays all of it. Every change of what kubeheal says is shown.
     pub(crate) fn play<E>(&mut self, trace: Trace, mut show: impl FnMut(&Line<'_>) -> Result<(), E>) -> Result<(), E> {
         let last = trace.events.last().map_or(SignedDuration::ZERO, |event| event.offset);
-        let end = healing::time::after(self.base, last.max(LENGTH));
-        let mut looked = false;
+        let end = after(self.base, last.max(LENGTH));
+        let mut reconciled = false;
         let mut concerned = false;
         let mut events = trace.events.into_iter().peekable();
         while let Some(Event { t, offset, change }) = events.next() {
-            let instant = healing::time::after(self.base, offset);
+            let instant = after(self.base, offset);
             self.wake_until(instant, &mut show)?;
             concerned |= self.take_in(change);
             // What comes at the same instant is seen together, as the controller sees nothing before all lists are there.
             let more = events.peek().is_some_and(|next| next.offset == offset);
-            if !more && (concerned || !looked) {
-                (looked, concerned) = (true, false);
-                self.look(instant, t, &mut show)?;
+            if !more && (concerned || !reconciled) {
+                (reconciled, concerned) = (true, false);
+                self.reconcile(instant, t, &mut show)?;
             }
         }
         self.wake_until(end, &mut show)
     }
 
-    /// Looks whenever the last decision asked for it, up to and without an instant.
+    /// Reconciles whenever the last decision asked for it, up to and without an instant.
     fn wake_until<E>(&mut self, end: Timestamp, show: &mut impl FnMut(&Line<'_>) -> Result<(), E>) -> Result<(), E> {
         while let Some(wake) = self.wake.filter(|wake| *wake < end) {
             let millis = wake.duration_since(self.base).as_millis();
@@ -86,7 +84,7 @@ impl Player {
             #[expect(clippy::cast_precision_loss, reason = "milliseconds of a year fit")]
             let seconds = millis as f64 / 1000.0;
             let t = Number::from_f64(seconds).unwrap_or_else(|| Number::from(0));
-            self.look(wake, t, show)?;
+            self.reconcile(wake, t, show)?;
         }
         Ok(())
     }
@@ -109,7 +107,7 @@ impl Player {
     }
 
     /// Observes, decides and records; shows what is new.
-    fn look<E>(
+    fn reconcile<E>(
         &mut self,
         instant: Timestamp,
         t: Number,
@@ -129,7 +127,7 @@ impl Player {
     /// Decides until the status rests.
     fn settle(&mut self, now: Timestamp) -> Option<(Decision, Mode)> {
         let mut decided = self.decide(now)?;
-        for _ in 1..LOOKS {
+        for _ in 1..ROUNDS {
             if !self.record(&decided.0, now) {
                 break;
             }
@@ -143,10 +141,9 @@ impl Player {
         let service = self.caches.service(&self.key)?;
         // The recording is the API server: what is not in it is not there.
         let presence = if self.caches.workload(&service).is_some() { Presence::Cached } else { Presence::Missing };
-        let seen = snapshot(&self.caches, &self.key, &Sources { presence, namespace_deleting: false })?;
-        let own = self.caches.effective(&self.key)?.policy.clone();
-        let policy = Policy { mode: Mode::Observe, ..own.clone() };
-        Some((decide(&policy, &seen, now), own.mode))
+        let live = LiveReads { presence, observe_only: true, ..LiveReads::default() };
+        let turn = turn(&self.caches, &self.key, &live, now)?;
+        Some((turn.decision, turn.effective.policy.mode))
     }
 
     /// Puts the decision into the status; says whether that changed it.
@@ -155,8 +152,8 @@ impl Player {
         let old = service.status.clone().unwrap_or_default();
         let kept = if decision.record_good { self.keep(&service, now) } else { None };
         let good = kept.or_else(|| old.last_known_good.clone());
-        let generation = service.metadata.generation;
-        let status = render(decision, &old, generation, good, old.effective_policy.clone(), now);
+        let beside = Beside { generation: service.metadata.generation, good, policy: old.effective_policy.clone() };
+        let status = render(decision, &old, beside, now);
         if status == old {
             return false;
         }
@@ -172,7 +169,7 @@ impl Player {
         let revision = format!("{}-kubeheal-{}", self.key.1, workload.state.definition);
         let meta =
             ObjectMeta { name: Some(revision.clone()), namespace: Some(self.key.0.clone()), ..ObjectMeta::default() };
-        let good = healing::snapshot::LastKnownGood {
+        let good = snapshot::LastKnownGood {
             revision: revision.clone(),
             definition: workload.state.definition.clone(),
             template: workload.state.template.clone(),

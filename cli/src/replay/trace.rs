@@ -5,9 +5,9 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
-use kubeheal::observe::{
-    kind::{Kind, Object},
-    record::Key,
+use kubeheal::{
+    base::Key,
+    cluster::kind::{Kind, Object},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Number, Value};

@@ -1,5 +1,6 @@
 //! `healctl playground` and `healctl break`, over HTTPS and in real time.
 
+use kubeheal_core::model::state::Outcome;
 use std::{
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
@@ -123,7 +124,7 @@ fn is_healthy(service: &HealedService) -> bool {
 
 fn has_verified(service: &HealedService, step: &str) -> bool {
     let history = service.status.iter().flat_map(|status| &status.history);
-    history.clone().any(|entry| entry.step == step && entry.outcome == "Verified")
+    history.clone().any(|entry| entry.step == step && entry.outcome == Outcome::Verified)
 }
 
 #[tokio::test]

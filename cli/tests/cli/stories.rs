@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use kubeheal::healing::cause::Cause;
+use kubeheal_core::model::cause::Cause;
 
 use crate::run::repository;
 
@@ -80,7 +80,7 @@ fn every_line_is_told_or_tested_and_its_tests_exist() {
 #[test]
 fn every_cause_is_in_the_list_and_every_complaint_once() {
     let lines = list();
-    for cause in Cause::ALL.map(Cause::as_str) {
+    for cause in Cause::ALL.iter().map(|cause| cause.as_str()) {
         assert!(lines.iter().any(|line| line.first[0].contains(cause)), "{cause}");
     }
     let mut complaints: BTreeMap<u32, &str> = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! The circuit breaker: repairs that do not help end.
 
-use kubeheal::api::status::{CircuitState, HealthState};
+use kubeheal::api::status::HealthState;
+use kubeheal_core::model::state::CircuitState;
 use serde_json::json;
 
 use crate::{

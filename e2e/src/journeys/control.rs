@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::api::DeleteParams;
-use kubeheal::{api::status::HealthState, leader::LEASE_NAME};
+use kubeheal::{api::status::HealthState, ops::leader::LEASE_NAME};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 

@@ -26,7 +26,7 @@ pub(super) async fn pod(stage: &Stage) -> Result<()> {
     let well = stage.until("app", "healthy again", is(HealthState::Healthy)).await?;
     expect(steps(&well).is_empty(), || format!("its controller replaces it: {:?}", well.history))?;
 
-    stage.until("bare", "seen to be gone", |status| status.missing_since.is_some()).await?;
+    stage.until("bare", "seen to be gone", |status| status.memory.observed.missing_since.is_some()).await?;
     stage.saw();
     stage.until("bare", "created again", |status| steps(status) == ["RecreateWorkload"]).await?;
     stage.did();
@@ -44,7 +44,7 @@ pub(super) async fn workload(stage: &Stage) -> Result<()> {
     let before = stage.hands.expect("Deployment", "app").await?;
     stage.hands.delete("Deployment", "app").await?;
     stage.broke();
-    stage.until("app", "seen to be gone", |status| status.missing_since.is_some()).await?;
+    stage.until("app", "seen to be gone", |status| status.memory.observed.missing_since.is_some()).await?;
     stage.saw();
     stage.until("app", "created again", |status| steps(status) == ["RecreateWorkload"]).await?;
     stage.did();

@@ -1,7 +1,8 @@
 //! Reasons to do nothing: a dead dependency, a storm, somebody who only wants to see.
 
 use futures::future::try_join_all;
-use kubeheal::api::status::{CircuitState, HealedServiceStatus, HealthState};
+use kubeheal::api::status::{HealedServiceStatus, HealthState};
+use kubeheal_core::model::state::CircuitState;
 use serde_json::json;
 
 use crate::{

@@ -47,7 +47,7 @@ pub(crate) const JOURNEYS: [Journey; 17] = [
     journey!("scaled-to-zero", "a workload that was scaled to zero is left alone", gone::scaled_to_zero),
     journey!("dependency", "who depends on a dead service is held still and not charged", held::dependency),
     journey!("breaker", "the breaker opens, tries once, and closes when all is well", breaker::opens_and_closes),
-    journey!("storm", "when many are unwell at once, nobody is touched", held::storm),
+    journey!("storm", "when many are unhealthy at once, nobody is touched", held::storm),
     journey!("observe", "who is only observed is reported on and never touched", held::observe),
     journey!("policy", "a change of the policy is in force at once", held::policy),
     Journey {

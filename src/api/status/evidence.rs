@@ -1,4 +1,4 @@
-//! What was seen: pods, findings, dependencies, settings in force, and the memory of each container.
+//! What was seen: pods, findings, dependencies, the kept definition, settings that apply.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
@@ -97,29 +97,6 @@ pub struct DependencyStatus {
     pub root: Option<String>,
 }
 
-/// What an outage of a dependency left to do: pods that were running meanwhile are restarted after it, one at a time.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default = "DependencyRecovery::default")]
-pub struct DependencyRecovery {
-    /// Since when a dependency has had no ready pod. Less than 30 seconds of that are forgotten.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub down_since: Option<Time>,
-
-    /// Pods will be restarted, once all dependencies are healthy and none of them is itself being restarted for this reason.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub awaited: bool,
-
-    /// When the dependencies got healthy. Whatever has started since then is left alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub recovered_at: Option<Time>,
-
-    /// UIDs of the pods still to be restarted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 256), inner(length(max = 128)))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub pods: Vec<String>,
-}
-
 /// The kept definition of the workload.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -132,7 +109,7 @@ pub struct LastKnownGood {
     pub recorded_at: Time,
 }
 
-/// The settings in force.
+/// The settings that apply.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default = "EffectivePolicy::default")]
 pub struct EffectivePolicy {
@@ -145,97 +122,4 @@ pub struct EffectivePolicy {
     #[schemars(length(max = 64), inner(length(max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub overrides: Vec<String>,
-}
-
-/// What is remembered of one container of one pod.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ContainerMemory {
-    /// UID of the pod: a new pod of the same name starts with a new memory.
-    #[schemars(length(max = 128))]
-    pub uid: String,
-
-    /// Name of the container.
-    #[schemars(length(max = 63))]
-    pub container: String,
-
-    /// The restart count last seen. Only what it grows by counts, never the count itself.
-    #[schemars(range(min = 0))]
-    pub restart_count: i32,
-
-    /// When it was seen to grow, oldest first: the pod tells how often it restarted, and not when.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub restarts: Vec<Time>,
-
-    /// Since when it has been in `CrashLoopBackOff`, seen as one stretch: between two attempts it runs for a moment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub crash_loop_since: Option<Time>,
-
-    /// Since when it has been started but not ready: the pod keeps that time for all its containers together only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_ready_since: Option<Time>,
-
-    /// Since when the pod is pending. Only of the pod as a whole, where the container has no name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pending_since: Option<Time>,
-
-    /// While an action must prove that it helped: since when the pod has been seen ready. Only of the pod as a whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ready_since: Option<Time>,
-
-    /// So many times it had ended before the dependencies of the service were well again: those are not its own fault.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    #[schemars(range(min = 0))]
-    pub forgiven_ends: i32,
-}
-
-/// What the log told of one end of a container.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LogRead {
-    /// UID of the pod.
-    #[schemars(length(max = 128))]
-    pub uid: String,
-
-    /// Name of the container.
-    #[schemars(length(max = 63))]
-    pub container: String,
-
-    /// The how many-th end of the container it was.
-    #[schemars(range(min = 0))]
-    pub end: i32,
-
-    /// Root cause, if a diagnosis rule named one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64), regex(pattern = CAMEL_CASE))]
-    pub diagnosis: Option<String>,
-
-    /// The line that told it, without secrets. Nothing else of the log is kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
-    pub line: Option<String>,
-
-    /// Why the log could not be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
-    pub problem: Option<String>,
-}
-
-/// How far the workload's own controller has come.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Progress {
-    /// Digest of the template, pods made from it, pods there, pods wanted.
-    #[schemars(length(max = 128))]
-    pub mark: String,
-
-    /// Since when the mark has not changed.
-    pub since: Time,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_zero(count: &i32) -> bool {
-    *count == 0
 }

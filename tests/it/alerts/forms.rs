@@ -1,14 +1,12 @@
 //! What the published rules of each receiver ask of what is sent, whatever a container printed.
 
 use jiff::Timestamp;
-use kubeheal::{
-    healing::escalation::Severity,
-    publish::alert::{Alert, State},
-};
+use kubeheal::notify::alert::{AlertMessage, AlertState};
+use kubeheal_core::model::alert::Severity;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use super::receivers::{Office, alert, received, receiver, time};
+use super::receivers::{Harness, alert, received, receiver, time};
 
 /// The first rule that a body breaks.
 fn broken(kind: &str, body: &Value) -> Option<&'static str> {
@@ -79,15 +77,15 @@ fn cloudevents(body: &Value) -> Vec<(bool, &'static str)> {
 }
 
 /// Warning and critical, firing and over, with texts that are hard to quote.
-fn alerts() -> Vec<Alert> {
+fn alerts() -> Vec<AlertMessage> {
     let long = "💥".repeat(1024);
     let texts = ["", "\u{0}\n\u{1b}[31m", "<http://evil|click> <!here>", "\"}]", long.as_str()];
     let mut alerts = Vec::new();
     for severity in [Severity::Warning, Severity::Critical] {
-        for state in [State::Firing, State::Resolved(time("2026-11-23T10:04:00Z"))] {
+        for state in [AlertState::Firing, AlertState::Resolved(time("2026-11-23T10:04:00Z"))] {
             for text in texts.map(str::to_owned) {
                 let title = format!("shop/api is Unhealthy: {text}");
-                alerts.push(Alert { doing: text.clone(), text, title, ..alert(severity, state) });
+                alerts.push(AlertMessage { doing: text.clone(), text, title, ..alert(severity, state) });
             }
         }
     }
@@ -103,9 +101,9 @@ async fn every_form_keeps_the_rules_of_its_receiver_whatever_a_container_printed
             sink["routingKeyFrom"] = json!({"secretRef": {"name": "hook", "key": "hmac"}});
         }
         for alert in alerts() {
-            let office = Office::open("");
-            office.offer(&sink, alert);
-            office.news().await;
+            let harness = Harness::open("");
+            harness.request(&sink, alert);
+            harness.news().await;
         }
         let bodies: Vec<Value> = received(&server).await.into_iter().map(|(_, body)| body).collect();
         assert!(bodies.len() >= alerts().len(), "{kind}: {}", bodies.len());

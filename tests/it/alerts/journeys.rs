@@ -1,36 +1,40 @@
 //! Alerts of whole journeys on virtual time: one a service, one end, whatever happens to the controller meanwhile.
 
+use kubeheal::controller::Clients;
+use kubeheal_core::model::state::Outcome;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use kubeheal::{
     api::status::HealthState,
     controller::{Controller, Options},
-    leader::{Elector, Settings},
-    metrics::Metrics,
-    publish::alert::Pace,
+    notify::alert::RetryConfig,
+    ops::{
+        leader::{Elector, Settings},
+        metrics::Metrics,
+    },
 };
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::inbox::Mood;
+use crate::support::inbox::Mood;
 use crate::{
     journeys::{is, well},
-    world::{START, World, deployment, service},
+    support::world::{START, World, deployment, service},
 };
 
 fn hook(host: &str) -> Value {
     json!({"name": "hook", "type": "Webhook", "url": format!("http://{host}")})
 }
 
-fn told(sinks: &[Value]) -> Value {
-    json!({"alerts": {"sinks": sinks}, "remediation": {"recreate": "Never"}})
+fn notifying(sinks: &[Value]) -> Value {
+    json!({"alerts": {"receivers": sinks}, "remediation": {"recreate": "Never"}})
 }
 
 /// Two pods and a service that tells one webhook.
 async fn watched(world: &World, name: &str) {
-    well(world, name, 2, told(&[hook("hook")])).await;
+    well(world, name, 2, notifying(&[hook("hook")])).await;
 }
 
 async fn gone_and_back(world: &World, name: &str, gone_for: u64) {
@@ -46,16 +50,16 @@ async fn a_service_alerts_once_whatever_number_of_pods_and_ends_once_when_it_has
     gone_and_back(&world, "api", 120).await;
     world.until("api", "healthy", 60, is(HealthState::Healthy)).await;
     assert_eq!(world.inbox.about("api"), ["firing warning"]);
-    let known = world.status("api").await.alerts;
-    assert_eq!((known.len(), known[0].sinks.len()), (1, 1));
+    let known = world.status("api").await.memory.alerts;
+    assert_eq!((known.len(), known[0].receivers.len()), (1, 1));
     assert_eq!((known[0].subject.as_str(), known[0].reason.as_str()), ("Service", "WorkloadMissing"));
-    assert!(known[0].sinks[0].notified_at.is_some() && known[0].sinks[0].problem.is_none());
+    assert!(known[0].receivers[0].notified.is_some() && known[0].receivers[0].problem.is_none());
 
     world.pass(250).await;
     assert_eq!(world.inbox.about("api"), ["firing warning"], "well for less than the stabilization time is not over");
     world.pass(100).await;
     assert_eq!(world.inbox.about("api"), ["firing warning", "resolved warning"]);
-    assert!(world.status("api").await.alerts.is_empty(), "nothing is left to remember");
+    assert!(world.status("api").await.memory.alerts.is_empty(), "nothing is left to remember");
 
     let letter = world.inbox.letters().remove(0);
     assert_eq!(letter.body["title"], "default/api is Unhealthy: WorkloadMissing");
@@ -105,7 +109,7 @@ async fn neither_a_restart_nor_a_failover_pages_twice_or_forgets_the_end() {
         world.start_controller();
         world.pass(900).await;
         assert_eq!(world.inbox.about("api"), ["firing warning", "resolved warning"], "ended after {moment} s");
-        assert!(world.status("api").await.alerts.is_empty());
+        assert!(world.status("api").await.memory.alerts.is_empty());
     }
 }
 
@@ -115,15 +119,17 @@ async fn a_dead_receiver_delays_no_healing_and_hears_the_end_when_it_lives_again
     for mood in [Mood::Well, Mood::Failing, Mood::Hanging] {
         let world = World::new();
         world.inbox.feels(mood);
-        well(&world, "api", 2, json!({"alerts": {"sinks": [hook("hook")]}})).await;
+        well(&world, "api", 2, json!({"alerts": {"receivers": [hook("hook")]}})).await;
         world.break_pods("api", "not-ready").await;
-        world.until("api", "repaired", 2000, |s| s.history.iter().any(|entry| entry.outcome == "Verified")).await;
+        world
+            .until("api", "repaired", 2000, |s| s.history.iter().any(|entry| entry.outcome == Outcome::Verified))
+            .await;
         repaired.push(world.status("api").await.history[0].time.clone());
         if mood == Mood::Well {
             continue;
         }
-        let alert = world.status("api").await.alerts.remove(0);
-        let problem = alert.sinks[0].problem.clone().unwrap();
+        let alert = world.status("api").await.memory.alerts[0].clone();
+        let problem = alert.receivers[0].problem.clone().unwrap();
         let words = if mood == Mood::Failing { "it answered 500" } else { "it did not answer within 10 s" };
         assert_eq!(problem, words);
         assert!(events(&world).await.contains(&("AlertNotSent".to_owned(), format!("hook: {words}"))));
@@ -131,7 +137,7 @@ async fn a_dead_receiver_delays_no_healing_and_hears_the_end_when_it_lives_again
         world.pass(1200).await;
         let said = world.inbox.about("api");
         assert_eq!(said.last().map(String::as_str), Some("resolved warning"), "{said:?}");
-        assert!(world.status("api").await.alerts.is_empty());
+        assert!(world.status("api").await.memory.alerts.is_empty());
     }
     assert!(repaired.iter().all(|time| *time == repaired[0]), "{repaired:?}");
 }
@@ -144,7 +150,7 @@ async fn what_a_receiver_refuses_is_not_tried_again_before_it_is_time_to_repeat_
     world.delete("Deployment", "api").await;
     world.pass(1500).await;
     assert_eq!(world.inbox.tries().len(), 1);
-    let problem = world.status("api").await.alerts[0].sinks[0].problem.clone().unwrap();
+    let problem = world.status("api").await.memory.alerts[0].receivers[0].problem.clone().unwrap();
     assert_eq!(problem, "it answered 401: check its address and its credentials");
     assert!(events(&world).await.contains(&("AlertNotSent".to_owned(), format!("hook: {problem}"))));
     world.pass(3600).await;
@@ -165,7 +171,7 @@ async fn in_a_storm_each_receiver_hears_of_the_storm_once_and_of_no_service() {
     let world = World::new();
     for name in ["a", "b", "c", "d", "e"] {
         let own = hook(if name == "d" { "other-team" } else { "hook" });
-        well(&world, name, 1, json!({"alerts": {"sinks": [own]}})).await;
+        well(&world, name, 1, json!({"alerts": {"receivers": [own]}})).await;
     }
     for name in ["e", "d", "c", "b", "a"] {
         world.break_workload(name, "not-ready").await;
@@ -194,7 +200,7 @@ async fn who_is_held_by_its_dependency_leaves_the_alert_to_it() {
     let world = World::new();
     watched(&world, "db").await;
     for name in ["api", "web"] {
-        let mut spec = told(&[hook("hook")]);
+        let mut spec = notifying(&[hook("hook")]);
         spec["dependsOn"] = json!([{"name": "db", "stableSeconds": 5}]);
         well(&world, name, 1, spec).await;
         world.break_workload(name, "'*': {readiness: {whileDown: Deployment/db}}").await;
@@ -208,7 +214,7 @@ async fn who_is_held_by_its_dependency_leaves_the_alert_to_it() {
 #[tokio::test(start_paused = true)]
 async fn who_only_observes_alerts_too_and_says_that_nothing_is_done() {
     let world = World::new();
-    well(&world, "api", 1, json!({"mode": "Observe", "alerts": {"sinks": [hook("hook")]}})).await;
+    well(&world, "api", 1, json!({"mode": "Observe", "alerts": {"receivers": [hook("hook")]}})).await;
     world.break_pods("api", "not-ready").await;
     world.pass(900).await;
     let letters = world.inbox.letters();
@@ -237,7 +243,7 @@ async fn what_nobody_watches_any_more_is_over() {
     let count = world.inbox.letters().len();
     assert!(count >= 1);
     world.delete("HealedService", "deleted").await;
-    world.patch("HealedService", "untold", json!({"spec": {"alerts": {"sinks": []}}})).await;
+    world.patch("HealedService", "untold", json!({"spec": {"alerts": {"receivers": []}}})).await;
     world.patch("HealedService", "suspended", json!({"spec": {"suspend": true}})).await;
     world.pass(900).await;
     for name in ["deleted", "untold", "suspended"] {
@@ -250,11 +256,11 @@ async fn what_nobody_watches_any_more_is_over() {
 async fn a_missing_secret_is_said_and_its_coming_is_enough() {
     let world = World::new();
     let sink = json!({"name": "slack", "type": "Slack", "urlFrom": {"secretRef": {"name": "slack", "key": "url"}}});
-    well(&world, "api", 1, told(&[sink])).await;
+    well(&world, "api", 1, notifying(&[sink])).await;
     world.delete("Deployment", "api").await;
     world.pass(60).await;
-    let alert = world.status("api").await.alerts.remove(0);
-    let problem = alert.sinks[0].problem.clone().unwrap();
+    let alert = world.status("api").await.memory.alerts[0].clone();
+    let problem = alert.receivers[0].problem.clone().unwrap();
     assert_eq!(problem, "Secret slack does not exist in namespace default: create it");
     assert!(events(&world).await.contains(&("AlertNotSent".to_owned(), format!("slack: {problem}"))));
     let url = k8s_openapi::ByteString(b"http://slack/T0/secret".to_vec());
@@ -263,7 +269,7 @@ async fn a_missing_secret_is_said_and_its_coming_is_enough() {
     world.pass(400).await;
     assert_eq!(world.inbox.letters().len(), 1);
     let status = serde_json::to_string(&world.status("api").await).unwrap();
-    assert!(!status.contains("T0/secret") && status.contains("notifiedAt"), "{status}");
+    assert!(!status.contains("T0/secret") && status.contains("\"notified\""), "{status}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,14 +281,14 @@ async fn who_cannot_have_heard_of_the_trouble_is_not_told_that_it_is_over() {
     for name in ["refused", "unprepared"] {
         let world = World::new();
         world.inbox.feels(Mood::Refusing);
-        well(&world, name, 1, told(&[sinks(name)])).await;
+        well(&world, name, 1, notifying(&[sinks(name)])).await;
         world.delete("Deployment", name).await;
         world.pass(120).await;
-        assert!(world.status(name).await.alerts[0].sinks[0].problem.is_some());
+        assert!(world.status(name).await.memory.alerts[0].receivers[0].problem.is_some());
         world.inbox.feels(Mood::Well);
         world.create(deployment(name, 1)).await;
         world.pass(600).await;
-        assert!(world.status(name).await.alerts.is_empty(), "{name}");
+        assert!(world.status(name).await.memory.alerts.is_empty(), "{name}");
         assert!(world.inbox.letters().is_empty(), "{name}: {:?}", world.inbox.letters());
     }
 }
@@ -304,7 +310,7 @@ async fn of_two_controllers_the_one_that_leads_alerts_and_the_other_goes_on_wher
     world.create(deployment("api", 2)).await;
     world.pass(600).await;
     assert_eq!(world.inbox.about("api"), ["firing warning", "resolved warning"]);
-    assert!(world.status("api").await.alerts.is_empty());
+    assert!(world.status("api").await.memory.alerts.is_empty());
     stop_second.cancel();
     second.await.unwrap();
 }
@@ -320,8 +326,12 @@ fn candidate(world: &World, identity: &str) -> (JoinHandle<()>, CancellationToke
         metrics: Metrics::new(clock.now()),
         leader: Some(leadership),
     };
-    let controller =
-        Controller::telling(client.clone(), client, clock, options, world.inbox.courier(), Pace::default());
+    let controller = Controller::notifying(
+        Clients { reads: client.clone(), actions: client },
+        clock,
+        options,
+        (world.inbox.sender(), RetryConfig::default()),
+    );
     let until = stop.clone();
     let both = async move { tokio::join!(elector.run(until.clone()), controller.run(until)) };
     (
@@ -337,7 +347,7 @@ async fn alertmanager_does_not_forget_what_still_fires_nor_hear_of_a_quieter_ale
     let mut world = World::new();
     let start: Timestamp = START.parse().unwrap();
     let sink = json!({"name": "am", "type": "Alertmanager", "url": "http://am"});
-    well(&world, "api", 2, told(&[sink])).await;
+    well(&world, "api", 2, notifying(&[sink])).await;
     world.delete("Deployment", "api").await;
     world.pass(900).await;
     world.kill_controller().await;
@@ -365,7 +375,7 @@ async fn alertmanager_does_not_forget_what_still_fires_nor_hear_of_a_quieter_ale
 async fn a_planted_secret_is_in_no_status_event_or_alert() {
     let world = World::new();
     world.create(deployment("api", 1)).await;
-    world.create(service("api", told(&[hook("hook")]))).await;
+    world.create(service("api", notifying(&[hook("hook")]))).await;
     let said =
         "FATAL cannot connect to postgres://app:s3cr3t-value@db:5432/shop: connection refused, token=t0k3n-value";
     world.break_workload("api", &format!("app: {{exits: [{{after: 2s, log: '{said}'}}]}}")).await;

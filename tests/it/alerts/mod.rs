@@ -1,7 +1,6 @@
 //! Alerts: what receivers are told, how, and how often.
 
-mod alarms;
+mod chance;
 mod forms;
-pub(crate) mod inbox;
 mod journeys;
 mod receivers;

@@ -7,19 +7,24 @@ use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use kube::{Client, client::Body};
 use kubeheal::{
-    api::Sink,
-    clock::Clock,
-    healing::{
-        alarm::{Delivered, Subject},
-        escalation::Severity,
+    api::Receiver,
+    base::Key,
+    notify::alert::{
+        AlertDispatcher, AlertMessage, AlertRequest, AlertState, Environment, HttpSender, RetryConfig,
+        SIGNATURE_HEADER, TIMESTAMP_HEADER,
     },
-    metrics::{Format, Metrics},
-    observe::record::Key,
-    publish::alert::{Alert, Courier, Desk, Offer, Pace, SIGNATURE_HEADER, State, TIMESTAMP_HEADER},
+    ops::{
+        clock::Clock,
+        metrics::{Format, Metrics},
+    },
 };
+use kubeheal_core::model::alert::{Delivered, Severity, Subject};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
+/// Longest wait for anything.
+const LIMIT: Duration = Duration::from_secs(60);
 
 const SINCE: &str = "2026-11-23T10:00:00Z";
 
@@ -27,8 +32,8 @@ pub(super) fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-pub(super) fn alert(severity: Severity, state: State) -> Alert {
-    Alert {
+pub(super) fn alert(severity: Severity, state: AlertState) -> AlertMessage {
+    AlertMessage {
         subject: Subject::Service,
         key: "kubeheal/uid-api".to_owned(),
         state,
@@ -41,21 +46,21 @@ pub(super) fn alert(severity: Severity, state: State) -> Alert {
         workload: "Deployment/api".to_owned(),
         title: "shop/api is Unhealthy: CrashLoop".to_owned(),
         text: "0 of 2 pods ready: app exited 1: <!channel> & dial tcp: connection refused".to_owned(),
-        doing: "RestartPod of api-1 is to prove itself".to_owned(),
+        doing: "RestartPod of api-1 is being verified".to_owned(),
     }
 }
 
-fn firing() -> Alert {
-    alert(Severity::Warning, State::Firing)
+fn firing() -> AlertMessage {
+    alert(Severity::Warning, AlertState::Firing)
 }
 
-fn resolved() -> Alert {
-    alert(Severity::Warning, State::Resolved(time("2026-11-23T10:20:00Z")))
+fn resolved() -> AlertMessage {
+    alert(Severity::Warning, AlertState::Resolved(time("2026-11-23T10:20:00Z")))
 }
 
-/// A desk before a cluster that knows one Secret, `hook`, and may not show another, `locked`.
-pub(super) struct Office {
-    desk: Arc<Desk>,
+/// A dispatcher before a cluster that knows one Secret, `hook`, and may not show another, `locked`.
+pub(super) struct Harness {
+    dispatcher: Arc<AlertDispatcher>,
     metrics: Metrics,
     _ends: tokio_util::sync::DropGuard,
 }
@@ -81,10 +86,10 @@ fn encoded(text: &str) -> Value {
     json!(k8s_openapi::ByteString(text.as_bytes().to_vec()))
 }
 
-impl Office {
+impl Harness {
     pub(super) fn open(url: &str) -> Self {
         let metrics = Metrics::new(time(SINCE));
-        let pace = Pace {
+        let retry = RetryConfig {
             patience: Duration::from_millis(250),
             first_wait: Duration::from_millis(20),
             last_wait: Duration::from_secs(2),
@@ -93,30 +98,40 @@ impl Office {
             forget: Duration::from_secs(60),
         };
         let clock = Clock::starting_at(time("2026-11-23T10:05:00Z"));
-        let desk =
-            Desk::new(cluster(url), Courier::over_network(), clock, pace, metrics.clone(), Box::new(|| true), |_| {});
-        Self { _ends: desk.ends(), desk, metrics }
+        let dispatcher = AlertDispatcher::new(Environment {
+            secrets: cluster(url),
+            sender: HttpSender::over_network(),
+            clock,
+            retry,
+            metrics: metrics.clone(),
+            leading: Box::new(|| true),
+            wake: Box::new(|_| {}),
+        });
+        Self { _ends: dispatcher.ends(), dispatcher, metrics }
     }
 
-    pub(super) fn offer(&self, sink: &Value, alert: Alert) {
+    pub(super) fn request(&self, sink: &Value, alert: AlertMessage) {
         self.mention(sink, alert, true);
     }
 
-    fn mention(&self, sink: &Value, alert: Alert, due: bool) {
-        let sink: Sink = serde_json::from_value(sink.clone()).unwrap();
+    fn mention(&self, sink: &Value, alert: AlertMessage, due: bool) {
+        let sink: Receiver = serde_json::from_value(sink.clone()).unwrap();
         let destination = format!("{sink:?}");
-        self.desk.offer(&key(), vec![Offer { sink, destination, alert, due }]);
+        self.dispatcher.request(&key(), vec![AlertRequest { receiver: sink, destination, alert, due }]);
     }
 
     /// What became of it, once something did.
     pub(super) async fn news(&self) -> Delivered {
-        loop {
-            if let Some(delivery) = self.desk.news(&key()).pop() {
-                self.desk.written(&key(), std::slice::from_ref(&delivery));
-                return delivery.result;
+        let delivered = async {
+            loop {
+                if let Some(delivery) = self.dispatcher.deliveries(&key()).pop() {
+                    self.dispatcher.written(&key(), std::slice::from_ref(&delivery));
+                    return delivery.result;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        };
+        tokio::time::timeout(LIMIT, delivered).await.expect("something becomes of it")
     }
 
     fn counted(&self, kind: &str, result: &str) -> bool {
@@ -136,6 +151,15 @@ pub(super) async fn receiver(answer: ResponseTemplate) -> MockServer {
     server
 }
 
+async fn until_received(server: &MockServer, count: usize) {
+    let arrived = async {
+        while received(server).await.len() < count {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, arrived).await.expect("it arrives");
+}
+
 pub(super) async fn received(server: &MockServer) -> Vec<(wiremock::Request, Value)> {
     let requests = server.received_requests().await.unwrap();
     requests.into_iter().map(|request| (request.clone(), serde_json::from_slice(&request.body).unwrap())).collect()
@@ -148,18 +172,16 @@ fn told_firing(delivered: &Delivered) -> bool {
 #[tokio::test]
 async fn alertmanager_gets_labels_and_an_end_that_is_moved_on_until_it_is_over() {
     let server = receiver(ResponseTemplate::new(200)).await;
-    let office = Office::open("");
+    let harness = Harness::open("");
     let sink = json!({"name": "am", "type": "Alertmanager", "url": format!("{}/", server.uri())});
-    office.offer(&sink, firing());
-    assert!(told_firing(&office.news().await));
-    while received(&server).await.len() < 3 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert!(office.desk.news(&key()).is_empty(), "keeping it alive is no news, and no write");
-    office.offer(&sink, alert(Severity::Critical, State::Firing));
-    assert!(matches!(office.news().await, Delivered::Firing(_, Severity::Critical)));
-    office.offer(&sink, alert(Severity::Critical, State::Resolved(time("2026-11-23T10:04:00Z"))));
-    assert_eq!(office.news().await, Delivered::Resolved);
+    harness.request(&sink, firing());
+    assert!(told_firing(&harness.news().await));
+    until_received(&server, 3).await;
+    assert!(harness.dispatcher.deliveries(&key()).is_empty(), "keeping it alive is no news, and no write");
+    harness.request(&sink, alert(Severity::Critical, AlertState::Firing));
+    assert!(matches!(harness.news().await, Delivered::Firing(_, Severity::Critical)));
+    harness.request(&sink, alert(Severity::Critical, AlertState::Resolved(time("2026-11-23T10:04:00Z"))));
+    assert_eq!(harness.news().await, Delivered::Resolved);
 
     let all = received(&server).await;
     let (first, body) = &all[0];
@@ -185,13 +207,13 @@ async fn alertmanager_gets_labels_and_an_end_that_is_moved_on_until_it_is_over()
 #[tokio::test]
 async fn pagerduty_is_triggered_and_resolved_under_one_key() {
     let server = receiver(ResponseTemplate::new(202)).await;
-    let office = Office::open("");
+    let harness = Harness::open("");
     let from = json!({"secretRef": {"name": "hook", "key": "hmac"}});
     let sink = json!({"name": "pager", "type": "PagerDuty", "url": server.uri(), "routingKeyFrom": from});
-    office.offer(&sink, alert(Severity::Critical, State::Firing));
-    office.news().await;
-    office.offer(&sink, alert(Severity::Critical, State::Resolved(time("2026-11-23T10:20:00Z"))));
-    assert_eq!(office.news().await, Delivered::Resolved);
+    harness.request(&sink, alert(Severity::Critical, AlertState::Firing));
+    harness.news().await;
+    harness.request(&sink, alert(Severity::Critical, AlertState::Resolved(time("2026-11-23T10:20:00Z"))));
+    assert_eq!(harness.news().await, Delivered::Resolved);
     let all = received(&server).await;
     let field = |index: usize, name: &str| all[index].1[name].clone();
     assert_eq!([field(0, "event_action"), field(1, "event_action")], [json!("trigger"), json!("resolve")]);
@@ -205,10 +227,10 @@ async fn pagerduty_is_triggered_and_resolved_under_one_key() {
 #[tokio::test]
 async fn slack_is_told_in_words_that_call_nobody() {
     let server = receiver(ResponseTemplate::new(200)).await;
-    let office = Office::open(&server.uri());
+    let harness = Harness::open(&server.uri());
     let sink = json!({"name": "slack", "type": "Slack", "urlFrom": {"secretRef": {"name": "hook", "key": "url"}}});
-    office.offer(&sink, firing());
-    office.news().await;
+    harness.request(&sink, firing());
+    harness.news().await;
     let (_, body) = received(&server).await.remove(0);
     let text = body.to_string();
     assert!(text.contains("&lt;!channel&gt; &amp; dial") && !text.contains("<!channel>"), "{text}");
@@ -218,11 +240,11 @@ async fn slack_is_told_in_words_that_call_nobody() {
 #[tokio::test]
 async fn a_webhook_is_signed_over_time_and_body() {
     let server = receiver(ResponseTemplate::new(204)).await;
-    let office = Office::open(&server.uri());
+    let harness = Harness::open(&server.uri());
     let of = |key: &str| json!({"secretRef": {"name": "hook", "key": key}});
     let sink = json!({"name": "hook", "type": "Webhook", "urlFrom": of("url"), "hmacFrom": of("hmac")});
-    office.offer(&sink, resolved());
-    assert_eq!(office.news().await, Delivered::Resolved);
+    harness.request(&sink, resolved());
+    assert_eq!(harness.news().await, Delivered::Resolved);
     let (request, body) = received(&server).await.remove(0);
     let header = |name: &str| request.headers.get(name).unwrap().to_str().unwrap().to_owned();
     let signed = [header(TIMESTAMP_HEADER).as_bytes(), b".", &request.body].concat();
@@ -241,9 +263,9 @@ async fn a_webhook_is_signed_over_time_and_body() {
 #[tokio::test]
 async fn a_cloud_event_has_what_version_one_asks_for() {
     let server = receiver(ResponseTemplate::new(200)).await;
-    let office = Office::open("");
-    office.offer(&json!({"name": "bus", "type": "CloudEvents", "url": server.uri()}), firing());
-    office.news().await;
+    let harness = Harness::open("");
+    harness.request(&json!({"name": "bus", "type": "CloudEvents", "url": server.uri()}), firing());
+    harness.news().await;
     let (request, event) = received(&server).await.remove(0);
     assert_eq!(request.headers["content-type"], "application/cloudevents+json; charset=UTF-8");
     assert_eq!((&event["specversion"], &event["type"]), (&json!("1.0"), &json!("dev.kubeheal.alert.firing")));
@@ -264,42 +286,42 @@ async fn what_fails_is_tried_again_and_arrives_once() {
         let server = MockServer::start().await;
         Mock::given(any()).respond_with(answer).up_to_n_times(times).with_priority(1).mount(&server).await;
         Mock::given(any()).respond_with(ResponseTemplate::new(200)).with_priority(2).mount(&server).await;
-        let office = Office::open("");
-        office.offer(&json!({"name": "hook", "type": "Webhook", "url": server.uri()}), firing());
-        let mut news = office.news().await;
+        let harness = Harness::open("");
+        harness.request(&json!({"name": "hook", "type": "Webhook", "url": server.uri()}), firing());
+        let mut news = harness.news().await;
         while let Delivered::Problem(why) = &news {
             assert!(times >= 3 && why == "it answered 503", "{why}");
-            news = office.news().await;
+            news = harness.news().await;
         }
         assert!(told_firing(&news), "{news:?}");
         let all = received(&server).await;
         assert_eq!(all.len() as u64, times + 1);
         assert!(all.iter().all(|(_, body)| body["id"] == all[0].1["id"]), "the same notice under the same id");
-        assert!(office.counted("Webhook", "failed") && office.counted("Webhook", "sent"));
+        assert!(harness.counted("Webhook", "failed") && harness.counted("Webhook", "sent"));
     }
 }
 
 #[tokio::test]
 async fn a_look_that_began_before_a_notice_arrived_does_not_send_it_again() {
     let server = receiver(ResponseTemplate::new(200)).await;
-    let office = Office::open("");
+    let harness = Harness::open("");
     let sink = json!({"name": "hook", "type": "Webhook", "url": server.uri()});
     let statuses = || async {
         let all = received(&server).await;
         all.into_iter().map(|(_, body)| body["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     for alert in [firing(), resolved()] {
-        office.offer(&sink, alert.clone());
-        office.news().await;
-        office.offer(&sink, alert);
+        harness.request(&sink, alert.clone());
+        harness.news().await;
+        harness.request(&sink, alert);
     }
     // Whatever was sent twice arrives before this one.
-    office.offer(&sink, firing());
-    office.news().await;
+    harness.request(&sink, firing());
+    harness.news().await;
     assert_eq!(statuses().await, ["firing", "resolved", "firing"]);
-    office.mention(&sink, firing(), false);
-    office.offer(&sink, firing());
-    office.news().await;
+    harness.mention(&sink, firing(), false);
+    harness.request(&sink, firing());
+    harness.news().await;
     assert_eq!(statuses().await, ["firing", "resolved", "firing", "firing"], "who knows and asks again is heard");
 }
 
@@ -331,9 +353,9 @@ async fn what_only_a_person_can_mend_is_said_in_a_sentence() {
         (secret("hook", "empty"), "Secret hook in namespace shop has no key empty"),
     ];
     for (sink, words) in table {
-        let office = Office::open("");
-        office.offer(&sink, firing());
-        let Delivered::Problem(why) = office.news().await else { panic!("{sink} was told") };
+        let harness = Harness::open("");
+        harness.request(&sink, firing());
+        let Delivered::Problem(why) = harness.news().await else { panic!("{sink} was told") };
         assert!(why.contains(words), "{sink}: {why}");
     }
     assert!(received(&elsewhere).await.is_empty(), "another host got what was not meant for it");
@@ -342,10 +364,10 @@ async fn what_only_a_person_can_mend_is_said_in_a_sentence() {
 #[tokio::test]
 async fn a_name_and_password_in_an_address_are_sent_as_a_header_and_not_in_the_address() {
     let server = receiver(ResponseTemplate::new(200)).await;
-    let office = Office::open(&server.uri().replace("http://", "http://me:p%40ss@"));
+    let harness = Harness::open(&server.uri().replace("http://", "http://me:p%40ss@"));
     let from = json!({"secretRef": {"name": "hook", "key": "url"}});
-    office.offer(&json!({"name": "am", "type": "Alertmanager", "urlFrom": from}), firing());
-    assert!(told_firing(&office.news().await));
+    harness.request(&json!({"name": "am", "type": "Alertmanager", "urlFrom": from}), firing());
+    assert!(told_firing(&harness.news().await));
     let (request, _) = received(&server).await.remove(0);
     assert_eq!(request.headers["authorization"], "Basic bWU6cEBzcw==");
     assert_eq!(request.url.path(), "/api/v2/alerts");
@@ -354,12 +376,12 @@ async fn a_name_and_password_in_an_address_are_sent_as_a_header_and_not_in_the_a
 
 #[tokio::test]
 async fn a_receiver_that_cannot_be_reached_is_no_secret_but_its_address_is() {
-    let office = Office::open("http://user:hunter2@127.0.0.1:1/services/T0/B0/secret-part");
-    office.offer(
+    let harness = Harness::open("http://user:hunter2@127.0.0.1:1/services/T0/B0/secret-part");
+    harness.request(
         &json!({"name": "slack", "type": "Slack", "urlFrom": {"secretRef": {"name": "hook", "key": "url"}}}),
         firing(),
     );
-    let Delivered::Problem(why) = office.news().await else { panic!("nobody is there") };
+    let Delivered::Problem(why) = harness.news().await else { panic!("nobody is there") };
     assert!(why.starts_with("it cannot be reached: "), "{why}");
     assert!(!why.contains("secret-part") && !why.contains("hunter2") && !why.contains("127.0.0.1"), "{why}");
 }
@@ -368,32 +390,31 @@ async fn a_receiver_that_cannot_be_reached_is_no_secret_but_its_address_is() {
 async fn a_dead_receiver_delays_no_other_and_who_heard_the_beginning_hears_the_end() {
     let dead = receiver(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
     let alive = receiver(ResponseTemplate::new(200)).await;
-    let office = Office::open("");
+    let harness = Harness::open("");
     let offer = |name: &str, server: &MockServer| {
-        let sink: Sink = serde_json::from_value(json!({"name": name, "type": "Webhook", "url": server.uri()})).unwrap();
-        Offer { sink, destination: server.uri(), alert: firing(), due: true }
+        let sink: Receiver =
+            serde_json::from_value(json!({"name": name, "type": "Webhook", "url": server.uri()})).unwrap();
+        AlertRequest { receiver: sink, destination: server.uri(), alert: firing(), due: true }
     };
-    office.desk.offer(&key(), vec![offer("dead", &dead), offer("alive", &alive)]);
-    assert!(told_firing(&office.news().await));
+    harness.dispatcher.request(&key(), vec![offer("dead", &dead), offer("alive", &alive)]);
+    assert!(told_firing(&harness.news().await));
     // Neither is named any more.
-    office.desk.offer(&key(), vec![]);
-    while received(&alive).await.len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    harness.dispatcher.request(&key(), vec![]);
+    until_received(&alive, 2).await;
     assert_eq!(received(&alive).await[1].1["status"], "resolved");
 }
 
 #[tokio::test]
 async fn who_led_before_does_not_end_what_another_leader_has_ended() {
     let server = receiver(ResponseTemplate::new(200)).await;
-    let office = Office::open("");
-    office.offer(&json!({"name": "hook", "type": "Webhook", "url": server.uri()}), firing());
-    office.news().await;
-    office.desk.leave(&key());
+    let harness = Harness::open("");
+    harness.request(&json!({"name": "hook", "type": "Webhook", "url": server.uri()}), firing());
+    harness.news().await;
+    harness.dispatcher.leave(&key());
     // Leading again: the status knows of no alert any more.
-    office.desk.offer(&key(), vec![]);
-    office.offer(&json!({"name": "other", "type": "Webhook", "url": format!("{}/other", server.uri())}), firing());
-    office.news().await;
+    harness.dispatcher.request(&key(), vec![]);
+    harness.request(&json!({"name": "other", "type": "Webhook", "url": format!("{}/other", server.uri())}), firing());
+    harness.news().await;
     let said: Vec<Value> = received(&server).await.into_iter().map(|(_, body)| body["status"].clone()).collect();
     assert_eq!(said, ["firing", "firing"]);
 }

@@ -1,31 +1,31 @@
-//! Limits that many services share: whoever looks in whatever order, they are never passed.
+//! Limits that many services share: whoever reconciles in whatever order, they are never passed.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use kubeheal::{
     api::HealedService,
-    healing::{decide, policy::Policy},
-    observe::{
+    cluster::{
         cache::Caches,
         kind::Object,
-        snapshot::{Presence, Sources, snapshot},
+        snapshot::{Presence, snapshot},
     },
-    publish::status::render,
+    status::render,
 };
+use kubeheal_core::{decide, model::policy::Policy};
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
 
 use super::cases;
 use crate::{
-    signals::scene::{deployment, owner, pod, ready, runs, with},
-    sketch::{at, policy},
+    support::fixtures::{at, beside, policy},
+    support::scene::{deployment, owner, pod, ready, runs, with},
 };
 
 const SERVICES: usize = 8;
 
 /// A cluster of services with one pod each.
-struct Town {
+struct Cluster {
     caches: Caches,
     /// How often the pod of each was replaced.
     pods: [u32; SERVICES],
@@ -36,25 +36,25 @@ fn name(number: usize) -> String {
     format!("app-{number}")
 }
 
-impl Town {
+impl Cluster {
     fn new() -> Self {
-        let mut town = Self { caches: Caches::default(), pods: [0; SERVICES], begun: Vec::new() };
+        let mut cluster = Self { caches: Caches::default(), pods: [0; SERVICES], begun: Vec::new() };
         for number in 0..SERVICES {
             let service = json!({
                 "metadata": {"name": name(number), "namespace": "shop", "uid": name(number), "generation": 1},
                 "spec": {"workloadRef": {"kind": "Deployment", "name": name(number)}},
             });
-            town.apply(Object::Service(Arc::new(serde_json::from_value(service).unwrap())));
+            cluster.apply(Object::Service(Arc::new(serde_json::from_value(service).unwrap())));
             let [workload, set] = deployment(1, &json!({}));
             let id = |kind: &str| json!({"name": name(number), "namespace": "shop", "uid": format!("{kind}-{number}")});
             let workload = with(workload, &json!({"metadata": id("deployment")}));
             let set = with(set, &json!({"metadata": id("set")}));
             let set = with(set, &json!({"metadata": {"ownerReferences": owner(&format!("deployment-{number}"))}}));
-            town.apply(Object::Deployment(serde_json::from_value(workload).unwrap()));
-            town.apply(Object::ReplicaSet(serde_json::from_value(set).unwrap()));
-            town.pod(number, true, 0);
+            cluster.apply(Object::Deployment(serde_json::from_value(workload).unwrap()));
+            cluster.apply(Object::ReplicaSet(serde_json::from_value(set).unwrap()));
+            cluster.pod(number, true, 0);
         }
-        town
+        cluster
     }
 
     fn apply(&mut self, object: Object) {
@@ -72,18 +72,17 @@ impl Town {
         self.apply(Object::Pod(Box::new(serde_json::from_value(object).unwrap())));
     }
 
-    /// One look, written down before the next one, as under the controller's gate.
-    fn look(&mut self, policy: &Policy, number: usize, seconds: i64) {
+    /// One reconcile, written down before the next one, as under the controller's gate.
+    fn reconcile(&mut self, policy: &Policy, number: usize, seconds: i64) {
         let (key, now) = (("shop".to_owned(), name(number)), at(seconds));
         let service = self.caches.service(&key).unwrap();
-        let sources = Sources { presence: Presence::Cached, namespace_deleting: false };
-        let seen = snapshot(&self.caches, &key, &sources).unwrap();
+        let seen = snapshot(&self.caches, &key, &Presence::Cached).unwrap();
         let decision = decide(policy, &seen, now);
-        let status = render(&decision, &service.status.clone().unwrap_or_default(), Some(1), None, None, now);
+        let status = render(&decision, &service.status.clone().unwrap_or_default(), beside(), now);
         let mut written = HealedService::clone(&service);
         written.status = Some(status);
         self.apply(Object::Service(Arc::new(written)));
-        if decision.plan.is_some() {
+        if decision.plan().is_some() {
             self.begun.push(now);
             self.pods[number] += 1;
             self.pod(number, false, seconds);
@@ -92,11 +91,11 @@ impl Town {
 
     fn in_flight(&self) -> usize {
         let statuses = self.caches.services().filter_map(|(_, service)| service.status.as_ref());
-        statuses.filter(|status| status.in_flight.is_some()).count()
+        statuses.filter(|status| status.memory.attempts.in_flight.is_some()).count()
     }
 }
 
-/// Seconds that pass, whose pod becomes ready or not, and who looks in which order.
+/// Seconds that pass, whose pod becomes ready or not, and who reconciles in which order.
 type Day = (u16, Vec<(usize, bool)>, Vec<usize>);
 
 fn days() -> impl Strategy<Value = Vec<Day>> {
@@ -116,18 +115,18 @@ proptest! {
         policy.cluster.storm_minimum = 1000;
         policy.health.not_ready = jiff::SignedDuration::from_secs(30);
         (policy.cluster.max_in_flight, policy.cluster.max_actions_per_minute) = (in_flight, a_minute);
-        let mut town = Town::new();
+        let mut cluster = Cluster::new();
         let mut seconds = 0;
         for (wait, changes, order) in &days {
             seconds += i64::from(*wait);
             for &(number, up) in changes {
-                town.pod(number, up, seconds);
+                cluster.pod(number, up, seconds);
             }
             for &number in order {
-                town.look(&policy, number, seconds);
-                prop_assert!(town.in_flight() <= in_flight as usize, "{} of {in_flight} in flight", town.in_flight());
+                cluster.reconcile(&policy, number, seconds);
+                prop_assert!(cluster.in_flight() <= in_flight as usize, "{} of {in_flight} in flight", cluster.in_flight());
             }
-            let minute = town.begun.iter().filter(|time| at(seconds).duration_since(**time).as_secs() < 60).count();
+            let minute = cluster.begun.iter().filter(|time| at(seconds).duration_since(**time).as_secs() < 60).count();
             prop_assert!(minute <= a_minute as usize, "{minute} of {a_minute} in a minute");
         }
     }
@@ -138,19 +137,19 @@ proptest! {
         prop_assume!(sick.len() >= 5);
         let mut policy = policy();
         policy.health.not_ready = jiff::SignedDuration::from_secs(patience);
-        let mut town = Town::new();
+        let mut cluster = Cluster::new();
         for number in 0..SERVICES {
-            town.look(&policy, number, 0);
+            cluster.reconcile(&policy, number, 0);
         }
         for &number in &sick {
-            town.pod(number, false, 10);
+            cluster.pod(number, false, 10);
         }
         // More than 40 per cent of eight.
         for seconds in (11..2000).step_by(20) {
             for number in 0..SERVICES {
-                town.look(&policy, number, seconds);
+                cluster.reconcile(&policy, number, seconds);
             }
         }
-        prop_assert!(town.begun.is_empty(), "{} of {SERVICES} sick, {} acted on", sick.len(), town.begun.len());
+        prop_assert!(cluster.begun.is_empty(), "{} of {SERVICES} sick, {} acted on", sick.len(), cluster.begun.len());
     }
 }

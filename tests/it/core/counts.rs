@@ -1,21 +1,25 @@
 //! Counts and pauses at their edges: one less is nothing, one more is too much.
 
 use jiff::SignedDuration;
-use kubeheal::healing::{
-    Decision, decide,
-    dependency::{Dependency, DependencyState},
-    memory::{ActionRecord, CircuitState, InFlight, Outcome},
-    plan::{Action, Step},
-    policy::Policy,
-    reason::Reason,
-    snapshot::{Snapshot, WorkloadKind},
+use kubeheal_core::model::state::Pause;
+use kubeheal_core::{
+    decide,
+    model::{
+        decision::Decision,
+        dependency::{Dependency, DependencyHealth},
+        plan::{Action, Step},
+        policy::Policy,
+        reason::Reason,
+        snapshot::{Snapshot, WorkloadKind},
+        state::{ActionRecord, CircuitState, InFlight, Outcome},
+    },
 };
 
-use crate::sketch::{at, policy, sick, workload};
+use crate::support::fixtures::{at, policy, sick, workload};
 
 const NOW: i64 = 3_000;
 
-fn unwell() -> Snapshot {
+fn unhealthy() -> Snapshot {
     sick(workload(WorkloadKind::Deployment, 1))
 }
 
@@ -24,81 +28,94 @@ fn decided(policy: &Policy, seen: &Snapshot) -> Decision {
 }
 
 fn reasons(decision: &Decision) -> Vec<Reason> {
-    decision.blocked_by.iter().map(|block| block.reason).collect()
+    decision.blocked_by().iter().map(|block| block.reason).collect()
 }
 
-fn depends(state: DependencyState) -> Vec<Dependency> {
+fn depends(state: DependencyHealth) -> Vec<Dependency> {
     let (namespace, name, stable) = ("shop".to_owned(), "db".to_owned(), SignedDuration::from_secs(60));
-    vec![Dependency { namespace, name, stable, state, down: false, recovering: false, root: None }]
+    vec![Dependency { namespace, name, stable, health: state, down: false, recovering: false, root: None }]
 }
 
 #[test]
 fn a_latched_breaker_makes_no_trial_however_long_it_waits() {
     for (latch_after, expected) in [(3, CircuitState::HalfOpen), (2, CircuitState::Open), (0, CircuitState::HalfOpen)] {
-        let (mut policy, mut seen) = (policy(), unwell());
+        let (mut policy, mut seen) = (policy(), unhealthy());
         policy.breaker.latch_after = latch_after;
-        let circuit = &mut seen.memory.circuit;
+        let circuit = &mut seen.state.circuit;
         (circuit.state, circuit.openings, circuit.retry_at) = (CircuitState::Open, 2, Some(at(NOW - 1)));
         let decision = decided(&policy, &seen);
-        assert_eq!(decision.memory.circuit.state, expected, "{latch_after}");
+        assert_eq!(decision.state.circuit.state, expected, "{latch_after}");
         let latched = expected == CircuitState::Open;
-        assert_eq!((decision.plan.is_none(), reasons(&decision).contains(&Reason::BreakerLatched)), (latched, latched));
+        assert_eq!(
+            (decision.plan().is_none(), reasons(&decision).contains(&Reason::BreakerLatched)),
+            (latched, latched)
+        );
     }
 }
 
 #[test]
 fn the_last_of_many_actions_that_all_helped_is_not_made() {
     for (count, opens) in [(4, false), (5, true)] {
-        let mut seen = unwell();
-        seen.memory.actions = vec![ActionRecord { time: at(NOW - 400), outcome: Outcome::Verified }; count];
+        let mut seen = unhealthy();
+        seen.state.attempts.actions =
+            vec![ActionRecord { time: at(NOW - 400), outcome: Outcome::Verified }; count].into();
         let decision = decided(&policy(), &seen);
-        assert_eq!(decision.plan.is_none(), opens, "{count}");
-        assert_eq!(decision.memory.circuit.state == CircuitState::Open, opens, "{count}");
+        assert_eq!(decision.plan().is_none(), opens, "{count}");
+        assert_eq!(decision.state.circuit.state == CircuitState::Open, opens, "{count}");
     }
 }
 
 #[test]
 fn a_back_off_is_waited_for_to_its_end() {
     for (left, waits) in [(1, true), (0, false)] {
-        let mut seen = unwell();
-        seen.memory.not_before = Some(at(NOW + left));
+        let mut seen = unhealthy();
+        seen.state.attempts.pause = Some(Pause::BackOff { until: at(NOW + left) });
         let decision = decided(&policy(), &seen);
-        assert_eq!((decision.plan.is_none(), reasons(&decision).contains(&Reason::BackOff)), (waits, waits), "{left}");
+        assert_eq!(
+            (decision.plan().is_none(), reasons(&decision).contains(&Reason::BackOff)),
+            (waits, waits),
+            "{left}"
+        );
     }
 }
 
 #[test]
 fn a_repair_that_could_not_prove_itself_for_a_dependency_is_not_charged() {
-    let down = depends(DependencyState::NotHealthy);
+    let down = depends(DependencyHealth::NotHealthy);
     for (dependencies, outcome, charged) in [(down, Outcome::Dropped, 0), (Vec::new(), Outcome::Ineffective, 1)] {
-        let mut seen = unwell();
+        let mut seen = unhealthy();
         seen.dependencies = dependencies;
-        let action = Action { step: Step::RestartPod, target: "api-9".to_owned(), target_uid: "uid-api-9".to_owned() };
+        let action =
+            Action { step: Step::RestartPod, target: "api-9".to_owned(), target_uid: Some("uid-api-9".to_owned()) };
         let started = at(NOW - 600);
-        seen.memory.in_flight =
+        seen.state.attempts.in_flight =
             Some(InFlight { id: 1, action, cause: Reason::CrashLoop, started, verify_by: at(NOW), ready_before: 0 });
-        seen.memory.actions = vec![ActionRecord { time: started, outcome: Outcome::Pending }];
-        let memory = decided(&policy(), &seen).memory;
-        assert_eq!((memory.in_flight.is_none(), memory.actions.len()), (true, charged), "{outcome:?}");
+        seen.state.attempts.actions = vec![ActionRecord { time: started, outcome: Outcome::Pending }].into();
+        let memory = decided(&policy(), &seen).state;
+        assert_eq!(
+            (memory.attempts.in_flight.is_none(), memory.attempts.actions.len()),
+            (true, charged),
+            "{outcome:?}"
+        );
     }
 }
 
 #[test]
 fn when_the_dependencies_are_well_the_patience_begins_anew() {
-    let mut seen = unwell();
-    seen.dependencies = depends(DependencyState::Healthy(at(NOW - 60)));
-    assert!(decided(&policy(), &seen).plan.is_some(), "nobody held it");
-    seen.memory.held = true;
+    let mut seen = unhealthy();
+    seen.dependencies = depends(DependencyHealth::Healthy(at(NOW - 60)));
+    assert!(decided(&policy(), &seen).plan().is_some(), "nobody held it");
+    seen.state.dependency.held = true;
     let decision = decided(&policy(), &seen);
-    assert_eq!((decision.plan, decision.memory.released_at), (None, Some(at(NOW))));
+    assert_eq!((decision.plan(), decision.state.dependency.released_at), (None, Some(at(NOW))));
 }
 
 #[test]
 fn two_actions_are_ten_seconds_apart_whatever_the_back_off() {
     for (ago, waits) in [(9, true), (10, false)] {
-        let mut seen = unwell();
-        seen.memory.recent = vec![at(NOW - ago)];
+        let mut seen = unhealthy();
+        seen.state.attempts.recent = vec![at(NOW - ago)].into();
         let decision = decided(&policy(), &seen);
-        assert_eq!((decision.plan.is_none(), reasons(&decision).contains(&Reason::BackOff)), (waits, waits), "{ago}");
+        assert_eq!((decision.plan().is_none(), reasons(&decision).contains(&Reason::BackOff)), (waits, waits), "{ago}");
     }
 }

@@ -8,12 +8,14 @@ use kube::{
 };
 use kubeheal::{
     api::{HealedService, status::HealedServiceStatus},
-    healing::{
-        decide,
-        memory::{CircuitState, MAX_ACTIONS, MAX_CONTAINERS, MAX_HISTORY},
+    status::load,
+};
+use kubeheal_core::{
+    decide,
+    model::{
         snapshot::{Pod, Readiness, Snapshot, WorkloadKind},
+        state::{CircuitState, MAX_ACTIONS, MAX_CONTAINERS, MAX_HISTORY},
     },
-    observe::memory::recall,
 };
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use serde_json::{Map, Value, json};
@@ -21,9 +23,9 @@ use tinykube::Cluster;
 
 use super::{
     cases,
-    play::{PODS, Play, audience, histories, stored},
+    simulation::{PODS, Simulation, histories, receivers, stored},
 };
-use crate::sketch::{at, pod, policy, snapshot, workload};
+use crate::support::fixtures::{at, pod, policy, snapshot, workload};
 
 /// What is done to which leaf.
 type Corruption = (usize, usize);
@@ -31,9 +33,9 @@ type Corruption = (usize, usize);
 /// A status as it came about, and what somebody made of it.
 fn corrupted() -> impl Strategy<Value = HealedServiceStatus> {
     (histories(60), vec((0..200_usize, 0..8_usize), 1..40)).prop_map(|(history, corruptions)| {
-        let mut play = Play::new();
-        play.all(&policy(), &history, |_| {});
-        corrupt(&play.status, &corruptions)
+        let mut simulation = Simulation::new();
+        simulation.all(&policy(), &history, |_| {});
+        corrupt(&simulation.status, &corruptions)
     })
 }
 
@@ -127,7 +129,7 @@ fn pods(ready: bool, now: i64) -> Vec<Pod> {
 
 fn seen(ready: bool, now: i64, status: &HealedServiceStatus) -> Snapshot {
     let state = workload(WorkloadKind::Deployment, u32::try_from(PODS).unwrap());
-    Snapshot { memory: recall(status), audience: audience(), ..snapshot(state, pods(ready, now)) }
+    Snapshot { state: load(status), receivers: receivers(), ..snapshot(state, pods(ready, now)) }
 }
 
 proptest! {
@@ -138,9 +140,9 @@ proptest! {
         for ready in [true, false] {
             let mut status = status.clone();
             for later in 0..4 {
-                // The pods are unready for ten seconds each time somebody looks.
+                // The pods are unready for ten seconds each time somebody reconciles.
                 let decision = decide(&policy(), &seen(ready, now + later, &status), at(now + later));
-                prop_assert!(decision.plan.is_none(), "ready: {ready}, look {later}: {:?}", decision.plan);
+                prop_assert!(decision.plan().is_none(), "ready: {ready}, look {later}: {:?}", decision.plan());
                 status = stored(&decision, &status, at(now + later));
             }
         }
@@ -150,10 +152,10 @@ proptest! {
     fn it_is_repaired_by_the_next_look(status in corrupted(), now in 40_000..90_000_i64) {
         let decision = decide(&policy(), &seen(true, now, &status), at(now));
         let repaired = stored(&decision, &status, at(now));
-        let memory = recall(&repaired);
-        prop_assert!(memory.actions.len() <= MAX_ACTIONS && memory.history.len() <= MAX_HISTORY);
-        prop_assert!(memory.containers.len() <= MAX_CONTAINERS);
-        let past = [memory.observed_since, memory.healthy_since, memory.unhealthy_since, memory.circuit.closed_at];
+        let memory = load(&repaired);
+        prop_assert!(memory.attempts.actions.len() <= MAX_ACTIONS && memory.history.len() <= MAX_HISTORY);
+        prop_assert!(memory.observed.containers.len() <= MAX_CONTAINERS);
+        let past = [memory.observed.since, memory.health.healthy_since, memory.health.episode.map(|episode| episode.since), memory.circuit.closed_at];
         prop_assert!(past.into_iter().flatten().all(|time| time <= at(now)), "{past:?}");
         let again = decide(&policy(), &seen(true, now, &repaired), at(now));
         prop_assert_eq!(stored(&again, &repaired, at(now)), repaired, "and then it rests");
@@ -161,12 +163,12 @@ proptest! {
 
     #[test]
     fn lasting_health_ends_closed_whatever_it_says(status in corrupted()) {
-        let mut play = Play::new();
-        play.status = status;
-        play.well(&policy(), |turn| assert!(turn.decision.plan.is_none(), "{:?}", turn.decision.plan));
-        let memory = recall(&play.status);
+        let mut simulation = Simulation::new();
+        simulation.status = status;
+        simulation.well(&policy(), |turn| assert!(turn.decision.plan().is_none(), "{:?}", turn.decision.plan()));
+        let memory = load(&simulation.status);
         prop_assert_eq!(memory.circuit.state, CircuitState::Closed);
-        prop_assert!(memory.in_flight.is_none() && memory.actions.is_empty() && memory.circuit.openings == 0, "{memory:?}");
+        prop_assert!(memory.attempts.in_flight.is_none() && memory.attempts.actions.is_empty() && memory.circuit.openings == 0, "{memory:?}");
     }
 }
 
@@ -209,22 +211,22 @@ fn what_is_written_over_it_is_accepted_by_the_api_server() {
 fn a_request_that_was_there_before_the_service_was_first_seen_is_not_answered() {
     for (observed, expected) in [(None, false), (Some(at(0)), true)] {
         let mut seen = seen(false, 100, &HealedServiceStatus::default());
-        seen.memory.observed_since = observed;
+        seen.state.observed.since = observed;
         seen.service.heal_now = Some("now".to_owned());
         let now = at(100);
         let before = now.checked_sub(SignedDuration::from_secs(60)).unwrap();
         seen.pods.iter_mut().for_each(|pod| pod.ready_changed = Some(before));
         for pod in &seen.pods {
-            let known = kubeheal::healing::memory::ContainerMemory {
+            let known = kubeheal_core::model::state::ContainerRecord {
                 uid: pod.uid.clone(),
                 container: "app".to_owned(),
                 not_ready_since: Some(before),
                 ..Default::default()
             };
-            seen.memory.containers.push(known);
+            seen.state.observed.containers.push(known);
         }
         let decision = decide(&policy(), &seen, now);
-        assert_eq!(decision.plan.is_some(), expected, "{:?}", decision.blocked_by);
-        assert_eq!(decision.memory.handled_heal_now.as_deref(), Some("now"), "once and for all");
+        assert_eq!(decision.plan().is_some(), expected, "{:?}", decision.blocked_by());
+        assert_eq!(decision.state.requests.heal_now.as_deref(), Some("now"), "once and for all");
     }
 }

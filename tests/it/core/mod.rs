@@ -4,11 +4,11 @@ mod budgets;
 mod clocks;
 mod counts;
 mod hostile;
-mod play;
 mod policies;
 mod properties;
 mod recovery;
 mod released;
+mod simulation;
 
 use proptest::test_runner::{Config, RngSeed};
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, civil, tz::TimeZone};
-use kubeheal::healing::policy::{
+use kubeheal_core::model::policy::{
     BreakerPolicy, Ceiling, HealthPolicy, MinReady, OnOpen, PodConditionPolicy, Policy, Recreate, RemediationPolicy,
     Rung, Window,
 };
 use proptest::{collection::vec, option, prelude::*};
 
-use crate::sketch::policy;
+use crate::support::fixtures::policy;
 
 /// The Service that a circuit may point at a stand-in.
 pub(crate) const FRONT: &str = "front";
@@ -26,8 +26,8 @@ fn span(least: i64, most: i64) -> impl Strategy<Value = SignedDuration> {
 
 fn health() -> impl Strategy<Value = HealthPolicy> {
     let min_ready = prop_oneof![(0..4_u32).prop_map(MinReady::Count), (0..=100_u32).prop_map(MinReady::Percent)];
-    let condition = (span(0, 300), prop_oneof![Just("True"), Just("False")]).prop_map(|(lasting, status)| {
-        PodConditionPolicy { kind: "example.com/Safe".to_owned(), status: status.to_owned(), lasting }
+    let condition = (span(0, 300), prop_oneof![Just("True"), Just("False")]).prop_map(|(duration, status)| {
+        PodConditionPolicy { kind: "example.com/Safe".to_owned(), status: status.to_owned(), duration }
     });
     (
         span(0, 300),

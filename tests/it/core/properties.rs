@@ -3,65 +3,56 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use kubeheal::{
-    healing::{
-        Decision, decide,
-        findings::node_lost,
-        memory::{CircuitState, Memory},
+use kubeheal::status::load;
+use kubeheal_core::{
+    decide,
+    model::{
+        decision::{Decision, Intent},
+        execution::Execution,
         plan::{Charge, Effect, Plan, Step},
         policy::{Mode, OnOpen, Policy},
         reason::{Block, Reason},
-        restarts::CRASH_LOOP_BACK_OFF,
-        settle,
-        snapshot::{Container, ContainerState, Diagnosis, Phase, Pod, Snapshot, Workload},
-        verify::Execution,
+        snapshot::{CRASH_LOOP_BACK_OFF, Container, ContainerState, Diagnosis, Phase, Pod, Snapshot, Workload},
+        state::{Attempts, CircuitState, Pause, State},
     },
-    observe::memory::recall,
+    settle,
 };
 use proptest::{collection::vec, prelude::*};
 
 use super::{
     cases,
-    play::{Play, Turn, histories, stored},
     policies::policies,
+    simulation::{Simulation, Turn, histories, stored},
 };
-use crate::sketch::{at, policy, sick, workload};
+use crate::support::fixtures::{at, policy, sick, workload};
 
 /// The defaults or anything else.
-fn any_policy() -> impl Strategy<Value = Policy> {
+pub(super) fn any_policy() -> impl Strategy<Value = Policy> {
     prop_oneof![Just(policy()), policies()]
 }
 
 fn again(policy: &Policy, turn: &Turn<'_>) -> Decision {
-    decide(policy, &Snapshot { memory: recall(turn.status), ..turn.seen.clone() }, turn.now)
+    decide(policy, &Snapshot { state: load(turn.status), ..turn.seen.clone() }, turn.now)
 }
 
 /// What is left of a decision without what it plans and says about that.
 fn settled(decision: &Decision) -> Decision {
-    let none = Vec::new();
-    Decision {
-        plan: None,
-        proposal: None,
-        blocked_by: none,
-        conditions: Vec::new(),
-        next_check: None,
-        ..decision.clone()
-    }
+    Decision { intent: Intent::None, conditions: Vec::new(), next_check: None, ..decision.clone() }
 }
 
 /// What is planned, if it is an attempt.
 fn attempt(decision: &Decision) -> Option<&Plan> {
-    decision.plan.as_ref().filter(|plan| plan.charge == Charge::Attempt)
+    decision.plan().filter(|plan| plan.charge == Charge::Attempt)
 }
 
 /// Nothing is planned, or only what brings back what an open circuit took away.
-fn only_gives_back(decision: &Decision) -> bool {
-    let step = decision.plan.as_ref().map(|plan| plan.action.step);
+pub(super) fn only_gives_back(decision: &Decision) -> bool {
+    let step = decision.plan().map(|plan| plan.action.step);
     step.is_none_or(|step| matches!(step, Step::RestoreReplicas | Step::RestoreSelector))
 }
 
 /// A ceiling or a window may forbid for ever to scale back what was scaled to zero; it is said, and for people to change.
-fn lets_give_back(policy: &mut Policy) {
+pub(super) fn lets_give_back(policy: &mut Policy) {
     if policy.breaker.on_open != OnOpen::Hold {
         policy.ceiling = None;
         policy.remediation.windows.clear();
@@ -91,24 +82,23 @@ proptest! {
     fn the_same_world_at_the_same_time_is_decided_the_same_and_plans_nothing_more(
         policy in any_policy(), history in histories(80),
     ) {
-        Play::new().all(&policy, &history, |turn| {
+        Simulation::new().all(&policy, &history, |turn| {
             let second = again(&policy, turn);
-            assert!(second.plan.is_none(), "planned twice: {:?} {:?} then {:?}", turn.decision, turn.decision.plan, second);
-            let same = |one: &Decision| Memory { findings: Vec::new(), ..settled(one).memory };
+            assert!(second.plan().is_none(), "planned twice: {:?} {:?} then {:?}", turn.decision, turn.decision.plan(), second);
+            let same = |one: &Decision| settled(one).state;
             assert_eq!(same(turn.decision), same(&second));
             assert_eq!(turn.decision.verdict, second.verdict);
             assert_eq!(turn.decision.findings, second.findings);
             let status = stored(&second, turn.status, turn.now);
-            let third = decide(&policy, &Snapshot { memory: recall(&status), ..turn.seen.clone() }, turn.now);
+            let third = decide(&policy, &Snapshot { state: load(&status), ..turn.seen.clone() }, turn.now);
             assert_eq!(status, stored(&third, &status, turn.now), "nothing is written without a change");
         });
     }
 
     #[test]
     fn memory_survives_the_way_through_the_status(policy in any_policy(), history in histories(80)) {
-        Play::new().all(&policy, &history, |turn| {
-            let back = Memory { findings: Vec::new(), ..recall(turn.status) };
-            assert_eq!(back, Memory { findings: Vec::new(), ..turn.decision.memory.clone() });
+        Simulation::new().all(&policy, &history, |turn| {
+            assert_eq!(load(turn.status), turn.decision.state);
         });
     }
 
@@ -117,12 +107,12 @@ proptest! {
         policy in any_policy(), history in histories(120),
     ) {
         let mut trial = None;
-        Play::new().all(&policy, &history, |turn| {
-            let (before, after) = (&turn.seen.memory, &turn.decision.memory);
+        Simulation::new().all(&policy, &history, |turn| {
+            let (before, after) = (&turn.seen.state, &turn.decision.state);
             let tried = attempt(turn.decision);
             assert!(after.circuit.state != CircuitState::Open || tried.is_none(), "open: {tried:?}");
             assert!(after.circuit.forced.is_none() || tried.is_none(), "held open by hand");
-            if let Some(step) = turn.decision.plan.as_ref().filter(|_| tried.is_none()).map(|plan| plan.action.step) {
+            if let Some(step) = turn.decision.plan().filter(|_| tried.is_none()).map(|plan| plan.action.step) {
                 let takes = matches!(step, Step::ScaleToZero | Step::UseFallback);
                 let may = after.circuit.state == CircuitState::Open && after.circuit.forced.is_none();
                 assert!(!takes || (may && policy.breaker.on_open != OnOpen::Hold), "{step:?}");
@@ -132,7 +122,7 @@ proptest! {
                 let this = (after.circuit.openings, turn.now);
                 if let Some((openings, time)) = trial.filter(|_| half_open) {
                     // Another one of the same opening is no second trial only if the first was never made.
-                    let made = before.actions.iter().any(|action| action.time == time);
+                    let made = before.attempts.actions.iter().any(|action| action.time == time);
                     assert!(openings != this.0 || !made, "a second trial of opening {openings}");
                 }
                 trial = half_open.then_some(this);
@@ -142,10 +132,10 @@ proptest! {
 
     #[test]
     fn one_repair_is_in_flight_at_a_time(policy in any_policy(), history in histories(120)) {
-        Play::new().all(&policy, &history, |turn| {
-            let (before, after) = (&turn.seen.memory.in_flight, &turn.decision.memory.in_flight);
+        Simulation::new().all(&policy, &history, |turn| {
+            let (before, after) = (&turn.seen.state.attempts.in_flight, &turn.decision.state.attempts.in_flight);
             let awaited = before.is_some() && before == after;
-            assert!(!awaited || turn.decision.plan.is_none(), "two repairs at once");
+            assert!(!awaited || turn.decision.plan().is_none(), "two repairs at once");
             assert!(attempt(turn.decision).is_none() || after.is_some(), "an action without its intent");
         });
     }
@@ -155,7 +145,7 @@ proptest! {
         policy in any_policy(), history in histories(150),
     ) {
         let mut acted: BTreeMap<String, Timestamp> = BTreeMap::new();
-        Play::new().all(&policy, &history, |turn| {
+        Simulation::new().all(&policy, &history, |turn| {
             let Some(plan) = attempt(turn.decision) else { return };
             let known = acted.insert(plan.action.target.clone(), turn.now);
             let apart = known.map(|known| turn.now.duration_since(known));
@@ -167,21 +157,21 @@ proptest! {
     fn a_pod_is_restarted_only_for_a_finding_of_its_own_that_a_restart_can_help_or_after_an_outage(
         policy in any_policy(), history in histories(120),
     ) {
-        Play::new().all(&policy, &history, |turn| {
-            let Some(plan) = &turn.decision.plan else { return };
+        Simulation::new().all(&policy, &history, |turn| {
+            let Some(plan) = turn.decision.plan() else { return };
             let Effect::EvictPod { .. } = plan.effect else { return };
-            let pod = turn.seen.pods.iter().find(|pod| pod.uid == plan.action.target_uid).expect("it is there");
+            let pod = turn.seen.pods.iter().find(|pod| Some(&pod.uid) == plan.action.target_uid.as_ref()).expect("it is there");
             assert!(!pod.deleting, "it goes already");
             if plan.cause == Reason::DependencyRecovered {
-                let recovery = turn.decision.memory.recovery.as_ref().expect("an outage");
+                let recovery = turn.decision.state.dependency.restart.as_ref().expect("an outage");
                 assert!(policy.remediation.restart_on_recovery && recovery.pods.contains(&pod.uid), "{recovery:?}");
                 assert!(turn.seen.dependencies.iter().all(|one| !one.down), "it is over");
                 return;
             }
-            let asked = turn.seen.service.heal_now != turn.seen.memory.handled_heal_now;
-            let why = turn.decision.findings.iter().find(|finding| finding.uid == pod.uid && finding.cause.reason() == plan.cause);
+            let asked = turn.seen.service.heal_now != turn.seen.state.requests.heal_now;
+            let why = turn.decision.findings.iter().find(|finding| finding.is_about(pod) && finding.cause.reason() == plan.cause);
             let why = why.expect("a finding of its own");
-            assert!(why.cause.restart_helps() && why.acute && (why.lasting || asked), "{why:?}");
+            assert!(why.cause.restart_helps() && why.active_now && (why.over_threshold || asked), "{why:?}");
         });
     }
 
@@ -189,9 +179,9 @@ proptest! {
     fn nothing_is_taken_away_while_another_pod_of_the_template_cannot_start(
         policy in any_policy(), history in histories(150),
     ) {
-        Play::new().all(&policy, &history, |turn| {
-            let Some(plan) = turn.decision.plan.as_ref().filter(|plan| takes_away(plan)) else { return };
-            let others = turn.seen.pods.iter().filter(|pod| pod.uid != plan.action.target_uid && !pod.deleting);
+        Simulation::new().all(&policy, &history, |turn| {
+            let Some(plan) = turn.decision.plan().filter(|plan| takes_away(plan)) else { return };
+            let others = turn.seen.pods.iter().filter(|pod| Some(&pod.uid) != plan.action.target_uid.as_ref() && !pod.deleting);
             let stuck: Vec<_> = others.filter(|pod| cannot_start(pod)).collect();
             assert!(stuck.is_empty(), "{plan:?} beside {stuck:?}");
         });
@@ -199,7 +189,7 @@ proptest! {
 
     #[test]
     fn a_diagnosis_never_changes_what_is_done(policy in any_policy(), history in histories(80)) {
-        Play::new().all(&policy, &history, |turn| {
+        Simulation::new().all(&policy, &history, |turn| {
             let mut seen = turn.seen.clone();
             for container in seen.pods.iter_mut().flat_map(|pod| &mut pod.containers) {
                 let line = "could not connect to db:5432: connection refused".to_owned();
@@ -208,9 +198,9 @@ proptest! {
                 container.unread = Some("forbidden".to_owned());
             }
             let told = decide(&policy, &seen, turn.now);
-            assert_eq!(told.plan, turn.decision.plan);
+            assert_eq!(told.plan(), turn.decision.plan());
             assert_eq!(told.next_check, turn.decision.next_check);
-            let quiet = |decision: &Decision| Memory { findings: Vec::new(), ..decision.memory.clone() };
+            let quiet = |decision: &Decision| decision.state.clone();
             assert_eq!(quiet(&told), quiet(turn.decision));
         });
     }
@@ -219,7 +209,7 @@ proptest! {
     fn each_reason_to_hold_still_holds(
         policy in any_policy(), history in histories(80), reason in 0..6_usize,
     ) {
-        Play::new().all(&policy, &history, |turn| {
+        Simulation::new().all(&policy, &history, |turn| {
             let (mut policy, mut seen) = (policy.clone(), turn.seen.clone());
             match reason {
                 0 => policy.mode = Mode::Observe,
@@ -230,13 +220,13 @@ proptest! {
                 _ => seen.service.force_open = Some("by hand".to_owned()),
             }
             let decision = decide(&policy, &seen, turn.now);
-            assert!(decision.plan.is_none(), "{:?}", decision.plan);
+            assert!(decision.plan().is_none(), "{:?}", decision.plan());
         });
     }
 
     #[test]
     fn a_dependency_that_is_down_holds_the_dependent(policy in any_policy(), history in histories(120)) {
-        Play::new().all(&policy, &history, |turn| {
+        Simulation::new().all(&policy, &history, |turn| {
             assert!(turn.decision.dependencies.held.is_none() || only_gives_back(turn.decision));
         });
     }
@@ -244,17 +234,17 @@ proptest! {
     #[test]
     fn a_ceiling_is_never_passed(policy in policies(), history in histories(150), limit in 0..5_u32) {
         let mut policy = policy;
-        policy.ceiling = Some(kubeheal::healing::policy::Ceiling { actions_per_hour: limit, set_by: "us".to_owned() });
+        policy.ceiling = Some(kubeheal_core::model::policy::Ceiling { actions_per_hour: limit, set_by: "us".to_owned() });
         let mut begun: Vec<Timestamp> = Vec::new();
         let mut refused = 0;
-        Play::new().all(&policy, &history, |turn| {
+        Simulation::new().all(&policy, &history, |turn| {
             // What was refused is taken back, and counts for nothing.
             begun.truncate(begun.len() - refused);
             refused = 0;
-            if turn.decision.plan.is_none() { return }
+            if turn.decision.plan().is_none() { return }
             begun.push(turn.now);
             let hour = begun.iter().filter(|time| turn.now.duration_since(**time) < SignedDuration::from_hours(1));
-            let counted = turn.decision.memory.recent.len();
+            let counted = turn.decision.state.attempts.recent.len();
             // What an open circuit asks for follows from attempts that were within the ceiling.
             assert!(attempt(turn.decision).is_none() || counted <= limit as usize, "{counted} of {limit}, {} begun", hour.count());
         });
@@ -268,14 +258,14 @@ proptest! {
         // A latch is a person's to open, and a stabilization longer than the test proves nothing.
         policy.breaker.latch_after = 0;
         lets_give_back(&mut policy);
-        let mut play = Play::new();
-        play.all(&policy, &history, |_| {});
-        play.well(&policy, |turn| assert!(only_gives_back(turn.decision), "it is well: {:?}", turn.decision.plan));
-        let memory = recall(&play.status);
+        let mut simulation = Simulation::new();
+        simulation.all(&policy, &history, |_| {});
+        simulation.well(&policy, |turn| assert!(only_gives_back(turn.decision), "it is well: {:?}", turn.decision.plan()));
+        let memory = load(&simulation.status);
         assert_eq!(memory.circuit.state, CircuitState::Closed);
-        assert!(memory.actions.is_empty() && memory.in_flight.is_none() && memory.circuit.openings == 0, "{memory:?}");
-        assert_eq!(memory.reaction, None, "everything is given back");
-        assert_eq!(memory.unhealthy_until.is_none(), memory.unhealthy_since.is_none(), "no trouble goes on");
+        assert!(memory.attempts.actions.is_empty() && memory.attempts.in_flight.is_none() && memory.circuit.openings == 0, "{memory:?}");
+        assert_eq!(memory.mitigation, None, "everything is given back");
+        assert_eq!(memory.health.ongoing(), None, "no trouble goes on");
     }
 
     #[test]
@@ -283,12 +273,12 @@ proptest! {
         let mut policy = policy;
         policy.breaker.latch_after = 1;
         lets_give_back(&mut policy);
-        let mut play = Play::new();
-        play.all(&policy, &history, |_| {});
-        play.reset();
-        play.well(&policy, |turn| assert!(only_gives_back(turn.decision), "it is well: {:?}", turn.decision.plan));
-        let memory = recall(&play.status);
-        assert_eq!((memory.circuit.state, memory.reaction, memory.in_flight), (CircuitState::Closed, None, None));
+        let mut simulation = Simulation::new();
+        simulation.all(&policy, &history, |_| {});
+        simulation.reset();
+        simulation.well(&policy, |turn| assert!(only_gives_back(turn.decision), "it is well: {:?}", turn.decision.plan()));
+        let memory = load(&simulation.status);
+        assert_eq!((memory.circuit.state, memory.mitigation, memory.attempts.in_flight), (CircuitState::Closed, None, None));
     }
 
     #[test]
@@ -298,31 +288,32 @@ proptest! {
         let mut last = last;
         last.breaker.latch_after = 0;
         lets_give_back(&mut last);
-        let (mut changed, mut fresh) = (Play::new(), Play::new());
+        let (mut changed, mut fresh) = (Simulation::new(), Simulation::new());
         for policy in &earlier {
             changed.all(policy, &history, |_| {});
         }
         fresh.all(&last, &history, |_| {});
-        for play in [&mut changed, &mut fresh] {
-            play.well(&last, |_| {});
+        for simulation in [&mut changed, &mut fresh] {
+            simulation.well(&last, |_| {});
         }
-        let of = |play: &Play| {
-            let memory = recall(&play.status);
-            let Memory { circuit, actions, in_flight, not_before, reaction, recovery, .. } = memory;
-            (circuit.state, circuit.openings, actions, in_flight, not_before, reaction, recovery)
+        let of = |simulation: &Simulation| {
+            let memory = load(&simulation.status);
+            let State { circuit, attempts, mitigation, dependency, .. } = memory;
+            let Attempts { actions, in_flight, pause, .. } = attempts;
+            (circuit.state, circuit.openings, actions, in_flight, pause, mitigation, dependency.restart)
         };
         assert_eq!(of(&changed), of(&fresh));
     }
 
     #[test]
     fn what_cannot_be_seen_is_never_acted_on(policy in any_policy(), history in histories(120)) {
-        Play::new().all(&policy, &history, |turn| {
-            let Some(plan) = &turn.decision.plan else { return };
+        Simulation::new().all(&policy, &history, |turn| {
+            let Some(plan) = turn.decision.plan() else { return };
             assert!(!matches!(turn.seen.workload, Workload::Unknown(_)), "it could not be read: {plan:?}");
             let gone = matches!(turn.seen.workload, Workload::Missing { .. });
-            assert!(!gone || turn.seen.memory.missing_since.is_some(), "one look is not enough: {plan:?}");
-            let lost = turn.seen.pods.iter().filter(|pod| node_lost(pod));
-            assert!(lost.into_iter().all(|pod| pod.uid != plan.action.target_uid), "its node is lost: {plan:?}");
+            assert!(!gone || turn.seen.state.observed.missing_since.is_some(), "one reconcile is not enough: {plan:?}");
+            let lost = turn.seen.pods.iter().filter(|pod| pod.is_on_lost_node());
+            assert!(lost.into_iter().all(|pod| Some(&pod.uid) != plan.action.target_uid.as_ref()), "its node is lost: {plan:?}");
         });
     }
 }
@@ -330,15 +321,15 @@ proptest! {
 #[test]
 fn a_refused_action_is_not_charged_and_a_failed_one_is() {
     let policy = policy();
-    let (seen, now) = (sick(workload(kubeheal::healing::snapshot::WorkloadKind::Deployment, 1)), at(3000));
+    let (seen, now) = (sick(workload(kubeheal_core::model::snapshot::WorkloadKind::Deployment, 1)), at(3000));
     let decision = decide(&policy, &seen, now);
-    assert!(decision.plan.is_some(), "unready for so long is acted on: {:?}", decision.blocked_by);
-    let plan = decision.plan.as_ref().unwrap();
-    let refused = settle(&policy, &seen, &decision.memory, plan, &Execution::Refused("budget".into()), now);
-    assert!(refused.actions.is_empty() && refused.in_flight.is_none());
-    assert_eq!(refused.refused.as_deref(), Some("budget"));
-    let failed = settle(&policy, &seen, &decision.memory, plan, &Execution::Failed("forbidden".into()), now);
-    assert_eq!(failed.actions.len(), 1);
-    let done = settle(&policy, &seen, &decision.memory, plan, &Execution::Done, now);
-    assert_eq!(done, decision.memory);
+    assert!(decision.plan().is_some(), "unready for so long is acted on: {:?}", decision.blocked_by());
+    let plan = decision.plan().unwrap();
+    let refused = settle(&policy, &seen, &decision.state, (plan, &Execution::Refused("budget".into())), now);
+    assert!(refused.attempts.actions.is_empty() && refused.attempts.in_flight.is_none());
+    assert!(matches!(refused.attempts.pause, Some(Pause::Refused { why, .. }) if why == "budget"));
+    let failed = settle(&policy, &seen, &decision.state, (plan, &Execution::Failed("forbidden".into())), now);
+    assert_eq!(failed.attempts.actions.len(), 1);
+    let done = settle(&policy, &seen, &decision.state, (plan, &Execution::Done), now);
+    assert_eq!(done, decision.state);
 }

@@ -1,23 +1,24 @@
 //! What runs while a dependency is down is restarted after it, one pod after the other; and every reason not to.
 
+use crate::support::fixtures::{fleet, unhealthy_since};
 use jiff::SignedDuration;
-use kubeheal::{
-    api::status::HealedServiceStatus,
-    healing::{
-        Decision, decide,
-        dependency::{Dependency, DependencyState},
-        memory::{CircuitState, Memory, Outcome},
+use kubeheal::{api::status::HealedServiceStatus, status::load};
+use kubeheal_core::{
+    decide,
+    model::{
+        decision::Decision,
+        dependency::{Dependency, DependencyHealth},
+        execution::Execution,
         policy::{Ceiling, Mode, Policy, Rung},
         reason::Reason,
-        settle,
-        snapshot::{ContainerState, Neighbour, Pod, Readiness, Rollout, Snapshot, Workload, WorkloadKind},
-        verify::Execution,
+        snapshot::{ContainerState, Pod, Readiness, Rollout, Snapshot, Workload, WorkloadKind},
+        state::{CircuitState, Outcome, State},
     },
-    observe::memory::recall,
+    settle,
 };
 
-use super::play::stored;
-use crate::sketch::{at, pod, policy, snapshot, workload};
+use super::simulation::stored;
+use crate::support::fixtures::{at, pod, policy, snapshot, workload};
 
 /// How the dependency is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,13 +37,13 @@ enum Db {
 
 fn db(how: Db) -> Dependency {
     let (state, down, recovering) = match how {
-        Db::Well { since } => (DependencyState::Healthy(at(since)), false, false),
-        Db::Recovering { since } => (DependencyState::Healthy(at(since)), false, true),
-        Db::Weak => (DependencyState::NotHealthy, false, false),
-        Db::Down => (DependencyState::NotHealthy, true, false),
+        Db::Well { since } => (DependencyHealth::Healthy(at(since)), false, false),
+        Db::Recovering { since } => (DependencyHealth::Healthy(at(since)), false, true),
+        Db::Weak => (DependencyHealth::NotHealthy, false, false),
+        Db::Down => (DependencyHealth::NotHealthy, true, false),
     };
     let (namespace, name, stable) = ("shop".to_owned(), "db".to_owned(), SignedDuration::from_secs(60));
-    Dependency { namespace, name, stable, state, down, recovering, root: None }
+    Dependency { namespace, name, stable, health: state, down, recovering, root: None }
 }
 
 fn asked_for() -> Policy {
@@ -70,23 +71,24 @@ impl Scene {
             seen: snapshot(workload(WorkloadKind::Deployment, pods), pods_seen),
             status: HealedServiceStatus::default(),
         };
-        scene.look(0, Db::Well { since: -3600 });
+        scene.reconcile(0, Db::Well { since: -3600 });
         scene
     }
 
     /// The dependency was down for two minutes and is well since second 220.
     fn after_outage(pods: u32, policy: Policy) -> Self {
         let mut scene = Self::of(pods, policy);
-        scene.look(100, Db::Down);
-        scene.look(200, Db::Down);
-        scene.look(220, Db::Well { since: 220 });
+        scene.reconcile(100, Db::Down);
+        scene.reconcile(200, Db::Down);
+        scene.reconcile(220, Db::Well { since: 220 });
         scene
     }
 
-    fn look(&mut self, second: i64, how: Db) -> Decision {
+    fn reconcile(&mut self, second: i64, how: Db) -> Decision {
         self.seen.dependencies = vec![db(how)];
-        self.seen.memory = Memory { last_replicas: Some(2), ..recall(&self.status) };
-        self.seen.memory.observed_since.get_or_insert(at(0));
+        self.seen.state = load(&self.status);
+        self.seen.state.observed.last_replicas = Some(2);
+        self.seen.state.observed.since.get_or_insert(at(0));
         let decision = decide(&self.policy, &self.seen, at(second));
         self.status = stored(&decision, &self.status, at(second));
         decision
@@ -94,7 +96,7 @@ impl Scene {
 
     /// The same, and what is planned is done: the pod is replaced by another one at once.
     fn act(&mut self, second: i64, how: Db, is_well: bool) -> Option<String> {
-        let plan = self.look(second, how).plan?;
+        let plan = self.reconcile(second, how).plan().cloned()?;
         self.replace(&plan.action.target, second, is_well);
         Some(plan.action.target)
     }
@@ -105,11 +107,11 @@ impl Scene {
     }
 
     fn left(&self) -> usize {
-        self.memory().recovery.map_or(0, |recovery| recovery.pods.len())
+        self.memory().dependency.restart.map_or(0, |recovery| recovery.pods.len())
     }
 
-    fn memory(&self) -> Memory {
-        recall(&self.status)
+    fn memory(&self) -> State {
+        load(&self.status)
     }
 }
 
@@ -128,7 +130,7 @@ const WELL: Db = Db::Well { since: 220 };
 #[test]
 fn after_an_outage_every_pod_is_restarted_once_and_the_breaker_counts_none_of_them() {
     let mut scene = Scene::after_outage(8, asked_for());
-    assert!(scene.look(279, WELL).plan.is_none(), "well for less than a minute");
+    assert!(scene.reconcile(279, WELL).plan().is_none(), "well for less than a minute");
     let mut restarted = Vec::new();
     for second in (280..6000).step_by(10) {
         let target = scene.act(second, WELL, true);
@@ -140,15 +142,19 @@ fn after_an_outage_every_pod_is_restarted_once_and_the_breaker_counts_none_of_th
     assert_eq!((names.len(), restarted.len()), (8, 8), "{restarted:?}");
     assert!(restarted.windows(2).all(|two| two[1].0 - two[0].0 >= 300), "each proves itself first: {restarted:?}");
     let memory = scene.memory();
-    assert_eq!((memory.circuit.state, memory.actions.len(), memory.recovery), (CircuitState::Closed, 0, None));
-    let told: Vec<_> = memory.history.iter().map(|entry| (entry.cause.as_str(), entry.outcome)).collect();
+    assert_eq!(
+        (memory.circuit.state, memory.attempts.actions.len(), memory.dependency.restart),
+        (CircuitState::Closed, 0, None)
+    );
+    let told: Vec<_> =
+        memory.history.iter().map(|entry| (entry.cause.as_deref().unwrap_or_default(), entry.outcome)).collect();
     assert_eq!(told, [("DependencyRecovered", Outcome::Verified); 8], "and nothing about a breaker");
 }
 
 #[test]
 fn what_is_ready_besides_the_pod_itself_is_what_must_be_surpassed() {
-    let decision = Scene::after_outage(3, asked_for()).look(280, WELL);
-    assert_eq!(decision.memory.in_flight.map(|in_flight| in_flight.ready_before), Some(2));
+    let decision = Scene::after_outage(3, asked_for()).reconcile(280, WELL);
+    assert_eq!(decision.state.attempts.in_flight.map(|in_flight| in_flight.ready_before), Some(2));
 }
 
 #[test]
@@ -167,29 +173,29 @@ fn nothing_is_restarted_for_less_than_an_outage_or_without_being_asked() {
         &[(100, Db::Down), (125, WELL), (150, Db::Down), (175, WELL), (190, Db::Down), (219, WELL)];
     let weak: &[(i64, Db)] = &[(100, Db::Weak), (200, Db::Weak)];
     let down: &[(i64, Db)] = &[(100, Db::Down), (200, Db::Down)];
-    for (what, policy, looks) in [
+    for (what, policy, reconciles) in [
         ("blips", asked_for(), blip),
         ("somebody answered all the time", asked_for(), weak),
         ("not asked for", off, down),
         ("not allowed to restart", no_rung, down),
     ] {
         let mut scene = Scene::of(2, policy);
-        for (second, how) in looks {
-            scene.look(*second, *how);
+        for (second, how) in reconciles {
+            scene.reconcile(*second, *how);
         }
         for second in [220, 280, 400, 4000] {
             assert_eq!(scene.act(second, WELL, true), None, "{what}");
         }
-        assert_eq!(scene.memory().recovery, None, "{what}");
+        assert_eq!(scene.memory().dependency.restart, None, "{what}");
     }
 }
 
 #[test]
 fn observing_says_what_it_would_do() {
     let mut scene = Scene::after_outage(1, Policy { mode: Mode::Observe, ..asked_for() });
-    let decision = scene.look(280, WELL);
-    assert_eq!(decision.proposal.map(|plan| plan.cause), Some(Reason::DependencyRecovered));
-    assert_eq!(decision.plan, None);
+    let decision = scene.reconcile(280, WELL);
+    assert_eq!(decision.proposal().map(|plan| plan.cause), Some(Reason::DependencyRecovered));
+    assert_eq!(decision.plan(), None);
 }
 
 #[test]
@@ -207,15 +213,15 @@ fn what_started_after_the_recovery_has_found_the_dependency() {
     ] {
         let mut scene = Scene::after_outage(2, asked_for());
         change(&mut scene);
-        scene.look(280, WELL);
+        scene.reconcile(280, WELL);
         assert_eq!(scene.left(), 1, "{what} before the round");
 
         let mut scene = Scene::after_outage(2, asked_for());
         scene.seen.pods[0].refused_by_budget = Some("budget".to_owned());
-        scene.look(280, WELL);
+        scene.reconcile(280, WELL);
         assert_eq!(scene.left(), 2);
         change(&mut scene);
-        scene.look(290, WELL);
+        scene.reconcile(290, WELL);
         assert_eq!(scene.left(), 1, "{what} during the round");
     }
 }
@@ -224,11 +230,11 @@ fn what_started_after_the_recovery_has_found_the_dependency() {
 fn the_first_restart_that_does_not_prove_itself_ends_the_round_and_is_charged() {
     let mut scene = Scene::after_outage(3, asked_for());
     assert!(scene.act(280, WELL, false).is_some());
-    let decision = scene.look(280 + 600, WELL);
+    let decision = scene.reconcile(280 + 600, WELL);
     assert_eq!((decision.ineffective, scene.left()), (1, 0));
     let mut more = Vec::new();
     for second in (890..3000).step_by(10) {
-        more.extend(scene.look(second, WELL).plan.map(|plan| plan.cause));
+        more.extend(scene.reconcile(second, WELL).plan().map(|plan| plan.cause));
     }
     assert!(!more.contains(&Reason::DependencyRecovered), "{more:?}");
 }
@@ -241,21 +247,16 @@ fn a_restart_that_the_server_refuses_for_good_ends_the_round_and_one_for_now_doe
         (Execution::Vanished, 2, 0),
     ] {
         let mut scene = Scene::after_outage(2, asked_for());
-        let decision = scene.look(280, WELL);
-        let plan = decision.plan.as_ref().unwrap();
-        let memory = settle(&scene.policy, &scene.seen, &decision.memory, plan, &execution, at(280));
-        let still = memory.recovery.map_or(0, |recovery| recovery.pods.len());
-        assert_eq!((still, memory.actions.len()), (left, charged), "{execution:?}");
+        let decision = scene.reconcile(280, WELL);
+        let plan = decision.plan().unwrap();
+        let memory = settle(&scene.policy, &scene.seen, &decision.state, (plan, &execution), at(280));
+        let still = memory.dependency.restart.map_or(0, |recovery| recovery.pods.len());
+        assert_eq!((still, memory.attempts.actions.len()), (left, charged), "{execution:?}");
     }
 }
 
 #[test]
 fn whatever_holds_back_a_repair_holds_back_this_one() {
-    let unwell = |name: &str| Neighbour {
-        key: ("shop".to_owned(), name.to_owned()),
-        unhealthy_since: Some(at(200)),
-        ..Neighbour::default()
-    };
     let table: [(Reason, Change); 9] = [
         (Reason::DisruptionBudget, |scene| {
             scene.seen.pods.iter_mut().for_each(|pod| pod.refused_by_budget = Some("budget".to_owned()));
@@ -263,15 +264,17 @@ fn whatever_holds_back_a_repair_holds_back_this_one() {
         (Reason::ServiceDeleting, |scene| scene.seen.service.deleting = true),
         (Reason::RolloutInProgress, |scene| {
             let state = workload(WorkloadKind::Deployment, 2);
-            scene.seen.workload =
-                Workload::Present(kubeheal::healing::snapshot::WorkloadState { rollout: Rollout::InProgress, ..state });
+            scene.seen.workload = Workload::Present(kubeheal_core::model::snapshot::WorkloadState {
+                rollout: Rollout::InProgress,
+                ..state
+            });
         }),
         (Reason::ForcedOpen, |scene| scene.seen.service.force_open = Some("by hand".to_owned())),
         (Reason::ActionCeiling, |scene| {
             scene.policy.ceiling = Some(Ceiling { actions_per_hour: 0, set_by: "ceilings".to_owned() });
         }),
         (Reason::ClusterPaused, |scene| scene.policy.cluster.paused = vec!["upgrade".to_owned()]),
-        (Reason::TargetLocked, |scene| scene.seen.rivals.elder = Some("older".to_owned())),
+        (Reason::TargetLocked, |scene| scene.seen.ownership.oldest_owner = Some("older".to_owned())),
         (Reason::NotYet, |scene| scene.seen.pods.push(started("api-new", 275, false))),
         (Reason::StormHold, |_| {}),
     ];
@@ -279,12 +282,12 @@ fn whatever_holds_back_a_repair_holds_back_this_one() {
         let mut scene = Scene::after_outage(2, asked_for());
         change(&mut scene);
         if reason == Reason::StormHold {
-            scene.seen.services = ["a", "b", "c", "d"].map(unwell).to_vec();
+            scene.seen.fleet = fleet(["a", "b", "c", "d"].map(|name| (name, unhealthy_since(at(200)))));
         }
-        let decision = scene.look(280, WELL);
-        let told: Vec<_> = decision.blocked_by.iter().map(|block| block.reason).collect();
+        let decision = scene.reconcile(280, WELL);
+        let told: Vec<_> = decision.blocked_by().iter().map(|block| block.reason).collect();
         assert!(told.contains(&reason), "{reason}: {told:?}");
-        assert_eq!(decision.plan, None, "{reason}");
+        assert_eq!(decision.plan(), None, "{reason}");
         assert_eq!(scene.left(), 2, "{reason}: it is put off, not forgotten");
     }
 }
@@ -304,14 +307,14 @@ fn a_dependency_that_is_itself_restarted_is_waited_for() {
 fn a_second_outage_pauses_the_round_and_takes_in_what_was_restarted_before() {
     let mut scene = Scene::after_outage(2, asked_for());
     assert!(scene.act(280, WELL, true).is_some());
-    scene.look(300, Db::Down);
+    scene.reconcile(300, Db::Down);
     assert_eq!(scene.left(), 1, "a blip changes nothing");
-    scene.look(310, Db::Well { since: 310 });
+    scene.reconcile(310, Db::Well { since: 310 });
     assert_eq!(scene.left(), 1);
-    scene.look(700, Db::Down);
+    scene.reconcile(700, Db::Down);
     assert_eq!(scene.act(800, Db::Down, true), None);
-    scene.look(820, Db::Well { since: 820 });
-    scene.look(880, Db::Well { since: 820 });
+    scene.reconcile(820, Db::Well { since: 820 });
+    scene.reconcile(880, Db::Well { since: 820 });
     assert_eq!(scene.left(), 2);
 }
 
@@ -319,10 +322,10 @@ fn a_second_outage_pauses_the_round_and_takes_in_what_was_restarted_before() {
 fn pods_that_cannot_be_seen_are_not_forgotten() {
     let mut scene = Scene::after_outage(2, asked_for());
     scene.seen.pods[0].refused_by_budget = Some("budget".to_owned());
-    scene.look(280, WELL);
+    scene.reconcile(280, WELL);
     let (workload, pods) = (scene.seen.workload.clone(), std::mem::take(&mut scene.seen.pods));
     scene.seen.workload = Workload::Unknown("the watch is interrupted".to_owned());
-    scene.look(290, WELL);
+    scene.reconcile(290, WELL);
     assert_eq!(scene.left(), 2);
     (scene.seen.workload, scene.seen.pods) = (workload, pods);
     scene.seen.pods[0].refused_by_budget = None;

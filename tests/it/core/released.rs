@@ -1,19 +1,19 @@
 //! After an outage of a dependency only what ends from then on is charged, however long the kubelet's back-off from before goes on.
 
 use jiff::SignedDuration;
-use kubeheal::{
-    api::status::HealedServiceStatus,
-    healing::{
-        Decision, decide,
-        dependency::{Dependency, DependencyState},
+use kubeheal::{api::status::HealedServiceStatus, status::load};
+use kubeheal_core::{
+    decide,
+    model::{
+        decision::Decision,
+        dependency::{Dependency, DependencyHealth},
         policy::Policy,
         snapshot::{Container, ContainerState, Readiness, Snapshot, Termination, WorkloadKind},
     },
-    observe::memory::recall,
 };
 
-use super::play::stored;
-use crate::sketch::{at, pod, policy, snapshot, workload};
+use super::simulation::stored;
+use crate::support::fixtures::{at, pod, policy, snapshot, workload};
 
 /// The dependency is well again.
 const RELEASED: i64 = 1_000;
@@ -32,15 +32,15 @@ impl Scene {
         let seen = snapshot(workload(WorkloadKind::Deployment, 1), vec![pod("api-0", true)]);
         let mut scene = Self { policy, seen, status: HealedServiceStatus::default(), ahead };
         scene.depends(true);
-        scene.look(0);
+        scene.reconcile(0);
         scene
     }
 
     fn depends(&mut self, well: bool) {
-        let state = if well { DependencyState::Healthy(at(-3600)) } else { DependencyState::NotHealthy };
+        let state = if well { DependencyHealth::Healthy(at(-3600)) } else { DependencyHealth::NotHealthy };
         let (namespace, name, stable) = ("shop".to_owned(), "db".to_owned(), SignedDuration::from_secs(60));
         self.seen.dependencies =
-            vec![Dependency { namespace, name, stable, state, down: !well, recovering: false, root: None }];
+            vec![Dependency { namespace, name, stable, health: state, down: !well, recovering: false, root: None }];
     }
 
     fn container(&mut self) -> &mut Container {
@@ -69,7 +69,7 @@ impl Scene {
         container.state = ContainerState::Waiting { reason, message };
         (container.ready, container.started) = (false, false);
         self.ready(false, second);
-        self.look(second);
+        self.reconcile(second);
     }
 
     /// The kubelet starts it again.
@@ -82,11 +82,11 @@ impl Scene {
         if ready {
             self.ready(true, second);
         }
-        self.look(second);
+        self.reconcile(second);
     }
 
-    fn look(&mut self, second: i64) -> Decision {
-        self.seen.memory = recall(&self.status);
+    fn reconcile(&mut self, second: i64) -> Decision {
+        self.seen.state = load(&self.status);
         let decision = decide(&self.policy, &self.seen, at(second));
         self.status = stored(&decision, &self.status, at(second));
         decision
@@ -95,14 +95,14 @@ impl Scene {
     /// Nothing is done in all the seconds from here to there.
     fn holds(&mut self, from: i64, to: i64, what: &str) {
         for second in from..to {
-            let decision = self.look(second);
-            assert!(decision.plan.is_none(), "{what}, {second}: {:?} for {:?}", decision.plan, decision.findings);
+            let decision = self.reconcile(second);
+            assert!(decision.plan().is_none(), "{what}, {second}: {:?} for {:?}", decision.plan(), decision.findings);
         }
     }
 
     /// When something is done, at the latest.
     fn acts(&mut self, from: i64, to: i64) -> Option<i64> {
-        (from..to).find(|second| self.look(*second).plan.is_some())
+        (from..to).find(|second| self.reconcile(*second).plan().is_some())
     }
 }
 
@@ -117,7 +117,7 @@ fn policies() -> Vec<(&'static str, Policy)> {
 fn outage(policy: Policy, ahead: i64) -> Scene {
     let mut scene = Scene::new(policy, ahead);
     scene.depends(false);
-    scene.look(800);
+    scene.reconcile(800);
     for second in [820, 860, RELEASED - 1] {
         scene.falls(second);
         if second < RELEASED - 1 {
@@ -137,7 +137,7 @@ fn what_ended_before_the_dependencies_were_well_is_not_charged_however_long_it_w
             scene.holds(RELEASED, RELEASED + 315, what);
             scene.starts(RELEASED + 315, true);
             scene.holds(RELEASED + 316, RELEASED + 800, what);
-            assert_eq!(scene.look(RELEASED + 800).verdict.health.as_str(), "Healthy", "{what}");
+            assert_eq!(scene.reconcile(RELEASED + 800).verdict.health.as_str(), "Healthy", "{what}");
         }
     }
 }
@@ -160,7 +160,7 @@ fn a_crash_loop_that_goes_on_afterwards_is_charged() {
         let mut scene = outage(policy, 0);
         scene.holds(RELEASED, RELEASED + 20, what);
         let mut falls = 0;
-        while scene.status.in_flight.is_none() {
+        while scene.status.memory.attempts.in_flight.is_none() {
             assert!(falls <= threshold, "{what}: {falls} falls of its own, and nothing is done");
             let second = RELEASED + 20 + i64::from(falls) * 30;
             scene.starts(second, false);

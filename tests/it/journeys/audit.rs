@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tracing_subscriber::{EnvFilter, fmt};
 
 use super::{blocked, steps, well};
-use crate::world::World;
+use crate::support::world::World;
 
 /// A log that the test reads.
 #[derive(Clone, Default)]
@@ -68,7 +68,7 @@ async fn each_action_and_each_new_reason_to_hold_is_one_json_line() {
         assert_eq!(line[field], value, "{field} of {line:#}");
     }
     assert_eq!(line["action"], 1, "{line:#}");
-    assert_eq!(line["target_name"], status.in_flight.unwrap().target.as_str(), "{line:#}");
+    assert_eq!(line["target_name"], status.memory.attempts.in_flight.unwrap().action.target.as_str(), "{line:#}");
     assert_eq!(line["policy"], status.effective_policy.unwrap().digest.as_str(), "{line:#}");
 
     world.break_workload("api", "not-ready").await;

@@ -1,10 +1,12 @@
 //! The breaker: opens, tries, closes, and obeys people.
 
-use kubeheal::api::status::{CircuitState, HealthState};
+use kubeheal::api::status::HealthState;
+use kubeheal_core::model::state::CircuitState;
+use kubeheal_core::model::state::Outcome;
 use serde_json::{Value, json};
 
 use super::{condition, steps, well};
-use crate::world::World;
+use crate::support::world::World;
 
 #[tokio::test(start_paused = true)]
 async fn the_breaker_opens_after_three_vain_attempts_tries_once_and_closes_when_well() {
@@ -38,7 +40,7 @@ async fn the_breaker_opens_after_three_vain_attempts_tries_once_and_closes_when_
         .until("api", "closed", 3600, |s| s.circuit.as_ref().is_some_and(|c| c.state == CircuitState::Closed))
         .await;
     assert_eq!(closed.health, Some(HealthState::Healthy));
-    let reset = world.until("api", "forgiven", 4000, |s| s.actions.is_empty()).await;
+    let reset = world.until("api", "forgiven", 4000, |s| s.memory.attempts.actions.is_empty()).await;
     assert_eq!(reset.circuit.unwrap().openings, 0);
 }
 
@@ -59,12 +61,14 @@ async fn annotations_are_obeyed_once() {
 
     world.patch("HealedService", "api", annotate("force-open", Value::Null)).await;
     world
-        .until("api", "healed", 3600, |s| s.history.iter().any(|e| e.step == "RestartPod" && e.outcome == "Verified"))
+        .until("api", "healed", 3600, |s| {
+            s.history.iter().any(|e| e.step == "RestartPod" && e.outcome == Outcome::Verified)
+        })
         .await;
 
     world.patch("HealedService", "api", annotate("heal-now", json!("1"))).await;
     world.pass(3600).await;
-    let asked: Vec<_> = world.status("api").await.history.into_iter().filter(|e| e.step == "HealNow").collect();
+    let asked: Vec<_> = world.status("api").await.history.iter().cloned().filter(|e| e.step == "HealNow").collect();
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert_eq!(asked[0].cause.as_deref(), Some("NotNeeded"));
 }

@@ -1,10 +1,11 @@
 //! What people ask for by annotation: answered once, whatever happens meanwhile, and told in the history and by an Event.
 
-use kubeheal::api::status::{CircuitState, HealedServiceStatus};
+use kubeheal::api::status::HealedServiceStatus;
+use kubeheal_core::model::state::CircuitState;
 use serde_json::{Value, json};
 
 use super::{steps, well};
-use crate::world::World;
+use crate::support::world::World;
 
 async fn annotate(world: &World, key: &str, value: Value) {
     let annotations = json!({format!("kubeheal.dev/{key}"): value});

@@ -1,10 +1,11 @@
 //! Dependencies: who is held, by whom, and what comes after.
 
-use kubeheal::api::status::{CircuitState, HealedServiceStatus, HealthState};
+use kubeheal::api::status::{HealedServiceStatus, HealthState};
+use kubeheal_core::model::state::CircuitState;
 use serde_json::json;
 
 use super::{blocked, condition, is, steps, well};
-use crate::world::{World, deployment, service};
+use crate::support::world::{World, deployment, service};
 
 #[tokio::test(start_paused = true)]
 async fn a_dependent_of_a_dead_service_holds_still_and_is_not_charged() {
@@ -76,18 +77,18 @@ async fn after_an_outage_of_the_root_its_dependents_are_restarted_in_order_one_p
     world.break_workload("db", "crash").await;
     world
         .until("web", "waiting for its turn", 300, |status| {
-            status.dependency_recovery.as_ref().is_some_and(|recovery| recovery.awaited)
+            status.memory.dependency.restart.as_ref().is_some_and(|recovery| recovery.awaited)
         })
         .await;
     world.break_workload("db", "healthy").await;
-    let proving = |status: &HealedServiceStatus| status.in_flight.is_some();
+    let proving = |status: &HealedServiceStatus| status.memory.attempts.in_flight.is_some();
     world.until("api", "restarting its first pod", 600, proving).await;
     world.kill_controller().await;
     world.start_controller();
     world.until("api", "restarting its second pod", 1200, |status| steps(status).len() == 2).await;
     world.pass(200).await;
     assert!(steps(&world.status("web").await).is_empty(), "not before what it depends on has proved itself");
-    let done = |status: &HealedServiceStatus| steps(status).len() == 2 && status.in_flight.is_none();
+    let done = |status: &HealedServiceStatus| steps(status).len() == 2 && status.memory.attempts.in_flight.is_none();
     world.until("api", "restarted", 600, done).await;
     world.until("web", "restarted", 1800, done).await;
 
@@ -101,7 +102,11 @@ async fn after_an_outage_of_the_root_its_dependents_are_restarted_in_order_one_p
         let told: Vec<_> =
             status.history.iter().map(|entry| (entry.cause.as_deref(), entry.outcome.as_str())).collect();
         assert_eq!(told, [(Some("DependencyRecovered"), "Verified"); 2], "{name}");
-        assert!(status.actions.is_empty() && status.dependency_recovery.is_none(), "{name}: {:?}", status.actions);
+        assert!(
+            status.memory.attempts.actions.is_empty() && status.memory.dependency.restart.is_none(),
+            "{name}: {:?}",
+            status.memory.attempts.actions
+        );
     }
     world.pass(4 * 3600).await;
     assert_eq!([born(&world, "api").await, born(&world, "web").await], [api, web], "once is enough");

@@ -1,10 +1,12 @@
 //! `onOpen: Fallback`: a Service shows a stand-in while the circuit is open, and the workload again afterwards.
 
-use kubeheal::api::status::{CircuitState, HealedServiceStatus};
+use kubeheal::api::status::HealedServiceStatus;
+use kubeheal_core::model::state::CircuitState;
+use kubeheal_core::model::state::{Change, MitigationPhase};
 use serde_json::{Value, json};
 
 use super::{blocked, circuit, hasty, in_phase, on_open, well};
-use crate::world::World;
+use crate::support::world::World;
 
 /// That app stands in behind the Service.
 fn fallback(service: &str, app: &str) -> Value {
@@ -23,7 +25,7 @@ fn front(name: &str) -> Value {
     })
 }
 
-fn said(status: &HealedServiceStatus) -> String {
+fn held_message(status: &HealedServiceStatus) -> String {
     let held = status.blocked_by.iter().find(|block| block.reason == "OnOpenHeld");
     held.map(|block| block.message.clone()).unwrap_or_default()
 }
@@ -40,7 +42,7 @@ async fn diverted(world: &World) -> HealedServiceStatus {
     world.create(front("api")).await;
     well(world, "api", 1, with(&fallback("api", "sorry"))).await;
     world.break_workload("api", "crash").await;
-    world.until("api", "diverted", 3 * 3600, in_phase("InForce")).await
+    world.until("api", "diverted", 3 * 3600, in_phase("Effective")).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,12 +103,13 @@ async fn another_stand_in_takes_over_by_way_of_the_workload() {
     world.patch("HealedService", "api", json!({"spec": with(&fallback("api", "other"))})).await;
     let status = world.until("api", "diverted again", 60, |s| {
         on_open(s).is_some_and(|change| {
-            change.phase == "InForce" && change.stand_in.as_ref().is_some_and(|to| to["app"] == "other")
+            let Change::Diverted { stand_in, .. } = &change.change else { return false };
+            change.phase == MitigationPhase::Effective && stand_in["app"] == "other"
         })
     });
     let status = status.await;
     assert_eq!(selector(&world, "api").await, json!({"app": "other"}));
-    let before = on_open(&status).unwrap().selector.clone().unwrap();
+    let Change::Diverted { selector: before, .. } = on_open(&status).unwrap().change.clone() else { panic!() };
     assert_eq!(before.get("tier").map(String::as_str), Some("front"), "what was there at first is still remembered");
 }
 
@@ -129,7 +132,7 @@ async fn why_there_is_no_stand_in_is_said() {
     for (name, why) in [("a", "Argo CD owns it"), ("b", "has no selector"), ("c", "there is none of that name")] {
         let held = |status: &HealedServiceStatus| circuit(CircuitState::Open)(status) && blocked("OnOpenHeld")(status);
         let status = world.until(name, "held", 4 * 3600, held).await;
-        assert!(said(&status).contains(why), "{name}: {}", said(&status));
+        assert!(held_message(&status).contains(why), "{name}: {}", held_message(&status));
         assert_eq!(on_open(&status), None);
     }
     assert_eq!(selector(&world, "argo").await, json!({"app": "argo", "tier": "front"}));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::{blocked, condition, steps, well};
-use crate::world::World;
+use crate::support::world::World;
 
 #[tokio::test(start_paused = true)]
 async fn observe_decides_and_reports_and_never_acts() {
@@ -101,10 +101,10 @@ async fn many_services_at_once_stay_within_the_limits_of_the_cluster() {
         for _ in 0..300 {
             world.pass(5).await;
             let statuses = futures::future::join_all(names.iter().map(|name| world.status(name))).await;
-            most = most.max(statuses.iter().filter(|status| status.in_flight.is_some()).count());
+            most = most.max(statuses.iter().filter(|status| status.memory.attempts.in_flight.is_some()).count());
             for (name, status) in names.iter().zip(&statuses) {
                 let actions = status.history.iter().filter(|entry| entry.step == "RestartPod");
-                begun.extend(actions.map(|entry| (name.clone(), entry.time.0)));
+                begun.extend(actions.map(|entry| (name.clone(), entry.time)));
             }
         }
         assert!(begun.len() >= 4, "it heals: {begun:?}");

@@ -14,7 +14,7 @@ use kubeheal::api::status::{HealedServiceStatus, HealthState};
 use serde_json::{Value, json};
 
 use super::{is, steps};
-use crate::world::{World, deployment, service};
+use crate::support::world::{World, deployment, service};
 
 /// What becomes of a request for a log.
 #[derive(Clone, Copy)]
@@ -101,7 +101,7 @@ async fn a_root_cause_that_only_the_log_tells_is_named_and_each_end_is_read_once
     let read = asked.load(Ordering::SeqCst) as u64;
     assert!(ends > 3 && (read == ends || read == ends + 1), "{read} reads, {ends} restarts");
     let status = world.status("api").await;
-    assert_eq!(status.logs.len(), 1, "{:?}", status.logs);
+    assert_eq!(status.memory.observed.logs.len(), 1, "{:?}", status.memory.observed.logs);
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +123,7 @@ async fn a_log_that_is_forbidden_or_does_not_come_is_said_and_holds_nothing_up()
     let acted = |status: &HealedServiceStatus| !steps(status).is_empty();
     let (plain, _asked) = crashing("Heal", 0, Answer::Real).await;
     let status = plain.until("api", "acted on", 3600, acted).await;
-    let expected = (status.history[0].clone(), status.in_flight.clone().unwrap().started_at);
+    let expected = (status.history[0].clone(), status.memory.attempts.in_flight.clone().unwrap().started);
     for (answer, words) in [(Answer::Forbidden, "grant get on pods/log"), (Answer::Never, "no answer within 5 s")] {
         let (world, asked) = crashing("Heal", 50, answer).await;
         world.pass(30).await;
@@ -132,12 +132,12 @@ async fn a_log_that_is_forbidden_or_does_not_come_is_said_and_holds_nothing_up()
         assert!(
             diagnosis.is_none() && message.contains(words),
             "{message} {:?} {:?} {asked:?}",
-            status.logs,
+            status.memory.observed.logs,
             world.pods("api").await[0]["status"]["containerStatuses"]
         );
         let status = world.until("api", "acted on", 3600, acted).await;
         assert_eq!(status.history[0].cause, expected.0.cause);
-        let apart = status.in_flight.clone().unwrap().started_at.0.duration_since(expected.1.0);
+        let apart = status.memory.attempts.in_flight.clone().unwrap().started.duration_since(expected.1);
         assert!(apart.abs() < jiff::SignedDuration::from_secs(2), "{words}: {apart:?} later");
         assert!(asked.load(Ordering::SeqCst) > 0);
     }

@@ -4,10 +4,10 @@ mod audit;
 mod breaker;
 mod by_hand;
 mod dependencies;
-mod ending;
 mod fallback;
 mod limits;
 mod logs;
+mod namespaces;
 mod owners;
 mod policies;
 mod process;
@@ -18,10 +18,11 @@ mod restart;
 mod rollback;
 mod scale_to_zero;
 
-use kubeheal::api::status::{CircuitState, HealedServiceStatus, HealthState, OnOpenStatus};
+use kubeheal::api::status::{HealedServiceStatus, HealthState};
+use kubeheal_core::model::state::{CircuitState, Mitigation};
 use serde_json::{Value, json};
 
-use crate::world::{World, deployment, service};
+use crate::support::world::{World, deployment, service};
 
 pub(crate) fn is(health: HealthState) -> impl Fn(&HealedServiceStatus) -> bool {
     move |status| status.health == Some(health)
@@ -36,12 +37,12 @@ pub(super) fn circuit(state: CircuitState) -> impl Fn(&HealedServiceStatus) -> b
 }
 
 /// What is done while the circuit is open.
-pub(super) fn on_open(status: &HealedServiceStatus) -> Option<&OnOpenStatus> {
-    status.circuit.as_ref().and_then(|circuit| circuit.on_open.as_ref())
+pub(super) fn on_open(status: &HealedServiceStatus) -> Option<&Mitigation> {
+    status.memory.mitigation.as_ref()
 }
 
 pub(super) fn in_phase(phase: &'static str) -> impl Fn(&HealedServiceStatus) -> bool {
-    move |status| on_open(status).is_some_and(|change| change.phase == phase)
+    move |status| on_open(status).is_some_and(|change| change.phase.as_str() == phase)
 }
 
 pub(super) fn steps(status: &HealedServiceStatus) -> Vec<&str> {

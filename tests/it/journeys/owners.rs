@@ -4,13 +4,13 @@ use kubeheal::api::status::{HealedServiceStatus, HealthState};
 use serde_json::{Value, json};
 
 use super::{blocked, condition, is, steps, well};
-use crate::world::{World, deployment, service};
+use crate::support::world::{World, deployment, service};
 
 fn second(name: &str, workload: &str) -> Value {
     service(name, json!({"workloadRef": {"kind": "Deployment", "name": workload}}))
 }
 
-fn said<'a>(status: &'a HealedServiceStatus, reason: &str) -> &'a str {
+fn message_of<'a>(status: &'a HealedServiceStatus, reason: &str) -> &'a str {
     status.blocked_by.iter().find(|block| block.reason == reason).map(|block| block.message.as_str()).unwrap()
 }
 
@@ -28,7 +28,7 @@ async fn of_two_services_for_one_workload_the_older_acts_and_the_other_names_it(
     assert!(steps(&world.status("api").await).len() >= 3);
     let other = world.status("also-api").await;
     assert!(steps(&other).is_empty(), "{:?}", other.history);
-    assert!(said(&other, "TargetLocked").contains("HealedService api"), "{:?}", other.blocked_by);
+    assert!(message_of(&other, "TargetLocked").contains("HealedService api"), "{:?}", other.blocked_by);
 
     // The next in line.
     world.delete("HealedService", "api").await;
@@ -41,7 +41,7 @@ async fn an_action_is_taken_under_a_lease_of_the_workload_that_lasts_until_it_mu
     well(&world, "api", 1, json!({})).await;
     assert!(world.get("Lease", "kubeheal-deployment-api").await.is_none(), "nothing was done");
     world.break_pods("api", "not-ready").await;
-    let status = world.until("api", "acting", 900, |s| s.in_flight.is_some()).await;
+    let status = world.until("api", "acting", 900, |s| s.memory.attempts.in_flight.is_some()).await;
     world.pass(1).await;
     let lease = world.get("Lease", "kubeheal-deployment-api").await.unwrap();
     let service = world.get("HealedService", "api").await.unwrap();
@@ -49,7 +49,7 @@ async fn an_action_is_taken_under_a_lease_of_the_workload_that_lasts_until_it_mu
     assert_eq!(lease["spec"]["leaseDurationSeconds"], 600);
     assert_eq!(
         lease["spec"]["renewTime"].as_str().unwrap()[..19],
-        status.in_flight.unwrap().started_at.0.to_string()[..19]
+        status.memory.attempts.in_flight.unwrap().started.to_string()[..19]
     );
     assert_eq!(lease["metadata"]["ownerReferences"][0]["uid"], service["metadata"]["uid"], "it goes with its service");
 }
@@ -69,14 +69,14 @@ async fn while_somebody_else_holds_the_lease_nothing_is_done_and_it_is_said_who(
     world.until("api", "healthy", 60, is(HealthState::Healthy)).await;
     world.break_pods("api", "not-ready").await;
     let held = world.until("api", "held", 900, blocked("TargetLocked")).await;
-    let message = said(&held, "TargetLocked");
+    let message = message_of(&held, "TargetLocked");
     assert!(message.contains("another-kubeheal") && message.contains("2026-01-05T09:00:00Z"), "{message}");
-    assert!(held.actions.is_empty() && held.history.is_empty(), "not charged");
+    assert!(held.memory.attempts.actions.is_empty() && held.history.is_empty(), "not charged");
 
     world.pass(2400).await;
     assert!(steps(&world.status("api").await).is_empty());
-    let acting = world.until("api", "acting once it ran out", 3600, |s| s.in_flight.is_some()).await;
-    assert_eq!(acting.in_flight.unwrap().started_at.0.to_string(), "2026-01-05T09:00:00Z");
+    let acting = world.until("api", "acting once it ran out", 3600, |s| s.memory.attempts.in_flight.is_some()).await;
+    assert_eq!(acting.memory.attempts.in_flight.unwrap().started.to_string(), "2026-01-05T09:00:00Z");
     world.pass(1).await;
     let lease = world.get("Lease", "kubeheal-deployment-api").await.unwrap();
     assert_eq!(lease["spec"]["leaseTransitions"], 1);
@@ -100,5 +100,5 @@ async fn a_nonsensical_lease_does_not_lock_for_ever() {
     world.until("api", "held", 900, blocked("TargetLocked")).await;
     world.pass(85_000).await;
     assert!(steps(&world.status("api").await).is_empty());
-    world.until("api", "acting after a day", 2_000, |s| s.in_flight.is_some()).await;
+    world.until("api", "acting after a day", 2_000, |s| s.memory.attempts.in_flight.is_some()).await;
 }

@@ -9,12 +9,13 @@ use http::{Request, Response};
 use kube::{Client, client::Body, core::Status};
 use kubeheal::api::{
     self,
-    status::{CircuitState, HealedServiceStatus, HealthState},
+    status::{HealedServiceStatus, HealthState},
 };
+use kubeheal_core::model::state::CircuitState;
 use serde_json::json;
 
 use super::{blocked, condition, is, steps, well};
-use crate::world::{World, deployment, policy, service};
+use crate::support::world::{World, deployment, policy, service};
 
 fn overrides(status: &HealedServiceStatus) -> Vec<String> {
     status.effective_policy.clone().unwrap_or_default().overrides
@@ -133,7 +134,7 @@ async fn a_ceiling_holds_even_when_a_person_asks_and_when_the_breaker_forgave() 
     world.break_workload("api", "crash").await;
     world.break_pods("api", "crash").await;
     let held = world.until("api", "at its ceiling", 3 * 3600, blocked("ActionCeiling")).await;
-    assert_eq!(held.recent_actions.len(), 2, "{:?}", held.recent_actions);
+    assert_eq!(held.memory.attempts.recent.len(), 2, "{:?}", held.memory.attempts.recent);
     assert_eq!(overrides(&held), ["remediation.ladder: ceilings of ClusterHealingPolicy/default"]);
     let annotations = |value: &str| json!({"metadata": {"annotations": {"kubeheal.dev/reset-breaker": value, "kubeheal.dev/heal-now": value}}});
     world.patch("HealedService", "api", annotations("1")).await;

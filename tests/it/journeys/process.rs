@@ -1,9 +1,10 @@
 //! The process: it dies, stops, and rests, and nothing is lost or done twice.
 
+use kubeheal_core::model::state::Outcome;
 use serde_json::json;
 
 use super::{steps, well};
-use crate::world::World;
+use crate::support::world::World;
 
 #[tokio::test(start_paused = true)]
 async fn a_controller_that_dies_at_any_moment_neither_acts_twice_nor_forgets() {
@@ -15,7 +16,8 @@ async fn a_controller_that_dies_at_any_moment_neither_acts_twice_nor_forgets() {
         world.kill_controller().await;
         world.pass(20).await;
         world.start_controller();
-        let status = world.until("api", "healed", 3600, |s| s.history.iter().any(|e| e.outcome == "Verified")).await;
+        let status =
+            world.until("api", "healed", 3600, |s| s.history.iter().any(|e| e.outcome == Outcome::Verified)).await;
         assert_eq!(steps(&status), ["RestartPod"], "killed after {kill_after} s: {:#?}", status.history);
     }
 }
@@ -32,7 +34,7 @@ async fn a_clock_that_is_set_causes_no_action_and_costs_no_more_than_patience() 
         let status = world.status("api").await;
         assert!(steps(&status).is_empty(), "unready for less than 300 s, set by {by}: {:?}", status.history);
         world.until("api", "acted on", 700, |status| steps(status) == ["RestartPod"]).await;
-        world.until("api", "healed", 1200, |s| s.history.iter().any(|e| e.outcome == "Verified")).await;
+        world.until("api", "healed", 1200, |s| s.history.iter().any(|e| e.outcome == Outcome::Verified)).await;
     }
 }
 

@@ -16,12 +16,13 @@ use kube::{
 };
 use kubeheal::api::{
     HealedService,
-    status::{CircuitState, HealedServiceStatus, HealthState},
+    status::{HealedServiceStatus, HealthState},
 };
+use kubeheal_core::model::state::CircuitState;
 use serde_json::json;
 
 use super::is;
-use crate::world::{World, deployment, service};
+use crate::support::world::{World, deployment, service};
 
 /// Every request that writes.
 type Writes = Arc<Mutex<Vec<String>>>;

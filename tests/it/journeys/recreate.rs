@@ -1,10 +1,11 @@
 //! A workload that is gone: brought back, or left gone.
 
 use kubeheal::api::status::HealthState;
+use kubeheal_core::model::state::Outcome;
 use serde_json::json;
 
 use super::{blocked, is, steps, well};
-use crate::world::{World, deployment, service};
+use crate::support::world::{World, deployment, service};
 
 #[tokio::test(start_paused = true)]
 async fn a_removed_workload_is_recreated_from_its_last_known_good_definition() {
@@ -13,9 +14,9 @@ async fn a_removed_workload_is_recreated_from_its_last_known_good_definition() {
     let before = world.get("Deployment", "api").await.unwrap();
 
     world.delete("Deployment", "api").await;
-    let status = world.until("api", "being recreated", 60, |s| s.in_flight.is_some()).await;
+    let status = world.until("api", "being recreated", 60, |s| s.memory.attempts.in_flight.is_some()).await;
     assert_eq!(steps(&status), ["RecreateWorkload"]);
-    world.until("api", "verified", 700, |s| s.history.iter().any(|e| e.outcome == "Verified")).await;
+    world.until("api", "verified", 700, |s| s.history.iter().any(|e| e.outcome == Outcome::Verified)).await;
     let after = world.get("Deployment", "api").await.unwrap();
     assert_ne!(after["metadata"]["uid"], before["metadata"]["uid"]);
     assert_eq!(after["spec"], before["spec"]);
@@ -32,7 +33,7 @@ async fn a_workload_that_somebody_replaces_within_ten_seconds_is_not_touched() {
     world.until("api", "healthy", 120, is(HealthState::Healthy)).await;
     let status = world.status("api").await;
     assert!(steps(&status).is_empty(), "{:?}", status.history);
-    assert_eq!(status.missing_since, None);
+    assert_eq!(status.memory.observed.missing_since, None);
     assert_eq!(world.get("Deployment", "api").await.unwrap()["spec"]["replicas"], 3);
 }
 
@@ -77,7 +78,7 @@ async fn a_gitops_tool_has_its_grace_before_its_workload_is_recreated() {
     world.delete("Deployment", "api").await;
     world.pass(280).await;
     assert!(blocked("GitOpsGrace")(&world.status("api").await));
-    world.until("api", "recreated", 60, |s| s.in_flight.is_some()).await;
+    world.until("api", "recreated", 60, |s| s.memory.attempts.in_flight.is_some()).await;
     world.pass(5).await;
     let recreated = world.get("Deployment", "api").await.unwrap();
     assert!(recreated.pointer("/metadata/annotations/argocd.argoproj.io~1tracking-id").is_none(), "{recreated}");

@@ -1,5 +1,6 @@
 //! A workload that restarts did not cure: replaced when opted in, with everything that is not its own left alone.
 
+use kubeheal_core::model::state::Outcome;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -11,7 +12,7 @@ use kubeheal::api::status::HealthState;
 use serde_json::{Value, json};
 
 use super::{blocked, is, steps, well};
-use crate::world::{World, deployment, service};
+use crate::support::world::{World, deployment, service};
 
 /// A client to which the namespace looks as if somebody had deleted it a moment ago.
 fn in_a_namespace_that_goes(inner: Client, goes: &Arc<AtomicBool>) -> Client {
@@ -64,7 +65,8 @@ async fn a_deployment_is_replaced_with_its_last_replicas_and_its_claims_stay() {
     let claim = world.get("PersistentVolumeClaim", "data").await.unwrap();
 
     fall_ill_for_good(&world, "Deployment", "api").await;
-    let status = world.until("api", "replaced", 3600, |s| s.history.iter().any(|e| e.outcome == "Verified")).await;
+    let status =
+        world.until("api", "replaced", 3600, |s| s.history.iter().any(|e| e.outcome == Outcome::Verified)).await;
     assert_eq!(steps(&status), ["RestartPod", "RecreateWorkload"], "{:?}", status.history);
     let after = world.get("Deployment", "api").await.unwrap();
     assert_ne!(after["metadata"]["uid"], before["metadata"]["uid"]);
@@ -90,7 +92,7 @@ async fn an_autoscalers_replicas_are_left_to_it() {
         .await;
     for (name, owners) in [("scaled", &[][..]), ("plain", &["kubeheal"][..])] {
         world.delete("Deployment", name).await;
-        world.until(name, "recreated", 60, |s| s.in_flight.is_some()).await;
+        world.until(name, "recreated", 60, |s| s.memory.attempts.in_flight.is_some()).await;
         world.pass(5).await;
         let after = world.get("Deployment", name).await.unwrap();
         assert_eq!(after["spec"]["replicas"], 2);
@@ -116,7 +118,8 @@ async fn a_bare_pod_is_restarted_by_replacing_it() {
     world.until("bare", "kept", 60, |s| s.last_known_good.is_some()).await;
     let before = world.pods("bare").await.remove(0);
     fall_ill_for_good(&world, "Pod", "bare").await;
-    let status = world.until("bare", "healed", 3600, |s| s.history.iter().any(|e| e.outcome == "Verified")).await;
+    let status =
+        world.until("bare", "healed", 3600, |s| s.history.iter().any(|e| e.outcome == Outcome::Verified)).await;
     assert_eq!(steps(&status), ["RestartPod"]);
     let after = world.pods("bare").await.remove(0);
     assert_ne!(after["metadata"]["uid"], before["metadata"]["uid"]);
@@ -142,7 +145,7 @@ async fn a_controller_that_dies_while_it_replaces_brings_the_workload_back() {
         world.pass(15).await;
         world.start_controller();
         world.until("api", "healthy", 7200, is(HealthState::Healthy)).await;
-        let status = world.until("api", "verified", 7200, |s| s.in_flight.is_none()).await;
+        let status = world.until("api", "verified", 7200, |s| s.memory.attempts.in_flight.is_none()).await;
         assert!(steps(&status).len() <= 3, "after {seconds}: {:#?}", status.history);
         assert!(world.get("Deployment", "api").await.is_some());
     }

@@ -1,10 +1,11 @@
 //! Sick pods: which are replaced, when, and which are left alone.
 
 use kubeheal::api::status::HealthState;
+use kubeheal_core::model::state::Outcome;
 use serde_json::json;
 
 use super::{blocked, condition, is, steps, well};
-use crate::world::{World, deployment, service};
+use crate::support::world::{World, deployment, service};
 
 #[tokio::test(start_paused = true)]
 async fn sick_pods_are_replaced_one_at_a_time_and_only_when_the_trouble_lasts() {
@@ -25,9 +26,9 @@ async fn sick_pods_are_replaced_one_at_a_time_and_only_when_the_trouble_lasts() 
                 .filter(|pod| before.iter().any(|old| old["metadata"]["uid"] == pod["metadata"]["uid"]))
                 .count();
             let status = world.status("api").await;
-            in_flight_at_once = in_flight_at_once.max(usize::from(status.in_flight.is_some()));
+            in_flight_at_once = in_flight_at_once.max(usize::from(status.memory.attempts.in_flight.is_some()));
             assert!(before.len() - left <= steps(&status).len(), "{script}: every replaced pod was an action");
-            if left == 0 && status.health == Some(HealthState::Healthy) && status.in_flight.is_none() {
+            if left == 0 && status.health == Some(HealthState::Healthy) && status.memory.attempts.in_flight.is_none() {
                 break;
             }
         }
@@ -39,7 +40,11 @@ async fn sick_pods_are_replaced_one_at_a_time_and_only_when_the_trouble_lasts() 
             "{script}: {:?}",
             status.history
         );
-        assert!(status.history.iter().all(|entry| entry.outcome == "Verified"), "{script}: {:?}", status.history);
+        assert!(
+            status.history.iter().all(|entry| entry.outcome == Outcome::Verified),
+            "{script}: {:?}",
+            status.history
+        );
     }
 }
 
@@ -124,7 +129,7 @@ async fn when_every_replica_is_sick_and_a_new_one_is_too_no_more_than_the_breake
     };
     let before = uids(&world.pods("api").await);
     world.break_workload("api", "not-ready").await;
-    world.until("api", "trying", 600, |status| status.in_flight.is_some()).await;
+    world.until("api", "trying", 600, |status| status.memory.attempts.in_flight.is_some()).await;
     world.pass(590).await;
     assert_eq!(before.difference(&uids(&world.pods("api").await)).count(), 1, "the first must prove itself first");
     let open = |status: &kubeheal::api::status::HealedServiceStatus| {

@@ -1,10 +1,11 @@
 //! Rolling back: only when opted in, only to what was healthy, and never against somebody's will.
 
-use kubeheal::api::status::{CircuitState, HealedServiceStatus, HealthState};
+use kubeheal::api::status::{HealedServiceStatus, HealthState};
+use kubeheal_core::model::state::CircuitState;
 use serde_json::{Value, json};
 
 use super::{blocked, condition, is, steps, well};
-use crate::world::{World, deployment, service};
+use crate::support::world::{World, deployment, service};
 
 const WITH_ROLLBACK: &str = r#"{"remediation": {"ladder": ["RestartPod", "Rollback"]}}"#;
 
@@ -24,7 +25,7 @@ async fn image_of(world: &World, name: &str) -> String {
 }
 
 fn outcomes(status: &HealedServiceStatus) -> Vec<(&str, &str)> {
-    let is_action = |entry: &&kubeheal::api::status::HistoryEntry| {
+    let is_action = |entry: &&kubeheal_core::model::state::HistoryEntry| {
         ["RestartPod", "RecreateWorkload", "Rollback"].contains(&entry.step.as_str())
     };
     status.history.iter().filter(is_action).map(|entry| (entry.step.as_str(), entry.outcome.as_str())).collect()
@@ -33,7 +34,7 @@ fn outcomes(status: &HealedServiceStatus) -> Vec<(&str, &str)> {
 /// Healthy for long enough that its template is trusted.
 async fn proven(world: &World, name: &str, replicas: u32, spec: Value) {
     well(world, name, replicas, spec).await;
-    world.until(name, "trusted", 700, |s| s.last_stable.is_some()).await;
+    world.until(name, "trusted", 700, |s| s.memory.attempts.stable.is_some()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,7 +51,7 @@ async fn a_rollout_stuck_past_its_deadline_is_rolled_back_when_opted_in() {
     let status = world.until("api", "rolled back", 120, |s| !steps(s).is_empty()).await;
     assert_eq!(steps(&status), ["Rollback"]);
     assert_eq!(status.history.last().unwrap().cause.as_deref(), Some("RolloutStuck"));
-    let status = world.until("api", "proved", 700, |s| s.in_flight.is_none()).await;
+    let status = world.until("api", "proved", 700, |s| s.memory.attempts.in_flight.is_none()).await;
     assert_eq!(outcomes(&status), [("Rollback", "Verified")]);
     assert_eq!(status.health, Some(HealthState::Healthy));
     let after = world.get("Deployment", "api").await.unwrap();
@@ -104,7 +105,7 @@ async fn a_rollback_that_did_not_help_is_not_made_again() {
     world.patch("Deployment", "api", script).await;
     let status =
         world.until("api", "rolled back in vain", 1800, |s| outcomes(s) == [("Rollback", "Ineffective")]).await;
-    assert_eq!(status.rollbacks.len(), 1);
+    assert_eq!(status.memory.attempts.rollbacks.len(), 1);
     assert_eq!(image_of(&world, "api").await, good);
 
     roll_out(&world, "api", "registry.example/api:does-not-exist").await;
@@ -122,7 +123,7 @@ async fn a_template_that_was_healthy_for_a_moment_only_is_not_what_is_rolled_bac
     roll_out(&world, "api", "registry.example/api:2").await;
     world.pass(60).await;
     let kept = world.status("api").await;
-    assert_ne!(kept.last_known_good.unwrap().revision, kept.last_stable.unwrap());
+    assert_ne!(kept.last_known_good.unwrap().revision, kept.memory.attempts.stable.unwrap());
     world.break_workload("api", "crash").await;
     let status = world.until("api", "rolled back", 3600, |s| steps(s).contains(&"Rollback")).await;
     assert_eq!(outcomes(&status), [("RestartPod", "Ineffective"), ("Rollback", "Pending")]);
@@ -137,7 +138,7 @@ async fn what_a_tool_would_undo_is_not_rolled_back() {
     managed["metadata"]["labels"]["kustomize.toolkit.fluxcd.io/name"] = json!("shop");
     world.create(managed).await;
     world.create(service("api", with_rollback())).await;
-    world.until("api", "trusted", 700, |s| s.last_stable.is_some()).await;
+    world.until("api", "trusted", 700, |s| s.memory.attempts.stable.is_some()).await;
     roll_out(&world, "api", "registry.example/api:broken").await;
     let status = world.until("api", "held", 900, blocked("GitOpsOwned")).await;
     assert!(status.blocked_by[0].message.contains("Flux owns api"), "{:?}", status.blocked_by);

@@ -1,10 +1,12 @@
 //! `onOpen: ScaleToZero`: taken down while the circuit is open, brought back for the trial, and nobody is overruled.
 
-use kubeheal::api::status::{CircuitState, HealedServiceStatus, HealthState};
+use kubeheal::api::status::{HealedServiceStatus, HealthState};
+use kubeheal_core::model::state::Change;
+use kubeheal_core::model::state::CircuitState;
 use serde_json::{Value, json};
 
 use super::{blocked, circuit, condition, hasty, in_phase, is, on_open, steps, well};
-use crate::world::{World, deployment, service};
+use crate::support::world::{World, deployment, service};
 
 fn to_zero() -> Value {
     json!({"circuitBreaker": {"onOpen": {"action": "ScaleToZero"}}})
@@ -18,7 +20,7 @@ async fn replicas(world: &World, kind: &str, name: &str) -> u64 {
 async fn taken_down(world: &World, name: &str, count: u32) -> HealedServiceStatus {
     well(world, name, count, to_zero()).await;
     world.break_workload(name, "crash").await;
-    world.until(name, "taken down", 3 * 3600, in_phase("InForce")).await
+    world.until(name, "taken down", 3 * 3600, in_phase("Effective")).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -26,7 +28,7 @@ async fn an_open_circuit_takes_the_workload_down_and_brings_it_back_for_each_tri
     let world = World::new();
     let status = taken_down(&world, "api", 2).await;
     let change = on_open(&status).unwrap().clone();
-    assert_eq!((change.action.as_str(), change.target.as_str(), change.replicas), ("ScaleToZero", "api", Some(2)));
+    assert_eq!((change.change, change.target.as_str()), (Change::ToZero { replicas: 2 }, "api"));
     assert_eq!(replicas(&world, "Deployment", "api").await, 0);
 
     // It is down because of us: neither idle nor wanted so.
@@ -38,7 +40,7 @@ async fn an_open_circuit_takes_the_workload_down_and_brings_it_back_for_each_tri
     assert_eq!(down.pods.as_ref().map(|pods| (pods.desired, pods.ready)), Some((2, 0)));
     assert_eq!(down.next_action.as_ref().map(|next| next.step.as_str()), Some("RestoreReplicas"));
     assert!(blocked("BreakerOpen")(&down), "{:?}", down.blocked_by);
-    assert_eq!(down.last_replicas, Some(2), "what it comes back with");
+    assert_eq!(down.memory.observed.last_replicas, Some(2), "what it comes back with");
     let events = world.events("ScaleToZero").await;
     assert!(events.iter().any(|note| note.contains("from 2 to 0 replicas")), "{events:?}");
 
@@ -47,9 +49,12 @@ async fn an_open_circuit_takes_the_workload_down_and_brings_it_back_for_each_tri
     world.pass(5).await;
     assert_eq!(replicas(&world, "Deployment", "api").await, 2);
     let trial = world.status("api").await;
-    assert_eq!(trial.in_flight.as_ref().map(|repair| repair.step.as_str()), Some("RestoreReplicas"));
+    assert_eq!(
+        trial.memory.attempts.in_flight.as_ref().map(|repair| repair.action.step.as_str()),
+        Some("RestoreReplicas")
+    );
     assert_ne!(trial.health, Some(HealthState::Idle));
-    let again = world.until("api", "down again", 700, in_phase("InForce")).await;
+    let again = world.until("api", "down again", 700, in_phase("Effective")).await;
     let opened = again.circuit.as_ref().unwrap();
     let length = opened.retry_at.as_ref().unwrap().0.duration_since(opened.opened_at.as_ref().unwrap().0);
     assert_eq!((opened.openings, length.as_secs()), (2, 1800), "a failed trial doubles the time");
@@ -80,7 +85,7 @@ async fn a_stateful_set_goes_the_same_way() {
     world.until("db", "healthy", 120, is(HealthState::Healthy)).await;
     let script = |script: Value| json!({"metadata": {"annotations": {"tinykube.dev/script": script}}});
     world.patch("StatefulSet", "db", script(json!("crash"))).await;
-    world.until("db", "taken down", 3 * 3600, in_phase("InForce")).await;
+    world.until("db", "taken down", 3 * 3600, in_phase("Effective")).await;
     assert_eq!(replicas(&world, "StatefulSet", "db").await, 0);
     world.patch("StatefulSet", "db", script(Value::Null)).await;
     world.until("db", "closed", 3000, circuit(CircuitState::Closed)).await;
@@ -210,7 +215,9 @@ async fn a_workload_removed_while_it_is_down_comes_back_with_all_its_replicas() 
     world.pass(60).await;
     world.delete("Deployment", "api").await;
     world
-        .until("api", "back", 2000, |s| s.in_flight.as_ref().is_some_and(|repair| repair.step == "RecreateWorkload"))
+        .until("api", "back", 2000, |s| {
+            s.memory.attempts.in_flight.as_ref().is_some_and(|repair| repair.action.step.as_str() == "RecreateWorkload")
+        })
         .await;
     world.pass(5).await;
     assert_eq!(replicas(&world, "Deployment", "api").await, 3);

@@ -1,9 +1,9 @@
 //! How a container ended, and which probe is named for it.
 
-use kubeheal::healing::cause::Probe;
+use kubeheal_core::model::cause::Probe;
 use serde_json::{Value, json};
 
-use super::scene::{Scene, deployment, end, pod, ready, runs, stamp, with};
+use crate::support::scene::{Scene, deployment, end, pod, ready, runs, stamp, with};
 
 use self::Before::{Ready, Starting, Unready, Unseen};
 
@@ -100,7 +100,7 @@ fn play(row: &Row, role: &str) -> (Vec<String>, Option<Probe>, String) {
     if let Some(status) = before {
         scene.has(seen(status));
     }
-    scene.look(ends_at - 1);
+    scene.reconcile(ends_at - 1);
     if let Some((probe, earlier)) = row.event {
         scene.has(json!({
             "kind": "Event", "metadata": {"name": "e"}, "reason": "Killing",
@@ -114,10 +114,10 @@ fn play(row: &Row, role: &str) -> (Vec<String>, Option<Probe>, String) {
     if known {
         let dead = json!({"name": "app", "ready": false, "started": false, "restartCount": 0, "state": last});
         scene.has(seen(dead));
-        scene.look(ends_at);
+        scene.reconcile(ends_at);
     }
     scene.has(seen(with(runs("app", ends_at + 1, false, 1), &json!({"lastState": last, "started": false}))));
-    let decision = scene.look(ends_at + 1);
+    let decision = scene.reconcile(ends_at + 1);
     let causes = decision.findings.iter().map(|finding| finding.cause.as_str().to_owned()).collect();
     let first = decision.findings.first();
     (causes, first.and_then(|finding| finding.probe), first.map(|finding| finding.message.clone()).unwrap_or_default())
@@ -165,7 +165,7 @@ fn what_the_first_events_said_holds_for_the_ends_after_which_the_kubelet_sends_n
     let mut scene = Scene::new("Deployment", json!({}));
     scene.has_all(deployment(1, &json!({})));
     scene.has(seen(runs("app", 0, true, 0)));
-    scene.look(1);
+    scene.reconcile(1);
     scene.has(json!({
         "kind": "Event", "metadata": {"name": "e"}, "reason": "Killing",
         "message": "Container app failed liveness probe, will be restarted",
@@ -177,7 +177,7 @@ fn what_the_first_events_said_holds_for_the_ends_after_which_the_kubelet_sends_n
         // A process that handles SIGTERM: nothing but the first Event tells it from one that ends by itself.
         let again = with(runs("app", to, true, restart), &json!({"lastState": end(143, "Error", from, to)}));
         scene.has(seen(again));
-        let decision = scene.look(to + 1);
+        let decision = scene.reconcile(to + 1);
         assert_eq!(decision.findings[0].cause.as_str(), "LivenessFailed", "end {restart}");
     }
 }

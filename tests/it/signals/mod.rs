@@ -3,7 +3,6 @@
 mod ends;
 mod replacements;
 mod sampling;
-pub(crate) mod scene;
 mod starts;
 mod windows;
 mod workloads;

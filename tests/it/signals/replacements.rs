@@ -1,18 +1,21 @@
 //! Replacements: what keeps a new pod from coming holds a restart back, and what does not, does not.
 
-use kubeheal::healing::{
-    Decision, decide,
-    memory::{Circuit, CircuitState},
-    plan::Step,
-    policy::{OnOpen, Recreate, Rung},
-    snapshot::{ContainerState, Phase, WorkloadKind},
+use kubeheal_core::{
+    decide,
+    model::{
+        decision::Decision,
+        plan::Step,
+        policy::{OnOpen, Recreate, Rung},
+        snapshot::{ContainerState, Phase, WorkloadKind},
+        state::{Circuit, CircuitState},
+    },
 };
 use serde_json::{Value, json};
 
-use super::scene::{
+use crate::support::fixtures;
+use crate::support::scene::{
     Scene, daemon_set, deployment, end, held, owner, pod, ready, runs, stamp, stateful_set, waits, with,
 };
-use crate::sketch;
 
 const KINDS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
 
@@ -51,18 +54,18 @@ fn well(kind: &str, number: u32) -> Value {
 
 /// Whose restart must prove itself.
 fn restarted(decision: &Decision) -> Option<String> {
-    decision.memory.in_flight.as_ref().map(|in_flight| in_flight.action.target.clone())
+    decision.state.attempts.in_flight.as_ref().map(|in_flight| in_flight.action.target.clone())
 }
 
 /// What would be done, or why it is not.
 fn outcome(scene: &mut Scene) -> (Option<String>, String) {
     let decision = scene.pass(0, 320);
-    let plan = decision.plan.as_ref().map(|plan| plan.action.target.clone());
+    let plan = decision.plan().map(|plan| plan.action.target.clone());
     if plan.is_none() {
-        assert_eq!(held(&decision).first(), Some(&"ReplacementUncertain"), "{:?}", decision.blocked_by);
-        assert!(decision.proposal.is_some(), "what would be done is still said");
+        assert_eq!(held(&decision).first(), Some(&"ReplacementUncertain"), "{:?}", decision.blocked_by());
+        assert!(decision.proposal().is_some(), "what would be done is still said");
     }
-    let says = decision.blocked_by.first().map(|block| block.message.clone()).unwrap_or_default();
+    let says = decision.blocked_by().first().map(|block| block.message.clone()).unwrap_or_default();
     (plan, says)
 }
 
@@ -159,9 +162,9 @@ fn what_keeps_a_new_pod_from_coming_holds_a_restart_back() {
             // Nothing else held it back.
             scene.loses("app-2");
             scene.has(well(kind, 1));
-            let decision = scene.look(400);
-            let target = decision.plan.map(|plan| plan.action.target);
-            assert_eq!(target.as_deref(), Some("app-0"), "{kind}, {what}: {:?}", decision.blocked_by);
+            let decision = scene.reconcile(400);
+            let target = decision.plan().map(|plan| plan.action.target.clone());
+            assert_eq!(target.as_deref(), Some("app-0"), "{kind}, {what}: {:?}", decision.blocked_by());
         }
     }
 }
@@ -197,7 +200,7 @@ fn a_controller_that_makes_no_pods_holds_a_restart_back() {
     assert_eq!(plan, None);
     assert!(says.contains("no pods of app can be created: exceeded quota: few"), "{says}");
     scene.has(set);
-    assert!(scene.look(400).plan.is_some(), "it can again");
+    assert!(scene.reconcile(400).plan().is_some(), "it can again");
 
     let more = json!({"status": {"conditions": [
         {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}, failure[0],
@@ -236,7 +239,7 @@ fn what_says_nothing_about_a_new_pod_holds_nothing_back() {
     let old_set = json!({"kind": "ReplicaSet", "metadata": {"name": "app-0", "uid": "old set", "ownerReferences": owner("deployment")}});
     let kind = "Deployment";
     let table: [(&str, u32, Vec<Value>); 5] = [
-        ("a neighbour that falls", 2, vec![pod_of(kind, 1, 10, &crashing)]),
+        ("a peer that falls", 2, vec![pod_of(kind, 1, 10, &crashing)]),
         ("one that is about to go", 2, vec![with(pod_of(kind, 1, 10, &bad_image), &leaving), well(kind, 2)]),
         ("one of an old template", 1, vec![old_set, with(pod_of(kind, 1, 10, &bad_image), &of_old_set)]),
         ("leftovers of an eviction", 2, vec![pod_of(kind, 1, 10, &ran), well(kind, 2)]),
@@ -280,7 +283,7 @@ fn of_a_stateful_set_only_the_revision_that_comes_next_is_asked() {
         let canary = json!({"metadata": {"labels": {"controller-revision-hash": "app-2"}}});
         scene.has_all([sick("StatefulSet", 0), with(pod_of("StatefulSet", 1, 10, &bad_image), &canary)]);
         let decision = scene.pass(0, 320);
-        assert_eq!(restarted(&decision).as_deref(), expected, "{what}: {:?}", decision.blocked_by);
+        assert_eq!(restarted(&decision).as_deref(), expected, "{what}: {:?}", decision.blocked_by());
     }
     // It waits for the sick one before it makes the next.
     let mut scene = of_kind("StatefulSet", 3, &json!({}));
@@ -290,18 +293,23 @@ fn of_a_stateful_set_only_the_revision_that_comes_next_is_asked() {
 
 #[test]
 fn a_bare_pod_that_its_node_rejected_is_replaced() {
-    let mut seen = sketch::snapshot(sketch::workload(WorkloadKind::Pod, 1), vec![sketch::pod("api", false)]);
+    let mut seen = fixtures::snapshot(fixtures::workload(WorkloadKind::Pod, 1), vec![fixtures::pod("api", false)]);
     let rejected = &mut seen.pods[0];
     (rejected.phase, rejected.reason) = (Phase::Failed, Some("UnexpectedAdmissionError".to_owned()));
     rejected.containers.clear();
-    let decision = decide(&sketch::policy(), &seen, sketch::at(100));
-    let plan = decision.plan.map(|plan| plan.action.step);
-    assert_eq!(plan, Some(Step::RestartPod), "there is nothing it could say about another: {:?}", decision.blocked_by);
+    let decision = decide(&fixtures::policy(), &seen, fixtures::at(100));
+    let plan = decision.plan().map(|plan| plan.action.step);
+    assert_eq!(
+        plan,
+        Some(Step::RestartPod),
+        "there is nothing it could say about another: {:?}",
+        decision.blocked_by()
+    );
 }
 
 #[test]
 fn every_step_that_takes_something_away_is_asked() {
-    let circuit = |state: CircuitState| Circuit { state, retry_at: Some(sketch::at(9000)), ..Circuit::default() };
+    let circuit = |state: CircuitState| Circuit { state, retry_at: Some(fixtures::at(9000)), ..Circuit::default() };
     let table = [
         ("a restart", Rung::RestartPod, CircuitState::Closed, Step::RestartPod),
         ("the trial of a half-open circuit", Rung::RestartPod, CircuitState::HalfOpen, Step::RestartPod),
@@ -310,21 +318,26 @@ fn every_step_that_takes_something_away_is_asked() {
     ];
     for (what, rung, state, step) in table {
         for image_is_gone in [false, true] {
-            let mut policy = sketch::policy();
+            let mut policy = fixtures::policy();
             policy.remediation.ladder = vec![rung];
             policy.remediation.recreate = Recreate::OnFailure;
             policy.breaker.on_open = OnOpen::ScaleToZero;
-            let mut seen = sketch::sick(sketch::workload(WorkloadKind::Deployment, 2));
-            seen.memory.circuit = circuit(state);
+            let mut seen = fixtures::sick(fixtures::workload(WorkloadKind::Deployment, 2));
+            seen.state.circuit = circuit(state);
             if image_is_gone {
                 let (reason, message) = ("ErrImagePull".to_owned(), "access denied".to_owned());
                 seen.pods[1].containers[0].state = ContainerState::Waiting { reason, message };
             }
-            let decision = decide(&policy, &seen, sketch::at(3000));
-            let proposed = decision.proposal.as_ref().map(|plan| plan.action.step);
-            assert_eq!(proposed, Some(step), "{what}: {:?}", decision.blocked_by);
-            assert_eq!(decision.plan.is_none(), image_is_gone, "{what}: {:?}", decision.blocked_by);
-            assert_eq!(held(&decision) == ["ReplacementUncertain"], image_is_gone, "{what}: {:?}", decision.blocked_by);
+            let decision = decide(&policy, &seen, fixtures::at(3000));
+            let proposed = decision.proposal().map(|plan| plan.action.step);
+            assert_eq!(proposed, Some(step), "{what}: {:?}", decision.blocked_by());
+            assert_eq!(decision.plan().is_none(), image_is_gone, "{what}: {:?}", decision.blocked_by());
+            assert_eq!(
+                held(&decision) == ["ReplacementUncertain"],
+                image_is_gone,
+                "{what}: {:?}",
+                decision.blocked_by()
+            );
         }
     }
 }

@@ -4,12 +4,12 @@
 use std::{collections::BTreeMap, path::Path};
 
 use jiff::Timestamp;
-use kubeheal::healing::{Decision, cause::Cause};
+use kubeheal_core::model::{cause::Cause, decision::Decision};
 use proptest::{bool::weighted, collection::vec, prelude::*, sample::select};
 use serde_json::Value;
 
-use super::scene::{Scene, at};
 use crate::core::cases;
+use crate::support::scene::{Scene, at};
 
 /// Recordings of containers that end again and again, and what their ends are named.
 const RECORDINGS: [(&str, Cause); 7] = [
@@ -66,7 +66,7 @@ fn named(lines: &[Line], keeps: &[bool]) -> BTreeMap<usize, BTreeMap<(String, St
             continue;
         }
         scene.has(line.object.clone());
-        after.insert(index, ends(&scene.look(line.second)));
+        after.insert(index, ends(&scene.reconcile(line.second)));
     }
     after
 }
@@ -74,7 +74,14 @@ fn named(lines: &[Line], keeps: &[bool]) -> BTreeMap<usize, BTreeMap<(String, St
 fn ends(decision: &Decision) -> BTreeMap<(String, String), Cause> {
     let of_end = [Cause::CrashLoop, Cause::LivenessFailed, Cause::StartupFailed, Cause::OOMKilled];
     let found = decision.findings.iter().filter(|finding| of_end.contains(&finding.cause));
-    found.map(|finding| ((finding.pod.clone(), finding.container.clone()), finding.cause)).collect()
+    found
+        .map(|finding| {
+            (
+                (finding.place.object().to_owned(), finding.place.container().unwrap_or_default().to_owned()),
+                finding.cause,
+            )
+        })
+        .collect()
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Starts: what keeps a pod from running, and how long it may take.
 
-use kubeheal::healing::Decision;
+use kubeheal_core::model::decision::Decision;
 use serde_json::{Value, json};
 
-use super::scene::{Scene, deployment, end, held, pod, ready, runs, said, stamp, waits, with};
+use crate::support::scene::{Scene, deployment, described, end, held, pod, ready, runs, stamp, waits, with};
 
 fn scene(spec: Value) -> Scene {
     let mut scene = Scene::new("Deployment", spec);
@@ -33,14 +33,14 @@ fn each_waiting_reason_has_its_cause_and_no_restart_is_tried() {
         for (containers, role) in [("containerStatuses", "container"), ("initContainerStatuses", "init container")] {
             let mut scene = scene(json!({}));
             scene.has(pending(&json!({containers: [waits("app", reason, 0)]})));
-            let decision = scene.look(0);
-            assert_eq!(said(&decision), [format!("app {cause}")], "{reason}, {role}: said at once");
+            let decision = scene.reconcile(0);
+            assert_eq!(described(&decision), [format!("app {cause}")], "{reason}, {role}: said at once");
             assert_eq!(decision.verdict.health.as_str(), "Degraded", "{reason}, {role}");
             assert_eq!(held(&decision), ["RestartCannotHelp"], "{reason}, {role}");
             let decision = scene.pass(1, 300);
-            assert_eq!(said(&decision), [format!("app {cause}!")], "{reason}, {role}: counted when it lasts");
+            assert_eq!(described(&decision), [format!("app {cause}!")], "{reason}, {role}: counted when it lasts");
             assert_eq!(decision.verdict.health.as_str(), "Unhealthy", "{reason}, {role}");
-            assert!(decision.plan.is_none() && decision.proposal.is_none(), "{reason}, {role}");
+            assert!(decision.plan().is_none() && decision.proposal().is_none(), "{reason}, {role}");
         }
     }
 }
@@ -53,28 +53,28 @@ fn a_process_that_cannot_be_started_is_no_crash_loop_however_often_it_is_tried()
         for (count, at) in [(0, 0), (1, 14), (2, 41), (3, 81), (4, 162), (5, 292)] {
             let now = with(waits("app", "RunContainerError", count), &json!({"lastState": failed(at)}));
             scene.has(pending(&json!({"containerStatuses": [now]})));
-            assert_eq!(said(&scene.look(at)), ["app ConfigError"], "{reason} at {at}");
+            assert_eq!(described(&scene.reconcile(at)), ["app ConfigError"], "{reason} at {at}");
             let later = with(waits("app", "CrashLoopBackOff", count), &json!({"lastState": failed(at)}));
             scene.has(pending(&json!({"containerStatuses": [later]})));
-            assert_eq!(said(&scene.look(at + 1)), ["app ConfigError"], "{reason} at {at}, backing off");
+            assert_eq!(described(&scene.reconcile(at + 1)), ["app ConfigError"], "{reason} at {at}, backing off");
         }
         let decision = scene.pass(294, 301);
         assert_eq!(
-            (said(&decision), held(&decision)),
+            (described(&decision), held(&decision)),
             (vec!["app ConfigError!".to_owned()], vec!["RestartCannotHelp"])
         );
-        assert!(decision.plan.is_none(), "{reason}");
+        assert!(decision.plan().is_none(), "{reason}");
         let mut ended = waits("app", "", 5);
         ended["state"] = failed(292);
         scene.has(pending(&json!({"containerStatuses": [ended]})));
-        assert_eq!(said(&scene.look(302)), ["app ConfigError!"], "{reason}, just now");
+        assert_eq!(described(&scene.reconcile(302)), ["app ConfigError!"], "{reason}, just now");
         scene.has(pod(
             "app-1-x",
             &json!({"status": {"containerStatuses": [
                 with(runs("app", 303, false, 6), &json!({"lastState": failed(292)}))
             ]}}),
         ));
-        assert!(said(&scene.look(304)).is_empty(), "{reason}: what was missing is there, and it starts");
+        assert!(described(&scene.reconcile(304)).is_empty(), "{reason}: what was missing is there, and it starts");
     }
 }
 
@@ -89,18 +89,18 @@ fn an_init_container_that_fails_is_named_until_it_succeeds() {
     let failed = || end(3, "Error", 0, 1);
     let mut scene = scene(json!({}));
     scene.has(pending(&failing(0, json!({"running": {"startedAt": stamp(0)}}), json!({}))));
-    assert!(said(&scene.look(0)).is_empty());
+    assert!(described(&scene.reconcile(0)).is_empty());
     scene.has(pending(&failing(0, failed(), json!({}))));
-    assert_eq!(said(&scene.look(2)), ["wait InitFailed"]);
+    assert_eq!(described(&scene.reconcile(2)), ["wait InitFailed"]);
     scene.has(pending(&failing(1, json!({"running": {"startedAt": stamp(3)}}), failed())));
-    assert_eq!(said(&scene.look(3)), ["wait InitFailed"], "it tries again, and has not succeeded");
+    assert_eq!(described(&scene.reconcile(3)), ["wait InitFailed"], "it tries again, and has not succeeded");
     scene.has(pending(&failing(1, json!({"waiting": {"reason": "CrashLoopBackOff"}}), failed())));
     let decision = scene.pass(5, 302);
-    assert_eq!(said(&decision), ["wait InitFailed!"]);
-    assert_eq!((held(&decision), decision.plan), (vec!["RestartCannotHelp"], None));
+    assert_eq!(described(&decision), ["wait InitFailed!"]);
+    assert_eq!((held(&decision), decision.plan()), (vec!["RestartCannotHelp"], None));
     scene.has(pending(&failing(2, end(0, "Completed", 303, 304), failed())));
-    assert!(said(&scene.pass(304, 603)).is_empty(), "it succeeded, and what comes next has its own time");
-    assert_eq!(said(&scene.look(604)), ["app ConfigError!"]);
+    assert!(described(&scene.pass(304, 603)).is_empty(), "it succeeded, and what comes next has its own time");
+    assert_eq!(described(&scene.reconcile(604)), ["app ConfigError!"]);
 }
 
 #[test]
@@ -128,12 +128,12 @@ fn no_start_takes_for_ever() {
             let mut scene = scene(spec);
             scene.has(pending(&status));
             let decision = scene.pass(0, patience - 1);
-            assert_eq!((said(&decision), decision.verdict.health.as_str()), (vec![], "Starting"), "{finding}");
-            let decision = scene.look(patience);
-            assert_eq!(said(&decision), [format!("{finding}!")]);
+            assert_eq!((described(&decision), decision.verdict.health.as_str()), (vec![], "Starting"), "{finding}");
+            let decision = scene.reconcile(patience);
+            assert_eq!(described(&decision), [format!("{finding}!")]);
             assert!(decision.findings[0].message.contains(words), "{}", decision.findings[0].message);
             assert_eq!(decision.verdict.health.as_str(), "Unhealthy", "{finding}");
-            assert!(decision.proposal.is_none(), "{finding}");
+            assert!(decision.proposal().is_none(), "{finding}");
         }
     }
 }
@@ -144,8 +144,8 @@ fn a_pod_that_was_long_in_coming_has_all_its_patience_once_it_runs() {
     scene.has(pending(&json!({"containerStatuses": [waits("app", "ContainerCreating", 0)]})));
     scene.pass(0, 290);
     scene.has(pod("app-1-x", &json!({"status": {"containerStatuses": [runs("app", 290, false, 0)]}})));
-    assert_eq!(said(&scene.pass(290, 589)), ["app ReadinessFailed"]);
-    assert_eq!(said(&scene.look(590)), ["app ReadinessFailed!"]);
+    assert_eq!(described(&scene.pass(290, 589)), ["app ReadinessFailed"]);
+    assert_eq!(described(&scene.reconcile(590)), ["app ReadinessFailed!"]);
 }
 
 #[test]
@@ -155,12 +155,15 @@ fn unschedulable_counts_when_it_lasts_because_a_node_may_be_on_its_way() {
     }]);
     let mut scene = scene(json!({}));
     scene.has(pending(&json!({"conditions": condition})));
-    let decision = scene.look(0);
-    assert_eq!((said(&decision), held(&decision)), (vec!["Unschedulable".to_owned()], vec!["RestartCannotHelp"]));
+    let decision = scene.reconcile(0);
+    assert_eq!((described(&decision), held(&decision)), (vec!["Unschedulable".to_owned()], vec!["RestartCannotHelp"]));
     assert_eq!(decision.verdict.health.as_str(), "Degraded");
-    assert_eq!(said(&scene.pass(1, 299)), ["Unschedulable"]);
-    let decision = scene.look(300);
-    assert_eq!((said(&decision), decision.verdict.health.as_str()), (vec!["Unschedulable!".to_owned()], "Unhealthy"));
+    assert_eq!(described(&scene.pass(1, 299)), ["Unschedulable"]);
+    let decision = scene.reconcile(300);
+    assert_eq!(
+        (described(&decision), decision.verdict.health.as_str()),
+        (vec!["Unschedulable!".to_owned()], "Unhealthy")
+    );
     assert!(decision.findings[0].message.contains("0/3 nodes"));
 }
 
@@ -187,11 +190,11 @@ fn a_slow_start_is_left_alone_for_as_long_as_it_may_take() {
         scene.has(pod("app-1-x", &json!({"spec": {"containers": [spec]}, "status": {"containerStatuses": [status]}})));
         let lasting = |found: Vec<String>| found == ["app ReadinessFailed!"];
         let before = scene.pass(0, patience - 1);
-        assert!(!lasting(said(&before)), "{what}: {:?}", said(&before));
-        assert!(before.plan.is_none(), "{what}");
-        let after = scene.look(patience);
+        assert!(!lasting(described(&before)), "{what}: {:?}", described(&before));
+        assert!(before.plan().is_none(), "{what}");
+        let after = scene.reconcile(patience);
         // What never passed its startup probe owes no readiness: the kubelet restarts it.
-        assert_eq!(lasting(said(&after)), started, "{what}: {:?}", said(&after));
+        assert_eq!(lasting(described(&after)), started, "{what}: {:?}", described(&after));
     }
 }
 
@@ -214,16 +217,16 @@ fn a_start_that_took_long_is_no_unreadiness_in_the_moment_in_which_it_is_over() 
     assert_eq!(health(&scene.pass(0, 1099)), ("Starting", "Starting"));
     scene.has(seen(true, json!({})));
     assert_eq!(health(&scene.pass(1100, 1114)), ("Starting", "Starting"), "its readiness is asked from now on");
-    assert_eq!(health(&scene.look(1115)), ("Degraded", "ReadinessFailed"), "and it does not come");
+    assert_eq!(health(&scene.reconcile(1115)), ("Degraded", "ReadinessFailed"), "and it does not come");
     scene.has(seen(true, json!({"conditions": ready(1120), "containerStatuses": [runs("app", 0, true, 0)]})));
-    scene.look(1120);
+    scene.reconcile(1120);
     scene.has(seen(
         true,
         json!({"conditions": [
             {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "lastTransitionTime": stamp(1200)},
         ]}),
     ));
-    assert_eq!(health(&scene.look(1200)), ("Degraded", "ReadinessFailed"), "what was ready is missed at once");
+    assert_eq!(health(&scene.reconcile(1200)), ("Degraded", "ReadinessFailed"), "what was ready is missed at once");
 }
 
 #[test]
@@ -234,16 +237,16 @@ fn unreadiness_counts_only_when_it_lasts_and_a_flap_begins_anew() {
     };
     let mut scene = scene(json!({}));
     scene.has(seen(true, 0));
-    scene.look(0);
+    scene.reconcile(0);
     for begin in [1000, 2000, 3000] {
         scene.has(seen(false, begin));
         let decision = scene.pass(begin, begin + 299);
-        assert_eq!((said(&decision), decision.plan), (vec!["app ReadinessFailed".to_owned()], None));
+        assert_eq!((described(&decision), decision.plan()), (vec!["app ReadinessFailed".to_owned()], None));
         scene.has(seen(true, begin + 299));
-        assert!(said(&scene.look(begin + 299)).is_empty());
+        assert!(described(&scene.reconcile(begin + 299)).is_empty());
     }
     scene.has(seen(false, 4000));
     let decision = scene.pass(4000, 4300);
-    assert_eq!(said(&decision), ["app ReadinessFailed!"]);
-    assert_eq!(decision.plan.map(|plan| plan.action.step.as_str()), Some("RestartPod"));
+    assert_eq!(described(&decision), ["app ReadinessFailed!"]);
+    assert_eq!(decision.plan().map(|plan| plan.action.step.as_str()), Some("RestartPod"));
 }

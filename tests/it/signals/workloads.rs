@@ -1,15 +1,16 @@
 //! Workloads of every kind: whose pods are seen, rollouts, replicas that nobody makes, and pods as a whole.
 
-use kubeheal::healing::{
+use kubeheal_core::{
     decide,
-    snapshot::{Workload, WorkloadKind},
+    model::snapshot::{Workload, WorkloadKind},
 };
 use serde_json::{Value, json};
 
-use super::scene::{
-    Scene, daemon_set, deployment, end, held, owner, pod, ready, runs, said, seconds, stamp, stateful_set, waits, with,
+use crate::support::fixtures;
+use crate::support::scene::{
+    Scene, daemon_set, deployment, described, end, held, owner, pod, ready, runs, seconds, stamp, stateful_set, waits,
+    with,
 };
-use crate::sketch;
 
 /// A scene with a workload that wants so many pods.
 fn of_kind(kind: &str, pods: u32, more: &Value, spec: Value) -> Scene {
@@ -51,14 +52,14 @@ fn pods_of_every_kind_of_workload_are_seen_and_restarted_and_no_others() {
             "stranger",
             &json!({"metadata": {"ownerReferences": owner("somebody else")}, "status": stranger}),
         ));
-        let decision = scene.look(400);
-        assert_eq!((said(&decision), decision.verdict.health.as_str()), (vec![], "Healthy"), "{kind}");
+        let decision = scene.reconcile(400);
+        assert_eq!((described(&decision), decision.verdict.health.as_str()), (vec![], "Healthy"), "{kind}");
         let last = json!({"lastState": end(1, "Error", 500, 501)});
         let looping = json!({"containerStatuses": [with(waits("app", "CrashLoopBackOff", 2), &last)]});
         scene.has(pod_of(kind, 0, &looping));
-        let decision = scene.look(600);
-        assert_eq!(said(&decision), ["app CrashLoop!"], "{kind}");
-        let plan = decision.proposal.map(|plan| (plan.action.step.as_str(), plan.action.target));
+        let decision = scene.reconcile(600);
+        assert_eq!(described(&decision), ["app CrashLoop!"], "{kind}");
+        let plan = decision.proposal().map(|plan| (plan.action.step.as_str(), plan.action.target.clone()));
         let target = if kind == "Deployment" {
             "app-1-0"
         } else if kind == "Pod" {
@@ -93,8 +94,12 @@ fn each_container_of_a_pod_is_judged_by_itself() {
     });
     scene.has(pod("app-1-x", &json!({"spec": spec, "status": status})));
     scene.pass(0, 299);
-    let decision = scene.look(300);
-    assert_eq!(said(&decision), ["metrics ImagePull!", "proxy CrashLoop!"], "slow still starts, the others are well");
+    let decision = scene.reconcile(300);
+    assert_eq!(
+        described(&decision),
+        ["metrics ImagePull!", "proxy CrashLoop!"],
+        "slow still starts, the others are well"
+    );
 }
 
 #[test]
@@ -102,18 +107,18 @@ fn a_lost_node_is_told_from_a_pod_that_is_not_ready() {
     for kind in KINDS {
         let mut scene = of_kind(kind, 1, &json!({}), json!({}));
         scene.has(well(kind, 0));
-        scene.look(0);
+        scene.reconcile(0);
         // As recorded: Ready turns False without a reason, and every container stays ready.
         let silent = json!({"conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": [runs("app", 0, true, 0)]});
         scene.has(pod_of(kind, 0, &silent));
         let decision = scene.pass(10, 7200);
-        assert_eq!(said(&decision), ["NodeLost!"], "{kind}");
+        assert_eq!(described(&decision), ["NodeLost!"], "{kind}");
         assert_eq!(
             (decision.verdict.health.as_str(), held(&decision)),
             ("Unknown", vec!["RestartCannotHelp"]),
             "{kind}"
         );
-        assert!(decision.proposal.is_none(), "{kind}");
+        assert!(decision.proposal().is_none(), "{kind}");
     }
 }
 
@@ -121,13 +126,13 @@ fn a_lost_node_is_told_from_a_pod_that_is_not_ready() {
 fn a_closed_readiness_gate_is_not_ready_and_lasts_or_does_not() {
     let mut scene = of_kind("Deployment", 1, &json!({}), json!({}));
     scene.has(well("Deployment", 0));
-    scene.look(0);
+    scene.reconcile(0);
     let gate = json!([{"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady"}]);
     scene.has(pod_of("Deployment", 0, &json!({"conditions": gate, "containerStatuses": [runs("app", 0, true, 0)]})));
-    assert!(said(&scene.look(100)).is_empty(), "a moment is not worth a word");
-    assert_eq!(said(&scene.pass(115, 399)), ["ReadinessFailed"]);
-    let decision = scene.look(400);
-    assert_eq!(said(&decision), ["ReadinessFailed!"]);
+    assert!(described(&scene.reconcile(100)).is_empty(), "a moment is not worth a word");
+    assert_eq!(described(&scene.pass(115, 399)), ["ReadinessFailed"]);
+    let decision = scene.reconcile(400);
+    assert_eq!(described(&decision), ["ReadinessFailed!"]);
     assert!(decision.findings[0].message.contains("ReadinessGatesNotReady"), "{}", decision.findings[0].message);
 }
 
@@ -148,22 +153,22 @@ fn conditions_that_the_policy_names_count_when_they_last_by_our_clock() {
     let mut scene = of_kind("Deployment", 1, &json!({}), policy);
     // Its writer's clock is a day behind: that does not make it older than we have known it.
     scene.has(seen("DiskPressure", "True", -86_400));
-    assert_eq!(said(&scene.look(100)), ["PodCondition"]);
-    assert_eq!(said(&scene.pass(100, 159)), ["PodCondition"]);
-    let decision = scene.look(160);
-    assert_eq!(said(&decision), ["PodCondition!"]);
+    assert_eq!(described(&scene.reconcile(100)), ["PodCondition"]);
+    assert_eq!(described(&scene.pass(100, 159)), ["PodCondition"]);
+    let decision = scene.reconcile(160);
+    assert_eq!(described(&decision), ["PodCondition!"]);
     assert_eq!(decision.verdict.health.as_str(), "Unhealthy", "its Ready condition says nothing about it");
     scene.has(seen("DiskPressure", "False", 170));
-    assert!(said(&scene.look(170)).is_empty());
+    assert!(described(&scene.reconcile(170)).is_empty());
     // One that has just changed does not take over the age of another.
     scene.has(seen("example.com/Safe", "False", 200));
     scene.pass(200, 500);
     scene.has(seen("DiskPressure", "True", 500));
-    assert_eq!(said(&scene.look(501)), ["PodCondition"]);
+    assert_eq!(described(&scene.reconcile(501)), ["PodCondition"]);
     // A clock that is ahead makes nothing older either.
     scene.has(seen("DiskPressure", "True", 90_000));
-    assert_eq!(said(&scene.look(502)), ["PodCondition"]);
-    assert_eq!(scene.look(503).findings[0].since, super::scene::at(200));
+    assert_eq!(described(&scene.reconcile(502)), ["PodCondition"]);
+    assert_eq!(scene.reconcile(503).findings[0].since, crate::support::scene::at(200));
 }
 
 #[test]
@@ -172,9 +177,9 @@ fn a_pod_that_failed_is_replaced_by_us_only_where_nobody_else_does() {
     for kind in KINDS {
         let mut scene = of_kind(kind, 1, &json!({}), json!({}));
         scene.has(pod_of(kind, 0, &evicted));
-        let decision = scene.look(0);
+        let decision = scene.reconcile(0);
         let at_once = if kind == "Pod" { "Deadlocked!" } else { "Deadlocked" };
-        assert_eq!(said(&decision), [at_once], "{kind}");
+        assert_eq!(described(&decision), [at_once], "{kind}");
         assert!(decision.findings[0].message.contains("Evicted"));
         let later = scene.pass(1, 300);
         let expected: &[&str] = match kind {
@@ -183,7 +188,7 @@ fn a_pod_that_failed_is_replaced_by_us_only_where_nobody_else_does() {
             "DaemonSet" => &["Deadlocked!", "ConfigError!"],
             _ => &["Deadlocked!"],
         };
-        let mut found = said(&later);
+        let mut found = described(&later);
         found.sort();
         let mut expected: Vec<_> = expected.iter().map(|one| (*one).to_owned()).collect();
         expected.sort();
@@ -198,7 +203,7 @@ fn a_failed_pod_that_was_replaced_is_nobodys_trouble() {
         scene.has(pod_of(kind, 0, &json!({"phase": "Failed", "reason": "Evicted"})));
         scene.has(well(kind, 1));
         let decision = scene.pass(0, 3600);
-        assert_eq!((said(&decision), decision.verdict.health.as_str()), (vec![], "Healthy"), "{kind}");
+        assert_eq!((described(&decision), decision.verdict.health.as_str()), (vec![], "Healthy"), "{kind}");
     }
 }
 
@@ -217,21 +222,21 @@ fn what_is_not_wanted_is_idle() {
         scene.has(pod_of(kind, 0, &crashing));
         let decision = scene.pass(0, 7200);
         assert_eq!((decision.verdict.health.as_str(), decision.verdict.reason.as_str()), ("Idle", reason), "{kind}");
-        assert!(decision.proposal.is_none(), "{kind}");
+        assert!(decision.proposal().is_none(), "{kind}");
     }
     let mut scene = of_kind("Pod", 1, &json!({}), json!({}));
     scene.has(pod_of("Pod", 0, &json!({"phase": "Succeeded"})));
-    assert_eq!(scene.look(0).verdict.reason.as_str(), "Completed");
+    assert_eq!(scene.reconcile(0).verdict.reason.as_str(), "Completed");
 }
 
 #[test]
 fn what_was_never_there_is_not_found_and_what_was_is_gone() {
     for (replicas, words) in [(None, "Deployment api is not found"), (Some(2), "Deployment api is gone")] {
-        let mut seen = sketch::snapshot(sketch::workload(WorkloadKind::Deployment, 2), Vec::new());
+        let mut seen = fixtures::snapshot(fixtures::workload(WorkloadKind::Deployment, 2), Vec::new());
         seen.workload = Workload::Missing { kind: WorkloadKind::Deployment, name: "api".to_owned() };
-        (seen.last_known_good, seen.memory.last_replicas) = (None, replicas);
-        seen.memory.missing_since = Some(sketch::at(0));
-        let decision = decide(&sketch::policy(), &seen, sketch::at(20));
+        (seen.last_known_good, seen.state.observed.last_replicas) = (None, replicas);
+        seen.state.observed.missing_since = Some(fixtures::at(0));
+        let decision = decide(&fixtures::policy(), &seen, fixtures::at(20));
         assert_eq!((decision.verdict.health.as_str(), decision.verdict.message.as_str()), ("Unhealthy", words));
     }
 }
@@ -240,9 +245,9 @@ fn what_was_never_there_is_not_found_and_what_was_is_gone() {
 fn a_daemon_set_that_nobody_has_looked_at_yet_is_not_scaled_to_zero() {
     let unseen = json!({"status": {"observedGeneration": 0, "desiredNumberScheduled": 0, "updatedNumberScheduled": 0}});
     let mut scene = of_kind("DaemonSet", 1, &unseen, json!({}));
-    let decision = scene.look(0);
+    let decision = scene.reconcile(0);
     assert_eq!(decision.verdict.health.as_str(), "Starting");
-    assert_ne!(decision.memory.last_replicas, Some(0));
+    assert_ne!(decision.state.observed.last_replicas, Some(0));
 }
 
 /// A pod that would be restarted, if nothing held that back.
@@ -309,7 +314,7 @@ fn a_rollout_holds_repairs_back_and_only_a_rollout_does() {
         let decision = scene.pass(0, 300);
         let expected: Vec<_> = expected.into_iter().collect();
         assert_eq!(held(&decision), expected, "{kind} {what}");
-        assert_eq!(decision.plan.is_some(), expected.is_empty(), "{kind} {what}");
+        assert_eq!(decision.plan().is_some(), expected.is_empty(), "{kind} {what}");
     }
 }
 
@@ -325,7 +330,7 @@ fn a_rollout_without_a_deadline_of_its_own_is_stuck_after_ten_minutes_without_pr
         let object = if kind == "StatefulSet" { stateful_set(3, &rolling(1)) } else { daemon_set(3, &rolling(1)) };
         scene.has(object);
         assert_eq!(reason(&mut scene, 599, 1198), "Healthy", "{kind}: it made progress");
-        let decision = scene.look(1199);
+        let decision = scene.reconcile(1199);
         assert_eq!(
             (decision.verdict.health.as_str(), decision.verdict.reason.as_str()),
             ("Degraded", "RolloutStuck"),
@@ -338,7 +343,7 @@ fn a_rollout_without_a_deadline_of_its_own_is_stuck_after_ten_minutes_without_pr
     let spec = json!({"containers": [{"name": "app", "startupProbe": {"periodSeconds": 10, "failureThreshold": 120}}]});
     scene.has(with(pod_of("StatefulSet", 0, &json!({"containerStatuses": [slow]})), &json!({"spec": spec})));
     assert_eq!(scene.pass(0, 1190).verdict.reason.as_str(), "Starting");
-    assert_eq!(scene.look(1200).verdict.reason.as_str(), "RolloutStuck");
+    assert_eq!(scene.reconcile(1200).verdict.reason.as_str(), "RolloutStuck");
 }
 
 #[test]
@@ -346,7 +351,7 @@ fn a_deployment_past_its_deadline_is_degraded_although_the_old_pods_serve() {
     let stuck = json!({"status": {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}});
     let mut scene = of_kind("Deployment", 1, &stuck, json!({}));
     scene.has(well("Deployment", 0));
-    let decision = scene.look(0);
+    let decision = scene.reconcile(0);
     assert_eq!((decision.verdict.health.as_str(), decision.verdict.reason.as_str()), ("Degraded", "RolloutStuck"));
     assert!(!decision.record_good, "what is stuck is not good");
 }
@@ -373,10 +378,10 @@ fn a_pod_of_an_old_revision_that_blocks_the_repaired_one_is_replaced_whatever_is
             scene.has(with(pod_of("StatefulSet", 2, &trouble), &labels));
             scene.has_all((0..2).map(|number| well("StatefulSet", number)));
             let decision = scene.pass(0, 300);
-            let deadlocked = said(&decision).iter().any(|one| one.ends_with("Deadlocked!"));
-            assert_eq!(deadlocked, expected.is_some(), "{revision}, partition {partition}: {:?}", said(&decision));
+            let deadlocked = described(&decision).iter().any(|one| one.ends_with("Deadlocked!"));
+            assert_eq!(deadlocked, expected.is_some(), "{revision}, partition {partition}: {:?}", described(&decision));
             if expected.is_some() {
-                let plan = decision.plan.map(|plan| (plan.action.step.as_str(), plan.action.target));
+                let plan = decision.plan().map(|plan| (plan.action.step.as_str(), plan.action.target.clone()));
                 assert_eq!(plan, Some(("RestartPod", "app-2".to_owned())), "{trouble}");
             }
         }
@@ -403,11 +408,11 @@ fn replicas_that_nobody_makes_are_said_with_the_controllers_own_words() {
         for pods in [0, 1, 2] {
             let mut scene = of_kind("Deployment", 2, &more, json!({}));
             scene.has_all((0..pods).map(|number| well("Deployment", number)));
-            let decision = scene.look(0);
-            assert_eq!(said(&decision), [cause], "{pods} pods");
+            let decision = scene.reconcile(0);
+            assert_eq!(described(&decision), [cause], "{pods} pods");
             assert_eq!(held(&decision), ["RestartCannotHelp"]);
             let decision = scene.pass(1, 300);
-            assert_eq!(said(&decision), [format!("{cause}!")], "{pods} pods");
+            assert_eq!(described(&decision), [format!("{cause}!")], "{pods} pods");
             assert!(decision.findings[0].message.contains(words));
             // With all that are wanted in place it is a rollout that cannot go on.
             let expected = if pods == 0 { "Unhealthy" } else { "Degraded" };
@@ -416,7 +421,7 @@ fn replicas_that_nobody_makes_are_said_with_the_controllers_own_words() {
                 (expected, cause),
                 "{pods} pods"
             );
-            assert!(decision.proposal.is_none());
+            assert!(decision.proposal().is_none());
         }
     }
 }
@@ -427,16 +432,16 @@ fn pods_that_do_not_come_are_said_after_a_while_whoever_should_make_them() {
         let mut scene = of_kind(kind, 3, &json!({}), json!({}));
         scene.has(well(kind, 0));
         let decision = scene.pass(0, 299);
-        assert_eq!((said(&decision), decision.verdict.health.as_str()), (vec![], "Starting"), "{kind}");
-        let decision = scene.look(300);
-        assert_eq!(said(&decision), ["ConfigError!"], "{kind}");
+        assert_eq!((described(&decision), decision.verdict.health.as_str()), (vec![], "Starting"), "{kind}");
+        let decision = scene.reconcile(300);
+        assert_eq!(described(&decision), ["ConfigError!"], "{kind}");
         assert!(decision.findings[0].message.contains("1 of 3 pods exist"), "{}", decision.findings[0].message);
         // One more has come: its controller is at work.
         scene.has(well(kind, 1));
-        assert!(said(&scene.pass(301, 600)).is_empty(), "{kind}");
-        assert_eq!(said(&scene.look(601)), ["ConfigError!"], "{kind}");
+        assert!(described(&scene.pass(301, 600)).is_empty(), "{kind}");
+        assert_eq!(described(&scene.reconcile(601)), ["ConfigError!"], "{kind}");
         scene.has(well(kind, 2));
-        assert!(said(&scene.look(602)).is_empty(), "{kind}");
+        assert!(described(&scene.reconcile(602)).is_empty(), "{kind}");
     }
 }
 
@@ -444,12 +449,12 @@ fn pods_that_do_not_come_are_said_after_a_while_whoever_should_make_them() {
 fn a_stateful_set_that_waits_for_a_pod_before_the_next_is_not_blamed_for_the_next() {
     let mut scene = of_kind("StatefulSet", 3, &json!({}), json!({}));
     scene.has(sick("StatefulSet", 0));
-    assert_eq!(said(&scene.pass(0, 400)), ["app ReadinessFailed!"]);
+    assert_eq!(described(&scene.pass(0, 400)), ["app ReadinessFailed!"]);
     let mut scene = of_kind("StatefulSet", 3, &json!({}), json!({}));
     scene.has_all((0..2).map(|number| well("StatefulSet", number)));
     let leaving = json!({"metadata": {"deletionTimestamp": stamp(30)}});
     scene.has(with(well("StatefulSet", 2), &leaving));
-    assert!(said(&scene.pass(0, 400)).is_empty(), "it waits for the old one to go");
+    assert!(described(&scene.pass(0, 400)).is_empty(), "it waits for the old one to go");
 }
 
 #[test]
@@ -457,7 +462,7 @@ fn what_lasts_is_told_first_and_since_when_it_is_known() {
     let mut scene = of_kind("Deployment", 2, &json!({}), json!({}));
     scene.has(well("Deployment", 0));
     scene.has(sick("Deployment", 2));
-    scene.look(0);
+    scene.reconcile(0);
     let decision = scene.pass(0, 320);
     let since = decision.findings[0].since;
     scene.has(pod_of(
@@ -465,8 +470,8 @@ fn what_lasts_is_told_first_and_since_when_it_is_known() {
         0,
         &json!({"phase": "Pending", "containerStatuses": [waits("app", "ErrImagePull", 0)]}),
     ));
-    let decision = scene.look(330);
-    assert_eq!(said(&decision), ["app ReadinessFailed!", "app ImagePull"], "although its pod comes first by name");
+    let decision = scene.reconcile(330);
+    assert_eq!(described(&decision), ["app ReadinessFailed!", "app ImagePull"], "although its pod comes first by name");
     assert_eq!(decision.findings[0].since, since);
     assert_eq!(decision.findings[1].since.duration_since(since), seconds(330));
 }

@@ -12,7 +12,7 @@ use super::{
 
 /// A look at the service has been recorded in its status.
 fn looked(line: &Value) -> bool {
-    message(line) == Some("notice")
+    message(line) == Some("event")
 }
 
 fn trace_id(line: &Value) -> Option<&str> {

@@ -21,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::world::{deployment, service};
+use crate::support::world::{deployment, service};
 
 /// For anything, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use kubeheal::telemetry;
+use kubeheal::ops::telemetry;
 use opentelemetry_sdk::{
     error::OTelSdkResult,
     trace::{SdkTracerProvider, SpanData, SpanExporter},
@@ -15,7 +15,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::{
     journeys::{blocked, well},
-    world::World,
+    support::world::World,
 };
 
 /// Keeps the spans.

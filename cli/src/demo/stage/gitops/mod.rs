@@ -4,9 +4,9 @@
 //! under their own field manager and with their own marks. A judge sees every version of every object that Git has. How a story
 //! ends is not asked here: a tool may bring back what a story took away.
 
+mod competitors;
 mod judge;
 mod repository;
-mod rivals;
 mod tool;
 
 use std::{
@@ -55,7 +55,7 @@ fn tell_under(story: &Story, tool: Tool, rival: Option<Rival>) -> Seen {
         stop.cancel();
         people.close();
         people.wait().await;
-        let steps = stage.told(story).chronicle.actions().into_iter().map(|action| action.step).collect();
+        let steps = stage.ended(story).chronicle.actions().into_iter().map(|action| action.step).collect();
         Seen { wrong, steps }
     })
 }

@@ -1,0 +1,15 @@
+//! Assessing: how the service is, for how long, and whether a person is needed.
+//!
+//! Owns the record of health, and which definition is worth going back to.
+
+mod episodes;
+mod escalation;
+mod health;
+mod stable;
+
+pub use self::{
+    episodes::track as track_episodes,
+    escalation::{BURST_RESTARTS, BURST_WINDOW, escalate},
+    health::{is_well, sum as assess},
+    stable::track as track_stable,
+};

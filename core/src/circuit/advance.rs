@@ -1,0 +1,124 @@
+//! What happens to the circuit without a new action: commands, recovery by itself, the end of the open time, a new pod template,
+//! the reset after lasting health.
+
+use jiff::Timestamp;
+
+use super::{close, template};
+use crate::{
+    model::{
+        inputs::Inputs,
+        moment::after,
+        policy::Policy,
+        snapshot::{Service, Workload},
+        state::{Circuit, CircuitState, MitigationPhase, State},
+        verdict::Health,
+    },
+    observe::{Seen, seen},
+};
+
+/// Everything that happens to the breaker without a new action: commands, self-recovery, the end of the open time, a new
+/// pod template, the reset after lasting health.
+pub fn advance(inputs: &Inputs<'_>, health: Health, state: &mut State) {
+    obey(&inputs.snapshot.service, &inputs.snapshot.workload, state, inputs.now());
+    if state.circuit.forced.is_some() {
+        return;
+    }
+    let healthy_since = state.health.healthy_since.filter(|_| health == Health::Healthy);
+    recover(inputs, healthy_since, state);
+    allow_trial(inputs, state);
+    forget(inputs, healthy_since, state);
+}
+
+/// Commands given by annotation, each handled once.
+fn obey(service: &Service, workload: &Workload, state: &mut State, now: Timestamp) {
+    if service.reset_breaker.is_some() && service.reset_breaker != state.requests.reset_breaker {
+        let before = std::mem::take(&mut state.circuit);
+        state.circuit = match before.forced {
+            // Who holds it open lets go of it.
+            Some(_) => Circuit { openings: 0, closed_at: Some(now), ..before },
+            None => Circuit { closed_at: Some(now), ..Circuit::default() },
+        };
+        state.attempts.end_back_off();
+        state.history.note("ResetBreaker", now);
+    }
+    state.requests.reset_breaker.clone_from(&service.reset_breaker);
+    match (&service.force_open, &state.circuit.forced) {
+        (Some(reason), known) if Some(reason) != known.as_ref() => {
+            let first = known.is_none();
+            state.circuit.forced = Some(reason.clone());
+            state.circuit.state = CircuitState::Open;
+            state.circuit.retry_at = None;
+            if first {
+                state.circuit.opened_at = Some(now);
+                state.circuit.template = template(workload);
+                state.history.note("ForceOpen", now);
+            }
+        }
+        (None, Some(_)) => {
+            state.circuit.forced = None;
+            close(&mut state.circuit, now);
+            state.history.note("ForceOpenEnded", now);
+        }
+        _ => {}
+    }
+}
+
+/// Well by itself for the stabilization time closes an open breaker.
+fn recover(inputs: &Inputs<'_>, healthy_since: Option<Timestamp>, state: &mut State) {
+    if state.circuit.state == CircuitState::Closed {
+        return;
+    }
+    let Some(since) = healthy_since else { return };
+    let is_well = inputs.moment.reached(after(since, inputs.policy.remediation.stabilization));
+    if is_well && state.attempts.in_flight.is_none() {
+        close(&mut state.circuit, inputs.now());
+        state.history.note("CircuitClosed", inputs.now());
+    }
+}
+
+/// After the open time, or for a new pod template, one trial.
+fn allow_trial(inputs: &Inputs<'_>, state: &mut State) {
+    let circuit = &mut state.circuit;
+    if circuit.state != CircuitState::Open {
+        return;
+    }
+    let current = template(&inputs.snapshot.workload);
+    let changed = current.is_some() && circuit.template.is_some() && current != circuit.template;
+    let retry_at = circuit.retry_at.unwrap_or(inputs.now());
+    let is_due = !circuit.is_latched(&inputs.policy.breaker) && inputs.moment.reached(retry_at);
+    if changed || is_due {
+        circuit.state = CircuitState::HalfOpen;
+        circuit.template = current.or(circuit.template.take());
+        state.attempts.end_back_off();
+        state.history.note("CircuitHalfOpen", inputs.now());
+    }
+}
+
+/// Lasting health clears the attempts and the multiplier.
+fn forget(inputs: &Inputs<'_>, healthy_since: Option<Timestamp>, state: &mut State) {
+    let Policy { breaker, remediation, .. } = inputs.policy;
+    let (attempts, longest) = (&mut state.attempts, breaker.window.max(breaker.recurrence_window));
+    attempts.actions.retain(|action| inputs.moment.elapsed(action.time) < longest);
+    if attempts.actions.is_empty() && state.circuit.openings == 0 {
+        return;
+    }
+    let Some(since) = healthy_since else { return };
+    if inputs.moment.reached(after(since, remediation.reset_after_healthy)) && attempts.in_flight.is_none() {
+        attempts.actions.clear();
+        attempts.pause = None;
+        state.circuit.openings = 0;
+    }
+}
+
+/// Forgets a mitigation that has no meaning any more once the circuit's state is known.
+pub fn drop_obsolete_mitigation(inputs: &Inputs<'_>, state: &mut State) {
+    let circuit = state.circuit.state;
+    state.mitigation.take_if(|mitigation| match mitigation.phase {
+        MitigationPhase::Overruled => circuit == CircuitState::Closed || !mitigation.is_asked_for(inputs.policy),
+        MitigationPhase::Intended => {
+            let wanted = circuit == CircuitState::Open && mitigation.is_asked_for(inputs.policy);
+            !wanted && seen(mitigation, &inputs.snapshot.live) == Seen::AsBefore
+        }
+        MitigationPhase::Effective | MitigationPhase::Undoing => false,
+    });
+}

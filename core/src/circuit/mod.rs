@@ -1,0 +1,44 @@
+//! The circuit breaker: when trying again does more harm than good.
+//!
+//! Closed, Open, HalfOpen are this service's *healing*, not its traffic: Open means that nothing is written to the workload.
+//! Owns the circuit, what was tried, and whether a mitigation still has a meaning.
+
+mod advance;
+mod back_off;
+mod conclude;
+mod trip;
+
+pub use self::{
+    advance::{advance, drop_obsolete_mitigation},
+    back_off::{back_off, pause},
+    conclude::conclude,
+    trip::trip_on_recurrence,
+};
+use crate::model::{
+    policy::BreakerPolicy,
+    snapshot::Workload,
+    state::{Circuit, CircuitState, State},
+};
+
+/// Actions that did not help and count now.
+pub fn ineffective(policy: &BreakerPolicy, state: &State, now: jiff::Timestamp) -> u32 {
+    let counted = state.attempts.counted(policy.window, state.circuit.closed_at, now);
+    u32::try_from(counted.filter(|action| action.outcome.is_ineffective()).count()).unwrap_or(u32::MAX)
+}
+
+fn close(circuit: &mut Circuit, now: jiff::Timestamp) {
+    *circuit = Circuit {
+        state: CircuitState::Closed,
+        // The multiplier outlives the closing: only lasting health clears it.
+        openings: circuit.openings,
+        closed_at: Some(now),
+        ..Circuit::default()
+    };
+}
+
+fn template(workload: &Workload) -> Option<String> {
+    match workload {
+        Workload::Present(state) => Some(state.template.clone()),
+        Workload::Missing { .. } | Workload::Unknown(_) => None,
+    }
+}

@@ -1,0 +1,78 @@
+//! Pods as a whole: lost nodes, failed pods, conditions that the policy names, readiness gates.
+
+use jiff::Timestamp;
+
+use super::context::ContainerContext;
+use crate::model::{
+    cause::Cause,
+    finding::{Finding, Place},
+    snapshot::{Pod, Readiness, WorkloadKind, WorkloadState},
+};
+
+/// On a node that does not answer, or on none: its containers tell nothing.
+pub(super) fn out_of_reach(context: &ContainerContext<'_>, pod: &Pod) -> Option<Finding> {
+    if pod.is_on_lost_node() {
+        let message = "its node does not answer; the containers may be well".to_owned();
+        return Some(Finding::new(Place::pod(pod), Cause::NodeLost, context.now(), true, message));
+    }
+    let message = pod.unschedulable.clone()?;
+    // A node may be on its way.
+    let since = context.known_since(&Place::pod(pod), Cause::Unschedulable);
+    let over_threshold = context.moment.lasts(since, context.policy.not_ready);
+    Some(Finding::new(Place::pod(pod), Cause::Unschedulable, since, over_threshold, message))
+}
+
+/// A failed pod stays as it is. Its controller makes another one; a bare pod has none.
+pub(super) fn failed(
+    context: &ContainerContext<'_>,
+    state: &WorkloadState,
+    pods: &[Pod],
+    pod: &Pod,
+) -> Option<Finding> {
+    let living = pods.iter().filter(|pod| pod.is_living()).count();
+    let living = u32::try_from(living).unwrap_or(u32::MAX);
+    if state.kind != WorkloadKind::Pod && living >= state.desired {
+        return None;
+    }
+    let why = pod.reason.as_deref().unwrap_or("its containers ended badly");
+    let since = context.known_since(&Place::pod(pod), Cause::Deadlocked);
+    let over_threshold = match state.kind {
+        WorkloadKind::Pod => true,
+        // They replace it under its own name, and cannot before it is gone.
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => context.moment.lasts(since, context.policy.not_ready),
+        WorkloadKind::Deployment => false,
+    };
+    Some(Finding::new(Place::pod(pod), Cause::Deadlocked, since, over_threshold, format!("the pod failed: {why}")))
+}
+
+/// A condition that the policy names. Its writer's clock may be wrong: it can make a finding younger, never older than we
+/// have known it.
+pub(super) fn named_condition(context: &ContainerContext<'_>, pod: &Pod) -> Option<Finding> {
+    let known = context.known_since(&Place::pod(pod), Cause::PodCondition);
+    let found = context.policy.pod_conditions.iter().filter_map(|named| {
+        let is_named =
+            |(kind, status, _): &&(String, String, Option<Timestamp>)| *kind == named.kind && *status == named.status;
+        let (_, _, changed) = pod.conditions.iter().find(is_named)?;
+        let since = changed.map_or(known, |changed| known.max(changed.min(context.now())));
+        let over_threshold = context.moment.lasts(context.charged_from(since), named.duration);
+        let message = format!("condition {} is {}", named.kind, named.status);
+        Some(Finding::new(Place::pod(pod), Cause::PodCondition, since, over_threshold, message))
+    });
+    found.max_by_key(|finding| finding.over_threshold)
+}
+
+/// All containers are ready and the pod is not: a readiness gate is closed.
+pub(super) fn closed_gate(context: &ContainerContext<'_>, pod: &Pod) -> Option<Finding> {
+    let since = context.observed.pod(&pod.uid).and_then(|record| record.not_ready_since)?;
+    let counted = context.charged_from(since);
+    let over_threshold = context.moment.lasts(counted, context.policy.not_ready);
+    if !context.moment.lasts(counted, context.policy.first_sign()) {
+        return None;
+    }
+    let reason = match &pod.ready {
+        Readiness::NotReady(Some(reason)) => reason.as_str(),
+        Readiness::NotReady(None) | Readiness::Ready(_) | Readiness::Unknown => "not ready",
+    };
+    let message = format!("all containers are ready but the pod is not ({reason}) since {since:.0}");
+    Some(Finding::new(Place::pod(pod), Cause::ReadinessFailed, since, over_threshold, message))
+}

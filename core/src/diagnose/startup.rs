@@ -1,0 +1,132 @@
+//! Starts that do not come about: images, references, init containers, and pods that wait and nobody says for what.
+//!
+//! A new pod would meet the same world, so nothing here is ever helped by a restart. Everything is said at once and counts
+//! when it lasts: an image registry has hiccups, a Secret may come a moment after the pod that wants it.
+
+use jiff::Timestamp;
+
+use super::{
+    context::ContainerContext,
+    evidence::{diagnosis_of, explained},
+};
+use crate::model::{
+    cause::Cause,
+    finding::{Finding, Place},
+    moment::humanize,
+    snapshot::{Container, ContainerState, Phase, Pod, Role},
+};
+
+/// Waiting reasons that a restart cannot change.
+pub(super) fn blocked(context: &ContainerContext<'_>, pod: &Pod, container: &Container) -> Option<Finding> {
+    let (reason, message) = obstacle(container)?;
+    let cause = cannot_be_helped(reason)?;
+    let text = format!("{reason}{}", explained(container, message));
+    Some(finding(context, pod, container, cause, text))
+}
+
+/// The cause behind a reason to wait that no restart changes.
+pub fn cannot_be_helped(reason: &str) -> Option<Cause> {
+    match reason {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "RegistryUnavailable"
+        | "ImageInspectError"
+        | "SignatureValidationFailed" => Some(Cause::ImagePull),
+        "CreateContainerConfigError"
+        | "CreateContainerError"
+        | "RunContainerError"
+        | "StartError"
+        | "ContainerCannotRun" => Some(Cause::ConfigError),
+        _ => None,
+    }
+}
+
+/// What the container waits for. One whose process cannot be started at all is tried again and again like one that crashes;
+/// how it ended tells them apart.
+pub fn obstacle(container: &Container) -> Option<(&str, &str)> {
+    let end = match &container.state {
+        ContainerState::Waiting { .. } if container.is_in_back_off() => container.last.as_ref()?,
+        ContainerState::Waiting { reason, message } => return Some((reason, message)),
+        ContainerState::Terminated(end) => end,
+        ContainerState::Running(_) | ContainerState::Unknown => return None,
+    };
+    end.never_ran().then_some((&end.reason, &end.message))
+}
+
+/// An init container that fails keeps the pod from starting.
+pub(super) fn init(context: &ContainerContext<'_>, pod: &Pod, container: &Container) -> Option<Finding> {
+    if let Some(finding) = blocked(context, pod, container) {
+        return Some(finding);
+    }
+    let message = init_failure(container)?;
+    Some(finding(context, pod, container, Cause::InitFailed, message))
+}
+
+/// How an init container failed, as a sentence, until it has succeeded.
+pub fn init_failure(container: &Container) -> Option<String> {
+    let failed_now = matches!(&container.state, ContainerState::Terminated(end) if end.exit_code != 0);
+    let looping = container.is_in_back_off();
+    let retrying = container.restart_count > 0 && matches!(container.state, ContainerState::Running(_));
+    let end = container.last_termination().filter(|_| failed_now || looping || retrying)?;
+    let said = explained(container, &end.message);
+    Some(format!("init container {} exited {}{said}", container.name, end.exit_code))
+}
+
+/// A pod that is pending for longer than it may take to start, and none of its containers says why.
+pub(super) fn stalled(context: &ContainerContext<'_>, pod: &Pod) -> Option<Finding> {
+    let pending = context.observed.pod(&pod.uid).and_then(|record| record.pending_since)?;
+    // Each init container that has done its part begins the time anew.
+    let since = pod.containers.iter().filter_map(ended_well).fold(pending, Timestamp::max).min(context.now());
+    if pod.phase != Phase::Pending
+        || !context.moment.lasts(since, context.policy.not_ready.max(context.policy.startup_grace))
+    {
+        return None;
+    }
+    let lasted = humanize(context.moment.elapsed(since));
+    let (place, cause, message) = match what_it_waits_for(pod) {
+        Some(init) if init.role == Role::Init && !waits(init) => {
+            let message = format!("init container {} has not ended", init.name);
+            (Place::container_of(pod, init), Cause::InitFailed, message)
+        }
+        Some(one) => {
+            let what = "it may wait for a volume, a Secret, a ConfigMap, the network or a large image";
+            let message = format!("{} has not been created: {what}", one.name);
+            (Place::container_of(pod, one), Cause::ConfigError, message)
+        }
+        None => (Place::pod(pod), Cause::Unschedulable, "no node has been chosen".to_owned()),
+    };
+    let message = format!("{message} since {since:.0}, for more than {lasted}");
+    Some(Finding::new(place, cause, since, true, message))
+}
+
+fn ended_well(container: &Container) -> Option<Timestamp> {
+    match &container.state {
+        ContainerState::Terminated(end) if end.exit_code == 0 => end.finished,
+        ContainerState::Terminated(_)
+        | ContainerState::Waiting { .. }
+        | ContainerState::Running(_)
+        | ContainerState::Unknown => None,
+    }
+}
+
+/// The first container that has not done its part.
+fn what_it_waits_for(pod: &Pod) -> Option<&Container> {
+    let is_done = |container: &Container| match container.role {
+        Role::Init => matches!(&container.state, ContainerState::Terminated(end) if end.exit_code == 0),
+        Role::Sidecar | Role::Main => matches!(container.state, ContainerState::Running(_)),
+    };
+    pod.containers.iter().find(|container| !is_done(container))
+}
+
+fn waits(container: &Container) -> bool {
+    matches!(container.state, ContainerState::Waiting { .. } | ContainerState::Unknown)
+}
+
+fn finding(context: &ContainerContext<'_>, pod: &Pod, container: &Container, cause: Cause, message: String) -> Finding {
+    let place = Place::container_of(pod, container);
+    let since = context.known_since(&place, cause);
+    let over_threshold = context.moment.lasts(since, context.policy.not_ready);
+    Finding { diagnosis: diagnosis_of(container), ..Finding::new(place, cause, since, over_threshold, message) }
+}

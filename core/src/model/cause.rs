@@ -1,0 +1,118 @@
+//! Causes: what can be wrong, and whether a restart could help.
+
+use super::reason::Reason;
+
+/// What is wrong.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+    serde::Deserialize,
+    serde::Serialize,
+    schemars::JsonSchema,
+)]
+pub enum Cause {
+    /// Restarts again and again.
+    CrashLoop,
+    /// Its liveness probe had it killed.
+    LivenessFailed,
+    /// It never passed its startup probe.
+    StartupFailed,
+    /// Runs but is not ready.
+    ReadinessFailed,
+    /// Killed for using too much memory.
+    OOMKilled,
+    /// Will not move again by itself: failed or evicted bare pod, old StatefulSet revision.
+    Deadlocked,
+    /// A pod condition named in the policy.
+    PodCondition,
+    /// The workload is gone.
+    WorkloadMissing,
+    /// The image cannot be had.
+    ImagePull,
+    /// A reference or the command is wrong.
+    ConfigError,
+    /// No node can take it.
+    Unschedulable,
+    /// A quota forbids it.
+    QuotaExceeded,
+    /// An init container does not succeed.
+    InitFailed,
+    /// Its node does not answer.
+    NodeLost,
+}
+
+impl Cause {
+    /// All of them.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// Whether replacing the pod (or the workload) could help at all.
+    pub fn restart_helps(self) -> bool {
+        match self {
+            Self::CrashLoop
+            | Self::LivenessFailed
+            | Self::StartupFailed
+            | Self::ReadinessFailed
+            | Self::OOMKilled
+            | Self::Deadlocked
+            | Self::PodCondition
+            | Self::WorkloadMissing => true,
+            Self::ImagePull
+            | Self::ConfigError
+            | Self::Unschedulable
+            | Self::QuotaExceeded
+            | Self::InitFailed
+            | Self::NodeLost => false,
+        }
+    }
+
+    /// The cause in the one vocabulary.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::CrashLoop => Reason::CrashLoop,
+            Self::LivenessFailed => Reason::LivenessFailed,
+            Self::StartupFailed => Reason::StartupFailed,
+            Self::ReadinessFailed => Reason::ReadinessFailed,
+            Self::OOMKilled => Reason::OOMKilled,
+            Self::Deadlocked => Reason::Deadlocked,
+            Self::PodCondition => Reason::PodCondition,
+            Self::WorkloadMissing => Reason::WorkloadMissing,
+            Self::ImagePull => Reason::ImagePull,
+            Self::ConfigError => Reason::ConfigError,
+            Self::Unschedulable => Reason::Unschedulable,
+            Self::QuotaExceeded => Reason::QuotaExceeded,
+            Self::InitFailed => Reason::InitFailed,
+            Self::NodeLost => Reason::NodeLost,
+        }
+    }
+
+    /// The cause's name in findings and history.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// The three probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::EnumString)]
+pub enum Probe {
+    /// `startupProbe`.
+    Startup,
+    /// `readinessProbe`.
+    Readiness,
+    /// `livenessProbe`.
+    Liveness,
+}
+
+impl Probe {
+    /// The probe's name in findings.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}

@@ -1,0 +1,116 @@
+//! The decision: what comes out.
+
+use jiff::Timestamp;
+
+use super::{
+    alert::Notice,
+    condition::Condition,
+    dependency::Dependencies,
+    finding::Finding,
+    plan::Plan,
+    reason::{Block, Reason},
+    state::State,
+    verdict::{Escalation, Verdict},
+};
+
+/// What was seen, what is to be done, and why not more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// How the service is.
+    pub verdict: Verdict,
+    /// What is wrong with which container.
+    pub findings: Vec<Finding>,
+    /// What is to be done.
+    pub intent: Intent,
+    /// The dependencies, judged.
+    pub dependencies: Dependencies,
+    /// Restarts inside the window, over all containers.
+    pub restarts_in_window: u32,
+    /// Actions that did not help and count towards opening the breaker.
+    pub ineffective: u32,
+    /// The workload is as it should be and its definition is new: keep it as last known good.
+    pub record_good: bool,
+    /// Why a person is needed, if one is.
+    pub escalation: Option<Escalation>,
+    /// What receivers of alerts are to know.
+    pub notices: Vec<Notice>,
+    /// Conditions for the status.
+    pub conditions: Vec<Condition>,
+    /// To be written to the status before the plan is executed.
+    pub state: State,
+    /// When the decision could change although nothing else does.
+    pub next_check: Option<Timestamp>,
+}
+
+/// What is to be done, or why nothing is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Intent {
+    /// Nothing, and nothing is wanted.
+    None,
+    /// Nothing, although something is wanted.
+    Held {
+        /// The step that would be taken if nothing held it back; `None` if no step could help.
+        proposal: Option<Plan>,
+        /// Why not; never empty.
+        blocked_by: Vec<Block>,
+    },
+    /// This would be done if the mode were `Heal`.
+    WouldDo {
+        /// The step.
+        plan: Plan,
+        /// Something else that was asked for and is not done either.
+        note: Option<Block>,
+    },
+    /// This, now. Its intent is already in the state.
+    Do(Plan),
+}
+
+impl Intent {
+    /// The step to be taken now.
+    pub fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Do(plan) => Some(plan),
+            Self::None | Self::Held { .. } | Self::WouldDo { .. } => None,
+        }
+    }
+
+    /// The step that is taken, or would be if nothing held it back.
+    pub fn proposal(&self) -> Option<&Plan> {
+        match self {
+            Self::Do(plan) | Self::WouldDo { plan, .. } => Some(plan),
+            Self::Held { proposal, .. } => proposal.as_ref(),
+            Self::None => None,
+        }
+    }
+
+    /// Why nothing happens, when something should.
+    pub fn blocked_by(&self) -> &[Block] {
+        match self {
+            Self::Held { blocked_by, .. } => blocked_by,
+            Self::WouldDo { note, .. } => note.as_slice(),
+            Self::None | Self::Do(_) => &[],
+        }
+    }
+}
+
+impl Decision {
+    /// The step to be taken now.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.intent.plan()
+    }
+
+    /// The step that is taken, or would be if nothing held it back.
+    pub fn proposal(&self) -> Option<&Plan> {
+        self.intent.proposal()
+    }
+
+    /// Why nothing happens, when something should.
+    pub fn blocked_by(&self) -> &[Block] {
+        self.intent.blocked_by()
+    }
+
+    /// Whether this is among what holds back.
+    pub fn is_blocked_by(&self, reason: Reason) -> bool {
+        self.blocked_by().iter().any(|block| block.reason == reason)
+    }
+}

@@ -1,0 +1,234 @@
+//! Pods and their containers, as small as deciding allows.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::cause::Probe;
+
+/// The waiting reason with which the kubelet spaces restarts.
+pub const CRASH_LOOP_BACK_OFF: &str = "CrashLoopBackOff";
+
+/// A pod, as small as deciding allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// A deletion timestamp is set.
+    pub deleting: bool,
+    /// `status.phase`.
+    pub phase: Phase,
+    /// `status.reason`, such as `Evicted`.
+    pub reason: Option<String>,
+    /// `status.message`, bounded and plain: why the node rejected it, say.
+    pub message: Option<String>,
+    /// Where it comes from, and where what replaces it would.
+    pub origin: Origin,
+    /// The `Ready` condition.
+    pub ready: Readiness,
+    /// When the `Ready` condition last changed, by the node's clock: only to be compared with the containers' times.
+    pub ready_changed: Option<Timestamp>,
+    /// Message of `PodScheduled=False/Unschedulable`.
+    pub unschedulable: Option<String>,
+    /// The pod was created by an older revision of its StatefulSet or ReplicaSet.
+    pub old_revision: bool,
+    /// Conditions that a policy may name, as (type, status, since).
+    pub conditions: Vec<(String, String, Option<Timestamp>)>,
+    /// Init containers, sidecars and containers, in that order.
+    pub containers: Vec<Container>,
+    /// Name of the disruption budget that would refuse an eviction now.
+    pub refused_by_budget: Option<String>,
+}
+
+impl Pod {
+    /// A lost node turns `Ready` False without a reason while every container stays ready, as recorded in `node-lost`.
+    pub fn is_on_lost_node(&self) -> bool {
+        let silent = matches!(&self.ready, Readiness::NotReady(None)) && self.phase == Phase::Running;
+        let all_ready = self.containers.iter().all(|container| container.role == Role::Init || container.ready);
+        (silent && all_ready && !self.containers.is_empty())
+            || self.reason.as_deref() == Some("NodeLost")
+            || (matches!(self.ready, Readiness::Unknown) && self.phase == Phase::Unknown)
+    }
+
+    /// It is there and neither about to go nor done.
+    pub fn is_living(&self) -> bool {
+        !self.deleting && !matches!(self.phase, Phase::Failed | Phase::Succeeded)
+    }
+
+    /// Its `Ready` condition is True.
+    pub fn is_ready(&self) -> bool {
+        matches!(self.ready, Readiness::Ready(_))
+    }
+}
+
+/// Where a pod comes from, and where the one that replaces it would.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// When it was created, by the API server's clock: only to be compared with other pods.
+    pub created: Option<Timestamp>,
+    /// The ReplicaSet or the revision that it was made from, if that is said.
+    pub made_from: Option<String>,
+    /// The one that its replacement would be made from, if that can be told.
+    pub replaced_from: Option<String>,
+}
+
+/// `status.phase` of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Not all containers have been started.
+    Pending,
+    /// At least one container runs or restarts.
+    Running,
+    /// All containers ended well and none will restart.
+    Succeeded,
+    /// All containers ended, at least one badly.
+    Failed,
+    /// The node does not answer, or the phase is not known to us.
+    Unknown,
+}
+
+/// The pod's `Ready` condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// True since then.
+    Ready(Option<Timestamp>),
+    /// False, with the reason the kubelet gave; a lost node leaves it empty.
+    NotReady(Option<String>),
+    /// Not written yet, or `Unknown`.
+    Unknown,
+}
+
+/// What a container is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Runs to its end before the others start.
+    Init,
+    /// An init container with `restartPolicy: Always`.
+    Sidecar,
+    /// An ordinary container.
+    Main,
+}
+
+/// A container of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// `ready`.
+    pub ready: bool,
+    /// `started`: the startup probe passed, or there is none.
+    pub started: bool,
+    /// `restartCount`.
+    pub restart_count: u32,
+    /// What it is doing.
+    pub state: ContainerState,
+    /// How it ended last time.
+    pub last: Option<Termination>,
+    /// How long its startup probe is patient.
+    pub startup: Option<Patience>,
+    /// How long its liveness probe is patient.
+    pub liveness: Option<Patience>,
+    /// The probe that a `Killing` Event named, and when. Names a finding, never causes one.
+    pub probe_event: Option<(Probe, Option<Timestamp>)>,
+    /// What a diagnosis rule made of how it ended, or of why it waits.
+    pub diagnosis: Option<Diagnosis>,
+    /// Why its log could not be read, where that was asked for.
+    pub unread: Option<String>,
+}
+
+impl Container {
+    /// How it ended, most recently.
+    pub fn last_termination(&self) -> Option<&Termination> {
+        match &self.state {
+            ContainerState::Terminated(end) => Some(end),
+            ContainerState::Waiting { .. } | ContainerState::Running(_) | ContainerState::Unknown => self.last.as_ref(),
+        }
+    }
+
+    /// The how many-th termination its latest is; 0 while it runs for the first time.
+    pub fn termination_number(&self) -> u32 {
+        let ended_again = match &self.state {
+            ContainerState::Terminated(_) => true,
+            // Between two runs, the count of which grows with the next start.
+            ContainerState::Waiting { .. } => self.last.is_some(),
+            ContainerState::Running(_) | ContainerState::Unknown => false,
+        };
+        self.restart_count.saturating_add(u32::from(ended_again))
+    }
+
+    /// Since when it runs, if it does; `now` where that is not said or lies ahead.
+    pub fn running_since(&self, now: Timestamp) -> Option<Timestamp> {
+        match &self.state {
+            ContainerState::Running(since) => Some(since.unwrap_or(now).min(now)),
+            ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => None,
+        }
+    }
+
+    /// It is in the kubelet's back-off between two runs.
+    pub fn is_in_back_off(&self) -> bool {
+        matches!(&self.state, ContainerState::Waiting { reason, .. } if reason == CRASH_LOOP_BACK_OFF)
+    }
+}
+
+/// How long the kubelet lets a probe fail, from the start of the container, before it restarts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// initialDelay + period × (failureThreshold - 1): it does not give up sooner.
+    pub least: SignedDuration,
+    /// initialDelay + period × failureThreshold: the time to start that the probe grants.
+    pub most: SignedDuration,
+}
+
+/// `state` of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerState {
+    /// Not running, and why.
+    Waiting {
+        /// `reason`.
+        reason: String,
+        /// `message`.
+        message: String,
+    },
+    /// Running since then.
+    Running(Option<Timestamp>),
+    /// Ended.
+    Terminated(Termination),
+    /// No state was reported.
+    Unknown,
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Termination {
+    /// `exitCode`.
+    pub exit_code: i32,
+    /// `reason`: `Error`, `OOMKilled`, `Completed` …
+    pub reason: String,
+    /// `message`, bounded, plain, and without secrets.
+    pub message: String,
+    /// `startedAt`.
+    pub started: Option<Timestamp>,
+    /// `finishedAt`.
+    pub finished: Option<Timestamp>,
+}
+
+impl Termination {
+    /// The process could not be started at all, in the words of containerd and CRI-O, and in those of Docker.
+    pub fn never_ran(&self) -> bool {
+        matches!(self.reason.as_str(), "StartError" | "ContainerCannotRun")
+    }
+}
+
+/// A named root cause, found by a rule in what a container said when it ended, or in why it waits. Informs; never widens
+/// what is acted on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// Name of the rule, such as `DatabaseUnreachable`.
+    pub name: String,
+    /// What a person should do.
+    pub advice: String,
+    /// The line that told, plain and without secrets; empty if it was a reason or an exit code.
+    pub line: String,
+}

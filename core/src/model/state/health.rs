@@ -1,0 +1,54 @@
+//! How long the service has been healthy or not.
+
+use jiff::Timestamp;
+
+use super::past;
+use crate::model::moment::clamp;
+
+/// How long the service has been healthy or not.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthRecord {
+    /// Healthy since then; absent while it is anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_since: Option<Timestamp>,
+    /// The current or last unhealthy time. A repair in flight prolongs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub episode: Option<Episode>,
+    /// It was said to be degraded, and has not been said to be well since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
+}
+
+/// A time in which the service is or was unhealthy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Episode {
+    /// Its begin.
+    pub since: Timestamp,
+    /// Its end; absent while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl Episode {
+    /// It goes on.
+    pub fn is_ongoing(&self) -> bool {
+        self.until.is_none()
+    }
+}
+
+impl HealthRecord {
+    /// The unhealthy time that goes on, if one does.
+    pub fn ongoing(&self) -> Option<Episode> {
+        self.episode.filter(Episode::is_ongoing)
+    }
+
+    pub(super) fn load(&mut self, now: Timestamp) {
+        past(&mut self.healthy_since, now);
+        if let Some(episode) = &mut self.episode {
+            episode.since = clamp(episode.since, now);
+            past(&mut episode.until, now);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What a decision leaves for the next one. It lives in the object's status and nowhere else, so that a restart or a
+//! failover of the controller changes nothing.
+//!
+//! Each part has one owner: the stage that changes it. Bounds keep the status small; what falls out is the oldest.
+
+mod attempts;
+mod circuit;
+mod dependency;
+mod health;
+mod history;
+mod log_evidence;
+mod mitigation;
+mod observed;
+mod requests;
+
+use jiff::Timestamp;
+
+pub use self::{
+    attempts::{
+        ActionRecord, Attempts, InFlight, MAX_ACTIONS, MAX_RECENT, MAX_ROLLBACKS, Outcome, Pause, RollbackRecord,
+    },
+    circuit::{Circuit, CircuitState},
+    dependency::{DependencyRecord, MAX_RESTARTED, PendingRestart},
+    health::{Episode, HealthRecord},
+    history::{History, HistoryEntry, MAX_HISTORY},
+    log_evidence::{LogEvidence, LogRead, MAX_LOGS},
+    mitigation::{Change, Mitigation, MitigationPhase},
+    observed::{
+        ContainerRecord, KnownFinding, MAX_CONTAINERS, MAX_FINDINGS, MAX_RESTARTS, ObservedState, PodRecord, Progress,
+    },
+    requests::Requests,
+};
+use super::{
+    alert::{Alert, MAX_ALERTS, load_alerts},
+    bounded::Bounded,
+    moment::clamp,
+    policy::Policy,
+};
+
+/// All that is remembered between two decisions.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// What was seen of the workload and its pods. Owned by `observe`; the findings by `diagnose`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub observed: ObservedState,
+    /// How long the service has been healthy or not. Owned by `assess`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub health: HealthRecord,
+    /// What was tried, and what is under way. Owned by `verify`, `circuit` and `commit`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub attempts: Attempts,
+    /// The circuit breaker. Owned by `circuit`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub circuit: Circuit,
+    /// What was changed because the circuit opened. Owned by `observe` until it is proposed, then by `commit`.
+    #[serde(default, deserialize_with = "mitigation::read", skip_serializing_if = "Option::is_none")]
+    pub mitigation: Option<Mitigation>,
+    /// What dependencies did to the service. Owned by `observe`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dependency: DependencyRecord,
+    /// What fires, and who knows. Owned by `report`.
+    #[serde(default, skip_serializing_if = "Bounded::is_empty")]
+    pub alerts: Bounded<Alert, MAX_ALERTS>,
+    /// Annotations that were answered.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub requests: Requests,
+    /// For people: what was done. It stands beside the rest in the status.
+    #[serde(skip)]
+    pub history: History,
+}
+
+impl State {
+    /// The state as a decision may rely on it, whoever wrote it down: an instant that claims to lie in the future is pulled
+    /// back to `now`, and a deadline that lies further ahead than any that this policy sets is pulled back to there. A clock
+    /// that was ahead must not hold anything for ever.
+    #[must_use]
+    pub fn loaded(mut self, policy: &Policy, now: Timestamp) -> Self {
+        self.observed.load(now);
+        self.health.load(now);
+        self.attempts.load(policy, now);
+        self.circuit.load(&policy.breaker, now);
+        self.mitigation.take_if(|mitigation| !mitigation.is_fit());
+        if let Some(mitigation) = &mut self.mitigation {
+            mitigation.load(policy, now);
+        }
+        self.dependency.load(now);
+        load_alerts(&mut self.alerts, now);
+        self.requests.load();
+        self.history.load(now);
+        self
+    }
+}
+
+/// Pulls an instant that claims to lie in the future back to `now`.
+fn past(instant: &mut Option<Timestamp>, now: Timestamp) {
+    *instant = instant.map(|time| clamp(time, now));
+}
+
+fn is_default<T: Default + PartialEq>(part: &T) -> bool {
+    *part == T::default()
+}
+
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    is_default(number)
+}

@@ -1,0 +1,191 @@
+//! What was seen of the workload and its pods.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    is_zero,
+    log_evidence::{LogRead, MAX_LOGS},
+    past,
+};
+use crate::model::{
+    bounded::Bounded,
+    cause::Cause,
+    finding::{Finding, Place},
+    moment::{before, clamp},
+    text::{MAX_LABEL, MAX_UID, fits},
+};
+
+/// Containers remembered at most; as many pods.
+pub const MAX_CONTAINERS: usize = 256;
+/// Findings remembered at most, those over their threshold first.
+pub const MAX_FINDINGS: usize = 32;
+/// Restart times remembered for one container: more than the highest threshold.
+pub const MAX_RESTARTS: usize = 64;
+
+/// What was seen of the workload and its pods.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedState {
+    /// First decision about this object. What happened before was not seen and is not judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// First live 404 of the workload. It counts as gone only when asked again later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_since: Option<Timestamp>,
+    /// Desired pods when the workload was last seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_replicas: Option<u32>,
+    /// The workload announced its own deletion when it was last seen: once it is gone, nobody can look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub intentional_delete: bool,
+    /// Restart counters.
+    #[serde(default, skip_serializing_if = "Bounded::is_empty")]
+    pub containers: Bounded<ContainerRecord, MAX_CONTAINERS>,
+    /// Pods that are not as they should be, or must prove something.
+    #[serde(default, skip_serializing_if = "Bounded::is_empty")]
+    pub pods: Bounded<PodRecord, MAX_CONTAINERS>,
+    /// Since when the workload's controller has made no progress towards what is wanted; absent while all is in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+    /// What was found last time, so that `since` stays.
+    #[serde(default, skip_serializing_if = "Bounded::is_empty")]
+    pub findings: Bounded<KnownFinding, MAX_FINDINGS>,
+    /// What logs told of how containers ended.
+    #[serde(default, skip_serializing_if = "Bounded::is_empty")]
+    pub logs: Bounded<LogRead, MAX_LOGS>,
+}
+
+/// What is remembered of one container of one pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerRecord {
+    /// Pod UID: a new pod of the same name starts with a new record.
+    #[schemars(length(max = 128))]
+    pub uid: String,
+    /// Container name.
+    #[schemars(length(max = 63))]
+    pub container: String,
+    /// `restartCount` when last observed. Only what it grows by counts, never the count itself.
+    pub restart_count: u32,
+    /// When it was seen to grow, oldest first: the pod tells how often it restarted, and not when.
+    #[serde(default, skip_serializing_if = "Bounded::is_empty")]
+    pub restarts: Bounded<Timestamp, MAX_RESTARTS>,
+    /// It is in a crash loop since then, seen as one stretch: between two attempts it runs for a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crash_loop_since: Option<Timestamp>,
+    /// It has been started but is not ready since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_ready_since: Option<Timestamp>,
+    /// So many times it had ended before the dependencies were well again: those count for nothing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub forgiven: u32,
+}
+
+/// What is remembered of one pod as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PodRecord {
+    /// Its UID.
+    #[schemars(length(max = 128))]
+    pub uid: String,
+    /// Its containers are ready and it is not, since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_ready_since: Option<Timestamp>,
+    /// It is pending since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_since: Option<Timestamp>,
+    /// While a repair must prove itself: it is ready since then, by our clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_since: Option<Timestamp>,
+}
+
+/// How far the workload's controller has come.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// The template, how many pods there are and how many are made from it.
+    #[schemars(length(max = 128))]
+    pub mark: String,
+    /// Since when that has not changed.
+    pub since: Timestamp,
+}
+
+/// What tells a finding from another, and since when it stands; all else is found again.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KnownFinding {
+    /// UID of the pod; absent for the workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub uid: Option<String>,
+    /// Name of the container; absent for the pod as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub container: Option<String>,
+    /// What is wrong.
+    pub cause: Cause,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl ObservedState {
+    /// What is remembered of a container.
+    pub fn container(&self, uid: &str, container: &str) -> Option<&ContainerRecord> {
+        self.containers.iter().find(|known| known.uid == uid && known.container == container)
+    }
+
+    /// What is remembered of a pod as a whole.
+    pub fn pod(&self, uid: &str) -> Option<&PodRecord> {
+        self.pods.iter().find(|known| known.uid == uid)
+    }
+
+    /// Since when this trouble in this place is known.
+    pub fn known_since(&self, place: &Place, cause: Cause) -> Option<Timestamp> {
+        let is_it = |known: &&KnownFinding| {
+            known.cause == cause
+                && known.uid.as_deref() == place.uid()
+                && known.container.as_deref() == place.container()
+        };
+        self.findings.iter().find(is_it).map(|known| known.since)
+    }
+
+    pub(super) fn load(&mut self, now: Timestamp) {
+        past(&mut self.since, now);
+        past(&mut self.missing_since, now);
+        self.containers.retain(|known| fits(&known.uid, MAX_UID) && fits(&known.container, MAX_LABEL));
+        self.pods.retain(|known| fits(&known.uid, MAX_UID));
+        let is_fit = |text: &Option<String>, most| text.as_ref().is_none_or(|text| fits(text, most));
+        self.findings.retain(|known| is_fit(&known.uid, MAX_UID) && is_fit(&known.container, MAX_LABEL));
+        self.logs.retain(LogRead::is_fit);
+        self.progress.take_if(|progress| !fits(&progress.mark, MAX_UID));
+        for container in &mut self.containers {
+            past(&mut container.crash_loop_since, now);
+            past(&mut container.not_ready_since, now);
+            container.restarts.iter_mut().for_each(|time| *time = clamp(*time, now));
+        }
+        for pod in &mut self.pods {
+            past(&mut pod.not_ready_since, now);
+            past(&mut pod.pending_since, now);
+            past(&mut pod.ready_since, now);
+        }
+        if let Some(progress) = &mut self.progress {
+            progress.since = clamp(progress.since, now);
+        }
+    }
+}
+
+impl ContainerRecord {
+    /// Restarts inside the window that ends now.
+    pub fn restarts_within(&self, window: SignedDuration, now: Timestamp) -> u32 {
+        let begin = before(now, window);
+        u32::try_from(self.restarts.iter().filter(|&&time| time > begin).count()).unwrap_or(u32::MAX)
+    }
+}
+
+impl From<&Finding> for KnownFinding {
+    fn from(finding: &Finding) -> Self {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let (uid, container) = (owned(finding.place.uid()), owned(finding.place.container()));
+        Self { uid, container, cause: finding.cause, since: finding.since }
+    }
+}

@@ -1,0 +1,547 @@
+//! The caches: everything watched, indexed the way decisions ask for it.
+//!
+//! Answers two questions: what does a service see, and whom does a change concern. Decides nothing, reads no clock.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::api::{HealedService, PolicyKind};
+use crate::{
+    base::target_of,
+    cluster::peer::{peer, shown_to_others},
+};
+use crate::{
+    base::{Key, key_of},
+    cluster::{
+        decode::Outline,
+        kind::{Kind, Object},
+        pdb::Budget,
+        pod::PodRecord,
+        probe_event::ProbeEvent,
+        revision::Revision,
+        undecoded::Undecoded,
+        workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet, WorkloadRecord},
+    },
+    policy::{Effective, PolicyStore},
+};
+use kubeheal_core::model::{
+    cause::Probe,
+    fleet::{Fleet, FleetIndex},
+    snapshot::WorkloadKind,
+};
+
+/// Probe names remembered at most; they only name findings.
+const MAX_PROBE_EVENTS: usize = 4096;
+
+/// The caches, kept up to date by `apply` and `remove`.
+#[derive(Debug, Default)]
+pub struct Caches {
+    services: BTreeMap<Key, Arc<HealedService>>,
+    policies: PolicyStore,
+    effective: BTreeMap<Key, Arc<Effective>>,
+    workloads: BTreeMap<(WorkloadKind, Key), Arc<WorkloadRecord>>,
+    workload_by_uid: BTreeMap<String, (WorkloadKind, Key)>,
+    replica_sets: BTreeMap<Key, ReplicaSet>,
+    replica_set_owner: BTreeMap<String, String>,
+    replica_sets_of: BTreeMap<String, BTreeSet<String>>,
+    replica_failures: BTreeMap<String, String>,
+    pods: BTreeMap<Key, Arc<PodRecord>>,
+    pods_of: BTreeMap<String, BTreeSet<Key>>,
+    budgets: BTreeMap<Key, Budget>,
+    revisions: BTreeMap<Key, Revision>,
+    probe_events: BTreeMap<(String, String), (Probe, Option<Timestamp>)>,
+    services_of: BTreeMap<(WorkloadKind, Key), BTreeSet<Key>>,
+    dependents_of: BTreeMap<Key, BTreeSet<Key>>,
+    undecoded: Undecoded,
+    fleet: FleetIndex,
+}
+
+impl Caches {
+    /// Takes in a new or changed object. Returns the services whose decision may change.
+    pub fn apply(&mut self, object: Object) -> BTreeSet<Key> {
+        let mut touched = self.end_of_undecoded(object.kind(), &object.key());
+        touched.extend(self.apply_decoded(object));
+        touched
+    }
+
+    /// Takes note of an object that is there and cannot be read. What was known of it is out of date. Returns the services
+    /// whose decision may change.
+    pub fn apply_undecoded(&mut self, kind: Kind, outline: &Outline, why: &str) -> BTreeSet<Key> {
+        let key = key_of(&outline.meta);
+        let mut touched = self.remove(kind, &key);
+        if let Some(policy) = kind.policy() {
+            self.policies.put_undecoded(policy, key.clone(), why.to_owned());
+            touched.extend(self.follow_policy(policy, &key));
+        }
+        touched.extend(self.concerned(kind, &key, outline.controller.as_deref()));
+        self.undecoded.put(kind, key, outline, why);
+        touched
+    }
+
+    /// How many objects of a kind are there and cannot be read.
+    pub fn undecoded(&self, kind: Kind) -> usize {
+        self.undecoded.count(kind)
+    }
+
+    /// Why nothing can be said of the workload that a service names: it, or something of it, is there and cannot be read.
+    pub fn unreadable(&self, service: &HealedService) -> Option<String> {
+        if self.undecoded.is_empty() {
+            return None;
+        }
+        let (kind, key) = target_of(service);
+        self.undecoded.of(kind.into(), &key).or_else(|| {
+            let uid = &self.workloads.get(&(kind, key))?.state.uid;
+            self.undecoded.controlled(|by| by == uid || self.replica_set_owner.get(by) == Some(uid))
+        })
+    }
+
+    fn end_of_undecoded(&mut self, kind: Kind, key: &Key) -> BTreeSet<Key> {
+        let known = self.undecoded.take(kind, key);
+        known.map(|known| self.concerned(kind, key, known.controller.as_deref())).unwrap_or_default()
+    }
+
+    /// The services that must know an object to judge.
+    fn concerned(&self, kind: Kind, key: &Key, controller: Option<&str>) -> BTreeSet<Key> {
+        let of_owner = |uid: &str| {
+            let owner = self.replica_set_owner.get(uid).map_or(uid, String::as_str);
+            self.services_of_uid(owner)
+        };
+        let of = |workload: WorkloadKind| self.services_for(&(workload, key.clone()));
+        match kind {
+            Kind::Deployment => of(WorkloadKind::Deployment),
+            Kind::StatefulSet => of(WorkloadKind::StatefulSet),
+            Kind::DaemonSet => of(WorkloadKind::DaemonSet),
+            Kind::Pod => controller.map_or_else(|| of(WorkloadKind::Pod), of_owner),
+            Kind::ReplicaSet => controller.map(of_owner).unwrap_or_default(),
+            Kind::Budget | Kind::Revision => self.services_in(&key.0),
+            Kind::Service | Kind::Event | Kind::HealingPolicy | Kind::ClusterHealingPolicy => BTreeSet::new(),
+        }
+    }
+
+    fn apply_decoded(&mut self, object: Object) -> BTreeSet<Key> {
+        match object {
+            Object::Service(service) => self.apply_service(service),
+            Object::Deployment(Deployment { meta, record }) => {
+                self.apply_workload(WorkloadKind::Deployment, key_of(&meta), record)
+            }
+            Object::StatefulSet(StatefulSet { meta, record }) => {
+                self.apply_workload(WorkloadKind::StatefulSet, key_of(&meta), record)
+            }
+            Object::DaemonSet(DaemonSet { meta, record }) => {
+                self.apply_workload(WorkloadKind::DaemonSet, key_of(&meta), record)
+            }
+            Object::ReplicaSet(replica_set) => self.apply_replica_set(replica_set),
+            Object::Pod(pod) => self.apply_pod(*pod),
+            Object::Budget(budget) => {
+                let key = key_of(&budget.meta);
+                let namespace = key.0.clone();
+                self.budgets.insert(key, budget);
+                self.services_in(&namespace)
+            }
+            Object::Event(event) => self.apply_event(event),
+            Object::Revision(revision) => {
+                let key = key_of(&revision.meta);
+                let namespace = key.0.clone();
+                self.revisions.insert(key, revision);
+                self.services_in(&namespace)
+            }
+            Object::HealingPolicy(policy) => {
+                let key = key_of(&policy.metadata);
+                self.policies.put(key.clone(), policy);
+                self.follow_policy(PolicyKind::HealingPolicy, &key)
+            }
+            Object::ClusterHealingPolicy(policy) => {
+                let key = key_of(&policy.metadata);
+                self.policies.put_cluster(key.1.clone(), policy);
+                self.follow_policy(PolicyKind::ClusterHealingPolicy, &key)
+            }
+        }
+    }
+
+    /// Forgets an object that is gone. Returns the services whose decision may change.
+    pub fn remove(&mut self, kind: Kind, key: &Key) -> BTreeSet<Key> {
+        let mut touched = self.end_of_undecoded(kind, key);
+        touched.extend(self.remove_known(kind, key));
+        touched
+    }
+
+    fn remove_known(&mut self, kind: Kind, key: &Key) -> BTreeSet<Key> {
+        match kind {
+            Kind::Service => self.remove_service(key),
+            Kind::Deployment => self.remove_workload(WorkloadKind::Deployment, key.clone()),
+            Kind::StatefulSet => self.remove_workload(WorkloadKind::StatefulSet, key.clone()),
+            Kind::DaemonSet => self.remove_workload(WorkloadKind::DaemonSet, key.clone()),
+            Kind::ReplicaSet => {
+                self.remove_replica_set(key);
+                BTreeSet::new()
+            }
+            Kind::Pod => self.remove_pod(key),
+            Kind::Budget => {
+                self.budgets.remove(key);
+                self.services_in(&key.0)
+            }
+            // The finding that an Event named outlives the Event.
+            Kind::Event => BTreeSet::new(),
+            Kind::Revision => {
+                self.revisions.remove(key);
+                self.services_in(&key.0)
+            }
+            Kind::HealingPolicy => self.remove_policy(PolicyKind::HealingPolicy, key),
+            Kind::ClusterHealingPolicy => self.remove_policy(PolicyKind::ClusterHealingPolicy, key),
+        }
+    }
+
+    /// A service by its key.
+    pub fn service(&self, key: &Key) -> Option<Arc<HealedService>> {
+        self.services.get(key).cloned()
+    }
+
+    /// All services in sum, as one of them sees them.
+    pub fn fleet(&self, key: &Key) -> Fleet {
+        self.fleet.seen_by(key)
+    }
+
+    /// What applies to a service.
+    pub fn effective(&self, key: &Key) -> Option<Arc<Effective>> {
+        self.effective.get(key).cloned()
+    }
+
+    /// The services that a service depends on.
+    pub(super) fn dependencies_of(&self, key: &Key) -> Vec<Key> {
+        self.effective.get(key).map(|effective| needs(key, effective)).unwrap_or_default()
+    }
+
+    /// All services, in the order of their keys.
+    pub fn services(&self) -> impl Iterator<Item = (&Key, &Arc<HealedService>)> {
+        self.services.iter()
+    }
+
+    /// The workload that a service names, if it is there.
+    pub fn workload(&self, service: &HealedService) -> Option<Arc<WorkloadRecord>> {
+        self.workloads.get(&target_of(service)).cloned()
+    }
+
+    /// The oldest other service that names the same workload, if it is older than this one.
+    pub(super) fn oldest_owner(&self, key: &Key) -> Option<String> {
+        let own = self.services.get(key)?;
+        let age = |service: &HealedService| (service.metadata.creation_timestamp.clone(), service.name_any());
+        let others = self.services_of.get(&target_of(own)).into_iter().flatten().filter(|other| *other != key);
+        let living = others
+            .filter_map(|other| self.services.get(other))
+            .filter(|other| other.metadata.deletion_timestamp.is_none());
+        living.map(|other| age(other)).filter(|other| *other < age(own)).min().map(|(_, name)| name)
+    }
+
+    /// Pods of a workload, in the order of their names.
+    pub(super) fn pods(&self, workload: &WorkloadRecord, namespace: &str) -> Vec<Arc<PodRecord>> {
+        let uid = &workload.state.uid;
+        match workload.state.kind {
+            WorkloadKind::Pod => {
+                let key = (namespace.to_owned(), workload.state.name.clone());
+                self.pods.get(&key).cloned().into_iter().collect()
+            }
+            WorkloadKind::Deployment => {
+                let sets = self.replica_sets_of.get(uid).into_iter().flatten();
+                let mut pods: Vec<_> = sets.flat_map(|set| self.controlled_by(set)).collect();
+                pods.sort_by(|a, b| a.pod.name.cmp(&b.pod.name));
+                pods
+            }
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => self.controlled_by(uid).collect(),
+        }
+    }
+
+    /// Why the ReplicaSets of a Deployment cannot create pods.
+    pub(super) fn replica_failure(&self, deployment: &str) -> Option<&str> {
+        let mut sets = self.replica_sets_of.get(deployment).into_iter().flatten();
+        sets.find_map(|set| self.replica_failures.get(set)).map(String::as_str)
+    }
+
+    /// Whether a controller made this pod. Such a pod is no workload.
+    pub(super) fn is_controlled_pod(&self, key: &Key) -> bool {
+        self.pods.get(key).is_some_and(|pod| pod.controller.is_some())
+    }
+
+    fn controlled_by(&self, uid: &str) -> impl Iterator<Item = Arc<PodRecord>> {
+        self.pods_of.get(uid).into_iter().flatten().filter_map(|key| self.pods.get(key).cloned())
+    }
+
+    /// Budgets of a namespace.
+    pub(super) fn budgets(&self, namespace: &str) -> impl Iterator<Item = (&str, &Budget)> {
+        let namespace = namespace.to_owned();
+        self.budgets
+            .iter()
+            .filter(move |((in_namespace, _), _)| *in_namespace == namespace)
+            .map(|((_, name), budget)| (name.as_str(), budget))
+    }
+
+    /// A kept definition by name.
+    pub(super) fn revision(&self, namespace: &str, name: &str) -> Option<&Revision> {
+        self.revisions.get(&(namespace.to_owned(), name.to_owned()))
+    }
+
+    /// The probe that an Event named for a container.
+    pub(super) fn probe_event(&self, uid: &str, container: &str) -> Option<(Probe, Option<Timestamp>)> {
+        self.probe_events.get(&(uid.to_owned(), container.to_owned())).copied()
+    }
+
+    fn apply_service(&mut self, service: Arc<HealedService>) -> BTreeSet<Key> {
+        let key = key_of(&service.metadata);
+        let old = self.services.get(&key).cloned();
+        let before = self.shown_to_others(&key);
+        // A new status, which is most of what comes, changes nothing of what is in force.
+        if old.as_ref().is_none_or(|old| old.spec != service.spec) {
+            self.unlink(&key);
+            self.services_of.entry(target_of(&service)).or_default().insert(key.clone());
+            let effective = Effective::of(&key, &service, &self.policies);
+            self.apply_effective(&key, effective);
+        }
+        self.services.insert(key.clone(), service);
+        self.count_in_fleet(&key);
+        let unchanged_for_others = before.is_some() && before == self.shown_to_others(&key);
+        let mut touched = if unchanged_for_others { BTreeSet::new() } else { self.all_dependents_of(&key) };
+        if old.is_none() {
+            touched.extend(self.others_of(&key));
+        }
+        touched.insert(key);
+        touched
+    }
+
+    fn remove_service(&mut self, key: &Key) -> BTreeSet<Key> {
+        let mut touched = self.all_dependents_of(key);
+        touched.extend(self.others_of(key));
+        self.unlink(key);
+        self.services.remove(key);
+        self.effective.remove(key);
+        self.fleet.remove(key);
+        touched.insert(key.clone());
+        touched
+    }
+
+    fn count_in_fleet(&mut self, key: &Key) {
+        let (Some(service), Some(effective)) = (self.services.get(key), self.effective.get(key)) else { return };
+        let status = service.status.as_ref();
+        self.fleet.set(key, status.map(|status| peer(status, &effective.receivers)).unwrap_or_default());
+    }
+
+    fn unlink(&mut self, key: &Key) {
+        let Some(old) = self.services.get(key) else { return };
+        if let Some(services) = self.services_of.get_mut(&target_of(old)) {
+            services.remove(key);
+        }
+        self.unlink_dependencies(key);
+    }
+
+    fn unlink_dependencies(&mut self, key: &Key) {
+        for dependency in self.dependencies_of(key) {
+            if let Some(dependents) = self.dependents_of.get_mut(&dependency) {
+                dependents.remove(key);
+            }
+        }
+    }
+
+    fn apply_effective(&mut self, key: &Key, effective: Effective) {
+        self.unlink_dependencies(key);
+        self.effective.insert(key.clone(), Arc::new(effective));
+        self.count_in_fleet(key);
+        for dependency in self.dependencies_of(key) {
+            self.dependents_of.entry(dependency).or_default().insert(key.clone());
+        }
+    }
+
+    fn remove_policy(&mut self, kind: PolicyKind, key: &Key) -> BTreeSet<Key> {
+        self.policies.remove(kind, key);
+        self.follow_policy(kind, key)
+    }
+
+    /// What applies to those who follow a policy, anew.
+    fn follow_policy(&mut self, kind: PolicyKind, policy: &Key) -> BTreeSet<Key> {
+        let concerned =
+            |(key, service): &(&Key, &Arc<HealedService>)| self.policies.concerns(&key.0, &service.spec, kind, policy);
+        let followers = self.services.iter().filter(concerned).map(|(key, _)| key.clone()).collect();
+        self.judge_anew(followers)
+    }
+
+    /// Takes note of whether a kind of policy can be read, and if not, why. Returns the services whose decision may change.
+    pub fn readable(&mut self, kind: PolicyKind, problem: Option<String>) -> BTreeSet<Key> {
+        let is_news = self.policies.readable(kind, problem);
+        let everybody = if is_news { self.services.keys().cloned().collect() } else { Vec::new() };
+        self.judge_anew(everybody)
+    }
+
+    fn judge_anew(&mut self, services: Vec<Key>) -> BTreeSet<Key> {
+        let mut touched = BTreeSet::new();
+        for key in services {
+            let Some(service) = self.services.get(&key) else { continue };
+            let effective = Effective::of(&key, service, &self.policies);
+            if self.effective.get(&key).is_some_and(|old| old.is_same(&effective)) {
+                continue;
+            }
+            let before = self.dependencies_of(&key);
+            self.apply_effective(&key, effective);
+            if before != self.dependencies_of(&key) {
+                touched.extend(self.all_dependents_of(&key));
+            }
+            touched.insert(key);
+        }
+        touched
+    }
+
+    /// What other services read.
+    fn shown_to_others(&self, key: &Key) -> Option<impl PartialEq + use<>> {
+        let service = self.services.get(key)?;
+        let status = service.status.clone().unwrap_or_default();
+        Some((shown_to_others(&status), self.dependencies_of(key), service.spec.grants.clone()))
+    }
+
+    /// All services that name the same workload.
+    fn others_of(&self, key: &Key) -> BTreeSet<Key> {
+        self.services.get(key).map(|service| self.services_for(&target_of(service))).unwrap_or_default()
+    }
+
+    /// Everything that depends on a service, directly or through others: the root's name reaches them all.
+    fn all_dependents_of(&self, key: &Key) -> BTreeSet<Key> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![key];
+        while let Some(next) = open.pop() {
+            for dependent in self.dependents_of.get(next).into_iter().flatten() {
+                if found.insert(dependent.clone()) {
+                    open.push(dependent);
+                }
+            }
+        }
+        found
+    }
+
+    fn apply_workload(&mut self, kind: WorkloadKind, key: Key, record: WorkloadRecord) -> BTreeSet<Key> {
+        let id = (kind, key);
+        self.workload_by_uid.insert(record.state.uid.clone(), id.clone());
+        let record = Arc::new(record);
+        let old = self.workloads.insert(id.clone(), record.clone());
+        if let Some(old) = old.as_ref().filter(|old| old.state.uid != record.state.uid) {
+            self.workload_by_uid.remove(&old.state.uid);
+        }
+        if old.is_some_and(|old| old == record) { BTreeSet::new() } else { self.services_for(&id) }
+    }
+
+    fn remove_workload(&mut self, kind: WorkloadKind, key: Key) -> BTreeSet<Key> {
+        let id = (kind, key);
+        if let Some(old) = self.workloads.remove(&id) {
+            self.workload_by_uid.remove(&old.state.uid);
+        }
+        self.services_for(&id)
+    }
+
+    fn apply_replica_set(&mut self, replica_set: ReplicaSet) -> BTreeSet<Key> {
+        let uid = replica_set.meta.uid.clone().unwrap_or_default();
+        let Some(owner) = replica_set.controller.clone() else { return BTreeSet::new() };
+        let known = self.replica_set_owner.insert(uid.clone(), owner.clone());
+        let failure = replica_set.failure.clone();
+        let failed = match &failure {
+            Some(why) => self.replica_failures.insert(uid.clone(), why.clone()),
+            None => self.replica_failures.remove(&uid),
+        };
+        self.replica_sets_of.entry(owner.clone()).or_default().insert(uid);
+        self.replica_sets.insert(key_of(&replica_set.meta), replica_set);
+        if known.is_some() && failed == failure { BTreeSet::new() } else { self.services_of_uid(&owner) }
+    }
+
+    fn remove_replica_set(&mut self, key: &Key) {
+        let uid = self.replica_sets.remove(key).and_then(|gone| gone.meta.uid).unwrap_or_default();
+        self.replica_failures.remove(&uid);
+        let Some(owner) = self.replica_set_owner.remove(&uid) else { return };
+        if let Some(sets) = self.replica_sets_of.get_mut(&owner) {
+            sets.remove(&uid);
+            if sets.is_empty() {
+                self.replica_sets_of.remove(&owner);
+            }
+        }
+    }
+
+    fn apply_pod(&mut self, mut pod: PodRecord) -> BTreeSet<Key> {
+        let key = key_of(&pod.meta);
+        let bare = pod.bare.take();
+        let old = self.pods.get(&key).cloned();
+        let moved = old.as_ref().filter(|old| old.controller != pod.controller);
+        if let Some(controller) = moved.and_then(|old| old.controller.as_ref()) {
+            self.unlink_pod(&key, controller);
+        }
+        if let Some(controller) = &pod.controller {
+            self.pods_of.entry(controller.clone()).or_default().insert(key.clone());
+        }
+        let pod = Arc::new(pod);
+        // Most updates of a pod change nothing that is looked at.
+        let changed =
+            old.is_none_or(|old| old.pod != pod.pod || old.labels != pod.labels || old.controller != pod.controller);
+        let mut touched = if changed { self.services_of_pod(&key, &pod) } else { BTreeSet::new() };
+        self.pods.insert(key.clone(), pod);
+        if let Some(record) = bare {
+            touched.extend(self.apply_workload(WorkloadKind::Pod, key, record));
+        }
+        touched
+    }
+
+    fn remove_pod(&mut self, key: &Key) -> BTreeSet<Key> {
+        let Some(pod) = self.pods.remove(key) else { return BTreeSet::new() };
+        if let Some(controller) = &pod.controller {
+            self.unlink_pod(key, controller);
+        }
+        self.probe_events.retain(|(uid, _), _| *uid != pod.pod.uid);
+        let mut touched = self.services_of_pod(key, &pod);
+        if pod.controller.is_none() {
+            touched.extend(self.remove_workload(WorkloadKind::Pod, key.clone()));
+        }
+        touched
+    }
+
+    fn unlink_pod(&mut self, key: &Key, controller: &str) {
+        let Some(pods) = self.pods_of.get_mut(controller) else { return };
+        pods.remove(key);
+        if pods.is_empty() {
+            self.pods_of.remove(controller);
+        }
+    }
+
+    fn apply_event(&mut self, event: ProbeEvent) -> BTreeSet<Key> {
+        let Some(probe) = event.probe else { return BTreeSet::new() };
+        if self.probe_events.len() >= MAX_PROBE_EVENTS {
+            self.probe_events.pop_first();
+        }
+        // Nobody is woken: an Event never causes a decision.
+        self.probe_events.insert((event.pod_uid, event.container), (probe, event.seen));
+        BTreeSet::new()
+    }
+
+    fn services_of_pod(&self, key: &Key, pod: &PodRecord) -> BTreeSet<Key> {
+        match &pod.controller {
+            None => self.services_for(&(WorkloadKind::Pod, key.clone())),
+            Some(controller) => {
+                let owner = self.replica_set_owner.get(controller).unwrap_or(controller);
+                self.services_of_uid(owner)
+            }
+        }
+    }
+
+    fn services_of_uid(&self, uid: &str) -> BTreeSet<Key> {
+        self.workload_by_uid.get(uid).map(|id| self.services_for(id)).unwrap_or_default()
+    }
+
+    fn services_for(&self, id: &(WorkloadKind, Key)) -> BTreeSet<Key> {
+        self.services_of.get(id).cloned().unwrap_or_default()
+    }
+
+    fn services_in(&self, namespace: &str) -> BTreeSet<Key> {
+        self.services.keys().filter(|(in_namespace, _)| in_namespace == namespace).cloned().collect()
+    }
+}
+
+/// The services that a service depends on.
+fn needs(key: &Key, effective: &Effective) -> Vec<Key> {
+    let own = &key.0;
+    let dependencies = effective.settings.depends_on.iter();
+    dependencies.map(|one| (one.namespace.clone().unwrap_or_else(|| own.clone()), one.name.clone())).collect()
+}

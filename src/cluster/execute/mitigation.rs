@@ -1,0 +1,70 @@
+//! Scaling a workload and pointing a Service, because a circuit opened or closed.
+//!
+//! Looks first: only what is still as it was judged is changed, and the resourceVersion that was read makes the write fail
+//! if anybody else wrote meanwhile.
+
+use kube::{
+    ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+};
+use serde_json::{Map, Value, json};
+
+use crate::cluster::execute::{Executor, live::selector_of};
+use crate::{
+    api::{FIELD_MANAGER, HealedService},
+    cluster::decode::Lenient,
+};
+use kubeheal_core::model::{execution::Execution, plan::Selector};
+
+impl Executor {
+    pub(super) async fn scale(
+        &self,
+        service: &HealedService,
+        uid: &str,
+        from: u32,
+        to: u32,
+    ) -> Result<Execution, kube::Error> {
+        if let Some(autoscaler) = self.autoscaler(service).await?.filter(|_| to == 0) {
+            return Ok(Execution::Failed(format!("HorizontalPodAutoscaler {autoscaler} sets its replicas")));
+        }
+        let workloads = self.workloads(service);
+        let name = &service.spec.workload_ref.name;
+        let mut scale = workloads.get_scale(name).await?;
+        let replicas = scale.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(0);
+        if scale.uid().as_deref() != Some(uid) || u32::try_from(replicas).ok() != Some(from) {
+            return Ok(Execution::Vanished);
+        }
+        scale.spec.get_or_insert_default().replicas = Some(i32::try_from(to).unwrap_or(i32::MAX));
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        workloads.replace_scale(name, &params, &scale).await?;
+        Ok(Execution::Done)
+    }
+
+    pub(super) async fn select(
+        &self,
+        service: &HealedService,
+        target: &str,
+        uid: &str,
+        from: &Selector,
+        to: &Selector,
+    ) -> Result<Execution, kube::Error> {
+        let services = self.services(service);
+        let Lenient(found) = services.get(target).await?;
+        if found.uid().as_deref() != Some(uid) || selector_of(&found) != *from {
+            return Ok(Execution::Vanished);
+        }
+        let patch = json!({
+            "metadata": {"uid": uid, "resourceVersion": found.resource_version()},
+            "spec": {"selector": instead_of(from, to)},
+        });
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        services.patch(target, &params, &Patch::Merge(patch)).await?;
+        Ok(Execution::Done)
+    }
+}
+
+/// A merge patch from one selector to the other: null takes a label out.
+fn instead_of(from: &Selector, to: &Selector) -> Map<String, Value> {
+    let gone = from.keys().filter(|key| !to.contains_key(*key)).map(|key| (key.clone(), Value::Null));
+    gone.chain(to.iter().map(|(key, value)| (key.clone(), json!(value)))).collect()
+}

@@ -1,0 +1,184 @@
+//! Writing workloads: create, replace, roll back.
+//!
+//! Creates only what is not there, deletes and changes only what still has the UID that was judged.
+
+use std::time::Duration;
+
+use k8s_openapi::api::{apps::v1::ControllerRevision, autoscaling::v2::HorizontalPodAutoscaler};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy},
+    core::{ApiResource, DynamicObject},
+};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::cluster::execute::{Executor, namespace};
+use crate::{
+    api::{FIELD_MANAGER, HealedService},
+    base::{error_text::error_text, target_of},
+    cluster::decode::Lenient,
+};
+use kubeheal_core::model::{execution::Execution, snapshot::WorkloadKind};
+
+/// How long a replaced workload may take to go away before its successor is created.
+const GONE_WITHIN: Duration = Duration::from_secs(120);
+/// Tries to write managed fields before they are left as they are.
+const RELEASE_TRIES: usize = 5;
+
+impl Executor {
+    pub(super) async fn create(
+        &self,
+        service: &HealedService,
+        revision: &str,
+        replicas: Option<u32>,
+    ) -> Result<Execution, kube::Error> {
+        let Some(mut definition) = self.definition(service, revision).await? else {
+            return Ok(Execution::Failed(format!("the kept definition {revision} is gone")));
+        };
+        if let (Some(replicas), true, Some(spec)) =
+            (replicas, is_scalable(service), definition.get_mut("spec").and_then(Value::as_object_mut))
+        {
+            spec.insert("replicas".to_owned(), json!(replicas));
+        }
+        let object: DynamicObject = serde_json::from_value(definition).map_err(kube::Error::SerdeError)?;
+        match self.workloads(service).create(&written_by_us(), &Lenient(object)).await {
+            Ok(Lenient(created)) => {
+                self.leave_replicas_to_autoscaler(service, &created).await;
+                Ok(Execution::Done)
+            }
+            // Somebody else brought it back: never touch what exists.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Execution::Vanished),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn replace(
+        &self,
+        service: &HealedService,
+        uid: &str,
+        revision: &str,
+        replicas: Option<u32>,
+    ) -> Result<Execution, kube::Error> {
+        if self.definition(service, revision).await?.is_none() {
+            return Ok(Execution::Failed(format!("the kept definition {revision} is gone")));
+        }
+        let workloads = self.workloads(service);
+        let name = &service.spec.workload_ref.name;
+        let options = DeleteParams {
+            preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
+            propagation_policy: Some(PropagationPolicy::Background),
+            ..DeleteParams::default()
+        };
+        workloads.delete(name, &options).await?;
+        let begun = Instant::now();
+        while workloads.get_opt(name).await?.is_some_and(|found| found.uid().as_deref() == Some(uid)) {
+            if begun.elapsed() > GONE_WITHIN {
+                return Ok(Execution::Failed(format!("{name} was deleted and does not go away")));
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+        self.create(service, revision, replicas).await
+    }
+
+    pub(super) async fn roll_back(
+        &self,
+        service: &HealedService,
+        uid: &str,
+        revision: &str,
+    ) -> Result<Execution, kube::Error> {
+        let Some(definition) = self.definition(service, revision).await? else {
+            return Ok(Execution::Failed(format!("the kept definition {revision} is gone")));
+        };
+        let workloads = self.workloads(service);
+        let name = &service.spec.workload_ref.name;
+        let live = workloads.get_opt(name).await?.filter(|live| live.uid().as_deref() == Some(uid));
+        let Some(Lenient(mut live)) = live else { return Ok(Execution::Vanished) };
+        let template = definition.pointer("/spec/template").cloned().unwrap_or_default();
+        live.data["spec"]["template"] = template;
+        // The resourceVersion that was read makes this fail if anybody else wrote meanwhile.
+        workloads.replace(name, &written_by_us(), &Lenient(live)).await?;
+        Ok(Execution::Done)
+    }
+
+    async fn definition(&self, service: &HealedService, revision: &str) -> Result<Option<Value>, kube::Error> {
+        let revisions: Api<Lenient<ControllerRevision>> = Api::namespaced(self.client.clone(), &namespace(service));
+        Ok(revisions.get_opt(revision).await?.and_then(|Lenient(found)| found.data).map(|data| data.0))
+    }
+
+    /// The workload is back, whatever becomes of this: without it, who applies the workload from a file without replicas
+    /// would take an autoscaler's number away together with our ownership of it.
+    async fn leave_replicas_to_autoscaler(&self, service: &HealedService, created: &DynamicObject) {
+        if !is_scalable(service) {
+            return;
+        }
+        let released = match self.autoscaler(service).await {
+            Ok(None) => return,
+            Ok(Some(_)) => self.release_replicas(service, created).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = released {
+            tracing::warn!(
+                error = error_text(&error),
+                "the replicas of the recreated workload stay ours in managedFields"
+            );
+        }
+    }
+
+    /// The autoscaler that sets the replicas of the workload.
+    pub(super) async fn autoscaler(&self, service: &HealedService) -> Result<Option<String>, kube::Error> {
+        let autoscalers = ApiResource::erase::<HorizontalPodAutoscaler>(&());
+        let autoscalers: Api<Lenient<DynamicObject>> =
+            Api::namespaced_with(self.client.clone(), &namespace(service), &autoscalers);
+        let (kind, (_, name)) = target_of(service);
+        let scales = |Lenient(autoscaler): &Lenient<DynamicObject>| {
+            let target = autoscaler.data.pointer("/spec/scaleTargetRef");
+            target.is_some_and(|target| target["kind"] == kind.as_str() && target["name"] == name)
+        };
+        let all = autoscalers.list(&ListParams::default()).await?;
+        Ok(all.items.iter().find(|one| scales(one)).map(ResourceExt::name_any))
+    }
+
+    /// Its own controller writes to a new workload at once, so the first tries may meet a conflict.
+    async fn release_replicas(&self, service: &HealedService, created: &DynamicObject) -> Result<(), kube::Error> {
+        let workloads = self.workloads(service);
+        let mut seen = Some(created.clone());
+        for _ in 1..RELEASE_TRIES {
+            let Some(object) = seen.filter(|seen| seen.uid() == created.uid()) else { return Ok(()) };
+            match self.release_replicas_once(service, &object).await {
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                other => return other,
+            }
+            seen = workloads.get_opt(&created.name_any()).await?.map(|Lenient(found)| found);
+        }
+        self.release_replicas_once(service, &seen.unwrap_or_else(|| created.clone())).await
+    }
+
+    async fn release_replicas_once(&self, service: &HealedService, created: &DynamicObject) -> Result<(), kube::Error> {
+        let mut entries = json!(created.managed_fields());
+        for entry in entries.as_array_mut().into_iter().flatten() {
+            if entry["manager"] == FIELD_MANAGER
+                && let Some(spec) = entry.pointer_mut("/fieldsV1/f:spec").and_then(Value::as_object_mut)
+            {
+                spec.remove("f:replicas");
+            }
+        }
+        let metadata = json!({
+            "uid": created.uid(), "resourceVersion": created.resource_version(), "managedFields": entries,
+        });
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patch = Patch::Merge(json!({ "metadata": metadata }));
+        self.workloads(service).patch(&created.name_any(), &params, &patch).await.map(drop)
+    }
+}
+
+fn is_scalable(service: &HealedService) -> bool {
+    match target_of(service).0 {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet => true,
+        WorkloadKind::DaemonSet | WorkloadKind::Pod => false,
+    }
+}
+
+fn written_by_us() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}

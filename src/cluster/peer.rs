@@ -1,0 +1,76 @@
+//! What a service's status says to all others.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kubeheal_core::model::{
+    alert::{Receiver, Subject},
+    fleet::PeerStatus,
+    reason::Reason,
+    state::{InFlight, PendingRestart, State},
+};
+
+use crate::api::status::{HealedServiceStatus, HealthState, condition};
+
+/// What is known of a service, from its status.
+pub(super) fn peer(status: &HealedServiceStatus, receivers: &Arc<[Receiver]>) -> PeerStatus {
+    let State { health, dependency, attempts, .. } = &status.memory;
+    PeerStatus {
+        episode: health.episode,
+        held: dependency.held,
+        in_flight: attempts.in_flight.is_some(),
+        actions: attempts.recent.to_vec(),
+        notifies_of_storm: notifies_of_storm(&status.memory, receivers),
+        receivers: receivers.clone(),
+    }
+}
+
+/// Where a service notifies of a storm that is not over, or is about to.
+fn notifies_of_storm(state: &State, receivers: &[Receiver]) -> Vec<String> {
+    let ongoing = state.alerts.iter().filter(|alert| alert.subject == Subject::Storm && alert.resolved.is_none());
+    let known = ongoing.flat_map(|alert| &alert.receivers);
+    known
+        .filter_map(|known| receivers.iter().find(|receiver| receiver.name == known.receiver))
+        .map(|receiver| receiver.destination.clone())
+        .collect()
+}
+
+/// Since when others can rely on a service: healthy, or a bare pod that ended well, which has done what it was for.
+pub fn well_since(status: &HealedServiceStatus) -> Option<Timestamp> {
+    match status.health? {
+        HealthState::Healthy => status.memory.health.healthy_since,
+        HealthState::Idle => ready(status, Reason::Completed).map(|ready| ready.last_transition_time.0),
+        HealthState::Degraded | HealthState::Unhealthy | HealthState::Starting | HealthState::Unknown => None,
+    }
+}
+
+/// It was well once, and nobody answers for it now. What is not known is not down.
+pub(super) fn is_down(status: &HealedServiceStatus) -> bool {
+    let nobody = status.pods.as_ref().is_some_and(|pods| pods.ready == 0);
+    let may_be = match status.health.unwrap_or_default() {
+        HealthState::Unhealthy | HealthState::Degraded | HealthState::Starting => true,
+        HealthState::Idle => ready(status, Reason::ScaledToZero).is_some(),
+        HealthState::Healthy | HealthState::Unknown => false,
+    };
+    may_be && nobody && status.last_known_good.is_some()
+}
+
+/// What dependents read in a status.
+pub(super) fn shown_to_others(status: &HealedServiceStatus) -> impl PartialEq + use<> {
+    let down = is_down(status);
+    (status.health, well_since(status), down, is_recovering(status), status.dependencies.clone())
+}
+
+/// Its own pods are restarted, or will be, because what it depends on was down.
+pub(super) fn is_recovering(status: &HealedServiceStatus) -> bool {
+    let is_left = |left: &PendingRestart| left.awaited || !left.pods.is_empty();
+    let is_verified = |repair: &InFlight| repair.cause == Reason::DependencyRecovered;
+    let State { dependency, attempts, .. } = &status.memory;
+    dependency.restart.as_ref().is_some_and(is_left) || attempts.in_flight.as_ref().is_some_and(is_verified)
+}
+
+fn ready(status: &HealedServiceStatus, because: Reason) -> Option<&Condition> {
+    let is_it = |known: &&Condition| known.type_ == condition::READY && known.reason == because.as_str();
+    status.conditions.iter().find(is_it)
+}

@@ -1,0 +1,168 @@
+//! Caches → `Snapshot`: what one service sees now.
+//!
+//! Reads the caches and what was read live before; asks nobody, decides nothing.
+
+use jiff::SignedDuration;
+use kube::ResourceExt;
+
+use crate::{
+    api::{HealedService, annotation},
+    diagnosis::{Rules, Said, line},
+};
+use crate::{
+    base::{Key, target_of},
+    cluster::{cache::Caches, dependency::dependencies, pod::PodRecord, workload::WorkloadRecord},
+    policy::Effective,
+    status::load,
+};
+use kubeheal_core::model::text::cut;
+use kubeheal_core::model::{
+    alert::Receivers,
+    snapshot::{
+        CRASH_LOOP_BACK_OFF, Container, ContainerState, Diagnosis, LastKnownGood, Live, Origin, Ownership, Pod,
+        Service, Snapshot, Termination, Workload, WorkloadKind, WorkloadLease,
+    },
+};
+
+/// Longest annotation value that is compared, in characters.
+const MAX_ANNOTATION: usize = 1024;
+
+/// Waiting reasons that a container passes through at every start, or between two.
+const EVERY_START: [&str; 4] = ["", "ContainerCreating", "PodInitializing", CRASH_LOOP_BACK_OFF];
+
+/// What a live read said about a workload that the cache does not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// Nobody was asked: the cache has it.
+    #[default]
+    Cached,
+    /// The API server answered 404.
+    Missing,
+    /// It is there, the cache is behind.
+    NotYetCached,
+    /// The API server did not answer, or not with a yes or no.
+    Unreadable(String),
+}
+
+/// What the service sees. `None` if there is no such service.
+pub fn snapshot(caches: &Caches, key: &Key, presence: &Presence) -> Option<Snapshot> {
+    let (service, effective) = (caches.service(key)?, caches.effective(key)?);
+    let status = service.status.clone().unwrap_or_default();
+    let workload = caches.workload(&service);
+    Some(Snapshot {
+        service: identity(key, &service, &effective),
+        pods: workload.as_ref().map(|workload| pods(caches, &key.0, workload, &effective.rules)).unwrap_or_default(),
+        workload: seen(caches, &service, workload.as_deref(), presence),
+        dependencies: dependencies(caches, key, &effective),
+        last_known_good: status.last_known_good.as_ref().and_then(|good| {
+            let kept = kept(caches, &key.0, &good.revision)?;
+            Some(LastKnownGood { recorded: Some(good.recorded_at.0), ..kept })
+        }),
+        last_stable: status.memory.attempts.stable.as_ref().and_then(|revision| kept(caches, &key.0, revision)),
+        live: Live::NotAsked,
+        ownership: Ownership { oldest_owner: caches.oldest_owner(key), lease: WorkloadLease::NotAsked },
+        receivers: Receivers {
+            repeat: SignedDuration::from_secs(i64::from(effective.settings.alerts.repeat_seconds)),
+            list: effective.receivers.clone(),
+            deliveries: Vec::new(),
+        },
+        fleet: caches.fleet(key),
+        state: load(&status),
+    })
+}
+
+fn identity(key: &Key, service: &HealedService, effective: &Effective) -> Service {
+    let annotation = |name: &str| service.annotations().get(name).map(|value| cut(value, MAX_ANNOTATION));
+    Service {
+        namespace: key.0.clone(),
+        name: key.1.clone(),
+        uid: service.uid().unwrap_or_default(),
+        deleting: service.metadata.deletion_timestamp.is_some(),
+        warnings: effective.warnings.clone(),
+        heal_now: annotation(annotation::HEAL_NOW),
+        reset_breaker: annotation(annotation::RESET_BREAKER),
+        // Shown, so it must be fit to be.
+        force_open: annotation(annotation::FORCE_OPEN).map(|reason| line(&reason, MAX_ANNOTATION)),
+    }
+}
+
+fn seen(caches: &Caches, service: &HealedService, workload: Option<&WorkloadRecord>, presence: &Presence) -> Workload {
+    let (kind, key) = target_of(service);
+    let is_owned = kind == WorkloadKind::Pod && caches.is_controlled_pod(&key);
+    let (_, name) = key;
+    if let Some(why) = caches.unreadable(service) {
+        return Workload::Unknown(why);
+    }
+    match (workload, presence) {
+        (Some(workload), _) => {
+            let mut state = workload.state.clone();
+            let of_sets = || caches.replica_failure(&state.uid).map(str::to_owned);
+            state.replica_failure = state.replica_failure.take().or_else(of_sets);
+            Workload::Present(state)
+        }
+        (None, Presence::Missing) => Workload::Missing { kind, name },
+        (None, Presence::NotYetCached | Presence::Cached) if is_owned => {
+            Workload::Unknown(format!("Pod {name} belongs to a controller: name that in spec.workloadRef instead"))
+        }
+        (None, Presence::NotYetCached | Presence::Cached) => {
+            Workload::Unknown(format!("{} {name} exists but has not been read yet", kind.as_str()))
+        }
+        (None, Presence::Unreadable(why)) => {
+            Workload::Unknown(format!("{} {name} could not be read: {why}", kind.as_str()))
+        }
+    }
+}
+
+fn pods(caches: &Caches, namespace: &str, workload: &WorkloadRecord, rules: &Rules) -> Vec<Pod> {
+    caches.pods(workload, namespace).iter().map(|record| pod(caches, namespace, workload, record, rules)).collect()
+}
+
+fn pod(caches: &Caches, namespace: &str, workload: &WorkloadRecord, record: &PodRecord, rules: &Rules) -> Pod {
+    let mut pod = record.pod.clone();
+    let update = workload.update.as_ref().zip(record.revision.as_ref());
+    pod.origin = origin(workload, record);
+    pod.old_revision = update.is_some_and(|(update, revision)| update.leaves_behind(&pod.name, revision));
+    pod.refused_by_budget =
+        caches.budgets(namespace).find(|(_, budget)| budget.refuses(record)).map(|(name, _)| name.to_owned());
+    for container in &mut pod.containers {
+        container.probe_event = caches.probe_event(&pod.uid, &container.name);
+        container.diagnosis = diagnose(container, rules);
+    }
+    pod
+}
+
+/// What a pod was made from and what replaces it. A DaemonSet does not say which revision is the newest.
+fn origin(workload: &WorkloadRecord, record: &PodRecord) -> Origin {
+    let (made_from, replaced_from) = match workload.state.kind {
+        WorkloadKind::Deployment => (record.controller.clone(), record.controller.clone()),
+        WorkloadKind::StatefulSet => {
+            let next = workload.update.as_ref().map(|update| update.replaces_with(&record.pod.name).to_owned());
+            (record.revision.clone(), next.filter(|revision| !revision.is_empty()))
+        }
+        WorkloadKind::DaemonSet => (record.revision.clone(), None),
+        WorkloadKind::Pod => (None, None),
+    };
+    Origin { created: record.pod.origin.created, made_from, replaced_from }
+}
+
+/// Of a container that waits for more than its next start, why it waits; of any other, how it ended last.
+fn diagnose(container: &Container, rules: &Rules) -> Option<Diagnosis> {
+    match &container.state {
+        ContainerState::Waiting { reason, message } if !EVERY_START.contains(&reason.as_str()) => {
+            rules.diagnose(&Said { reason, message, ..Said::default() })
+        }
+        ContainerState::Terminated(end) => rules.diagnose(&last_words(end)),
+        ContainerState::Waiting { .. } | ContainerState::Running(_) | ContainerState::Unknown => {
+            rules.diagnose(&last_words(container.last.as_ref()?))
+        }
+    }
+}
+
+fn last_words(end: &Termination) -> Said<'_> {
+    let exit_code = Some(end.exit_code).filter(|code| *code != 0);
+    Said { reason: &end.reason, message: &end.message, exit_code, log: "" }
+}
+
+fn kept(caches: &Caches, namespace: &str, revision: &str) -> Option<LastKnownGood> {
+    caches.revision(namespace, revision).map(|revision| revision.good.clone())
+}

@@ -1,0 +1,339 @@
+//! Workloads: Deployments, StatefulSets, DaemonSets and the ReplicaSets between a Deployment and its pods.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::base::digest;
+use crate::cluster::{
+    definition,
+    record::{RawMeta, watched},
+};
+use crate::{api::annotation, diagnosis::line};
+use kubeheal_core::model::snapshot::{Ordinals, Rollout, WorkloadKind, WorkloadState};
+
+/// Longest reason for missing pods, in characters.
+const MAX_FAILURE: usize = 512;
+
+/// What is kept of a workload of any kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkloadRecord {
+    /// What deciding reads.
+    pub state: WorkloadState,
+    /// Where its pods are being taken (StatefulSets only).
+    pub update: Option<Update>,
+}
+
+/// The update of a StatefulSet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// Revision that the pods had before it.
+    pub from: String,
+    /// Revision that new pods get.
+    pub to: String,
+    /// Pods with a lower ordinal are meant to stay as they are.
+    pub from_ordinal: i64,
+    /// Pods are replaced when somebody deletes them, and not before.
+    pub on_delete: bool,
+}
+
+impl Update {
+    /// Whether the pod should have been replaced by one of the new revision.
+    pub fn leaves_behind(&self, pod: &str, revision: &str) -> bool {
+        revision != self.to && !self.on_delete && self.reaches(pod)
+    }
+
+    /// The revision of the pod that replaces this one.
+    pub fn replaces_with(&self, pod: &str) -> &str {
+        if self.on_delete || self.reaches(pod) { &self.to } else { &self.from }
+    }
+
+    fn reaches(&self, pod: &str) -> bool {
+        Ordinals::of(pod).is_some_and(|ordinal| ordinal >= self.from_ordinal)
+    }
+}
+
+/// A Deployment in the cache.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Raw<RawDeploymentStatus>")]
+pub struct Deployment {
+    /// Name, namespace, UID and resourceVersion.
+    pub meta: ObjectMeta,
+    /// What is kept of it.
+    pub record: WorkloadRecord,
+}
+watched!(Deployment, "apps", "v1", "Deployment", "deployments");
+
+/// A StatefulSet in the cache.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Raw<RawStatefulSetStatus>")]
+pub struct StatefulSet {
+    /// Name, namespace, UID and resourceVersion.
+    pub meta: ObjectMeta,
+    /// What is kept of it.
+    pub record: WorkloadRecord,
+}
+watched!(StatefulSet, "apps", "v1", "StatefulSet", "statefulsets");
+
+/// A DaemonSet in the cache.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Raw<RawDaemonSetStatus>")]
+pub struct DaemonSet {
+    /// Name, namespace, UID and resourceVersion.
+    pub meta: ObjectMeta,
+    /// What is kept of it.
+    pub record: WorkloadRecord,
+}
+watched!(DaemonSet, "apps", "v1", "DaemonSet", "daemonsets");
+
+/// A ReplicaSet in the cache: the link between a Deployment and its pods, and why it makes none.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(from = "RawReplicaSet")]
+pub struct ReplicaSet {
+    /// Name, namespace, UID and resourceVersion.
+    pub meta: ObjectMeta,
+    /// UID of its Deployment.
+    pub controller: Option<String>,
+    /// Why it cannot create pods. Its Deployment says so later, and not at all while it is paused.
+    pub failure: Option<String>,
+}
+watched!(ReplicaSet, "apps", "v1", "ReplicaSet", "replicasets");
+
+#[derive(Debug, Deserialize)]
+struct RawReplicaSet {
+    metadata: RawMeta,
+    #[serde(default)]
+    status: RawReplicaSetStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawReplicaSetStatus {
+    conditions: Vec<RawCondition>,
+}
+
+impl From<RawReplicaSet> for ReplicaSet {
+    fn from(raw: RawReplicaSet) -> Self {
+        Self {
+            meta: raw.metadata.object_meta(),
+            controller: raw.metadata.controller(),
+            failure: replica_failure(&raw.status.conditions),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(bound = "Status: DeserializeOwned + Default")]
+struct Raw<Status> {
+    metadata: RawMeta,
+    #[serde(default)]
+    spec: Value,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawDeploymentStatus {
+    observed_generation: i64,
+    replicas: i64,
+    updated_replicas: i64,
+    available_replicas: i64,
+    conditions: Vec<RawCondition>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawStatefulSetStatus {
+    observed_generation: i64,
+    updated_replicas: i64,
+    current_revision: String,
+    update_revision: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawDaemonSetStatus {
+    observed_generation: i64,
+    desired_number_scheduled: i64,
+    updated_number_scheduled: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawCondition {
+    r#type: String,
+    status: String,
+    reason: String,
+    message: String,
+}
+
+impl From<Raw<RawDeploymentStatus>> for Deployment {
+    fn from(raw: Raw<RawDeploymentStatus>) -> Self {
+        let mut record = record(WorkloadKind::Deployment, &raw.metadata, &raw.spec);
+        record.state.rollout = deployment_rollout(&raw, record.state.paused);
+        record.state.updated = u32::try_from(raw.status.updated_replicas).unwrap_or(0);
+        record.state.replica_failure = replica_failure(&raw.status.conditions);
+        Self { meta: raw.metadata.object_meta(), record }
+    }
+}
+
+/// Why pods cannot be created, in the words of who tries.
+fn replica_failure(conditions: &[RawCondition]) -> Option<String> {
+    let failed = |condition: &&RawCondition| condition.r#type == "ReplicaFailure" && condition.status == "True";
+    conditions.iter().find(failed).map(|condition| line(&condition.message, MAX_FAILURE))
+}
+
+/// The Deployment controller says itself where its rollout stands; without a progress deadline it does not, and the
+/// counts have to.
+fn deployment_rollout(raw: &Raw<RawDeploymentStatus>, paused: bool) -> Rollout {
+    let status = &raw.status;
+    if status.observed_generation < raw.metadata.generation {
+        return Rollout::InProgress;
+    }
+    let wanted = replicas(&raw.spec);
+    let counts_agree = status.updated_replicas == wanted && status.replicas == wanted;
+    let progressing = status.conditions.iter().find(|condition| condition.r#type == "Progressing");
+    match progressing {
+        Some(condition) if condition.reason == "ProgressDeadlineExceeded" => Rollout::Stuck,
+        Some(condition) if condition.reason == "NewReplicaSetAvailable" => Rollout::Complete,
+        _ if paused && counts_agree => Rollout::Complete,
+        Some(_) => Rollout::InProgress,
+        None if counts_agree && status.available_replicas == wanted => Rollout::Complete,
+        None => Rollout::InProgress,
+    }
+}
+
+impl From<Raw<RawStatefulSetStatus>> for StatefulSet {
+    fn from(raw: Raw<RawStatefulSetStatus>) -> Self {
+        let mut record = record(WorkloadKind::StatefulSet, &raw.metadata, &raw.spec);
+        let status = &raw.status;
+        let on_delete = is_on_delete(&raw.spec);
+        let integer = |pointer: &str| raw.spec.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+        let partition = integer("/updateStrategy/rollingUpdate/partition").max(0);
+        let rolling = status.observed_generation < raw.metadata.generation
+            || (status.current_revision != status.update_revision
+                && status.updated_replicas < replicas(&raw.spec) - partition
+                && !on_delete);
+        record.state.rollout = if rolling { Rollout::InProgress } else { Rollout::Complete };
+        record.state.updated = u32::try_from(status.updated_replicas).unwrap_or(0);
+        let first = integer("/ordinals/start");
+        let parallel = raw.spec.get("podManagementPolicy").and_then(Value::as_str) == Some("Parallel");
+        record.state.ordinals = Some(Ordinals { first, one_by_one: !parallel });
+        record.update = Some(status.update_revision.clone()).filter(|name| !name.is_empty()).map(|to| Update {
+            from: status.current_revision.clone(),
+            to,
+            from_ordinal: first.saturating_add(partition),
+            on_delete,
+        });
+        Self { meta: raw.metadata.object_meta(), record }
+    }
+}
+
+impl From<Raw<RawDaemonSetStatus>> for DaemonSet {
+    fn from(raw: Raw<RawDaemonSetStatus>) -> Self {
+        let mut record = record(WorkloadKind::DaemonSet, &raw.metadata, &raw.spec);
+        let status = &raw.status;
+        let unobserved = status.observed_generation < raw.metadata.generation;
+        // Before its controller has looked at it nobody knows how many; none would mean that none is wanted.
+        let desired = u32::try_from(status.desired_number_scheduled).unwrap_or(0);
+        record.state.desired = if unobserved { desired.max(1) } else { desired };
+        record.state.updated = u32::try_from(status.updated_number_scheduled).unwrap_or(0);
+        let rolling = unobserved
+            || (status.updated_number_scheduled < status.desired_number_scheduled && !is_on_delete(&raw.spec));
+        record.state.rollout = if rolling { Rollout::InProgress } else { Rollout::Complete };
+        Self { meta: raw.metadata.object_meta(), record }
+    }
+}
+
+impl WorkloadRecord {
+    /// A pod without a controller, seen as a workload. Its definition cannot change but for its images.
+    pub(super) fn of_bare_pod(meta: &RawMeta, images: &[&str], no_probes: bool) -> Self {
+        let digest = digest(&serde_json::json!([meta.uid, images]));
+        Self {
+            state: WorkloadState {
+                kind: WorkloadKind::Pod,
+                name: meta.name.clone(),
+                uid: meta.uid.clone(),
+                desired: 1,
+                rollout: Rollout::Complete,
+                template: digest.clone(),
+                deleting: meta.deleting,
+                paused: false,
+                intentional_delete: is_intentional(meta),
+                updated: 1,
+                controlled: false,
+                tool: definition::managed_by(&meta.labels, &meta.annotations),
+                scaled_by: None,
+                claims_go_with_it: false,
+                claims_go_when_scaled: false,
+                replica_failure: None,
+                ordinals: None,
+                no_probes,
+                definition: digest,
+            },
+            update: None,
+        }
+    }
+}
+
+fn record(kind: WorkloadKind, meta: &RawMeta, spec: &Value) -> WorkloadRecord {
+    let template = spec.get("template").unwrap_or(&Value::Null);
+    WorkloadRecord {
+        state: WorkloadState {
+            kind,
+            name: meta.name.clone(),
+            uid: meta.uid.clone(),
+            desired: u32::try_from(replicas(spec)).unwrap_or(0),
+            rollout: Rollout::InProgress,
+            template: digest(template),
+            deleting: meta.deleting,
+            paused: spec.get("paused").and_then(Value::as_bool).unwrap_or(false),
+            intentional_delete: is_intentional(meta),
+            updated: 0,
+            controlled: meta.controller().is_some(),
+            tool: definition::managed_by(&meta.labels, &meta.annotations),
+            scaled_by: scaled_by(meta),
+            claims_go_with_it: claims_go(spec, "whenDeleted"),
+            claims_go_when_scaled: claims_go(spec, "whenScaled"),
+            replica_failure: None,
+            ordinals: None,
+            no_probes: no_probes(template),
+            definition: digest(&definition::essence(spec)),
+        },
+        update: None,
+    }
+}
+
+/// Pods are replaced when somebody deletes them, and not before.
+fn is_on_delete(spec: &Value) -> bool {
+    spec.pointer("/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete")
+}
+
+fn replicas(spec: &Value) -> i64 {
+    spec.get("replicas").and_then(Value::as_i64).unwrap_or(1)
+}
+
+/// A tool that undoes changes sets them by what it has on record, whether it says so in the managed fields or not.
+fn scaled_by(meta: &RawMeta) -> Option<String> {
+    let tool = definition::managed_by(&meta.labels, &meta.annotations).filter(|tool| tool.undoes_changes());
+    tool.map(|tool| tool.as_str().to_owned()).or_else(|| meta.scaler.clone())
+}
+
+/// The claims of a StatefulSet may be meant to go with it, or with its last replicas.
+fn claims_go(spec: &Value, when: &str) -> bool {
+    let policy = spec.get("persistentVolumeClaimRetentionPolicy");
+    policy.and_then(|policy| policy.get(when)).and_then(Value::as_str) == Some("Delete")
+}
+
+fn is_intentional(meta: &RawMeta) -> bool {
+    meta.annotations.get(annotation::INTENTIONAL_DELETE).is_some_and(|value| value == "true")
+}
+
+fn no_probes(template: &Value) -> bool {
+    let probes = ["startupProbe", "livenessProbe", "readinessProbe"];
+    let containers = template.pointer("/spec/containers").and_then(Value::as_array);
+    containers.is_some_and(|containers| {
+        containers.iter().all(|container| probes.iter().all(|probe| container.get(probe).is_none()))
+    })
+}

@@ -1,0 +1,94 @@
+//! What is read live before a decision.
+
+use std::time::Duration;
+
+use kubeheal_core::model::{policy::Policy, snapshot::Workload};
+
+use super::{
+    context::Context,
+    turn::{LiveReads, Turn, turn},
+};
+use crate::{
+    api::HealedService,
+    base::Key,
+    cluster::{cache::Caches, execute::Stay, snapshot::Presence},
+};
+
+impl Context {
+    /// Reads live what the caches alone do not say, and decides.
+    pub(super) async fn decide(&self, key: &Key) -> Option<(LiveReads, Turn)> {
+        let service = self.shared.caches().service(key)?;
+        let (presence, namespace) = self.ask_for_workload(&service).await;
+        let behind = self.shared.behind();
+        let mut live = LiveReads {
+            presence,
+            namespace,
+            deliveries: self.alerts.deliveries(key),
+            logs: self.logs.answers(),
+            behind: behind.map(|(kind, _, why)| format!("the watch of {} is interrupted: {why}", kind.as_str())),
+            observe_only: self.options.observe_only,
+            ..LiveReads::default()
+        };
+        // What is to be asked depends on what is seen.
+        let first = turn(&self.shared.caches(), key, &live, self.clock.now())?;
+        live.clock_jumped = self.distrusts_clock(&first.policy).is_some();
+        live.field = self.executor.live(&service, &first.policy, &first.snapshot.state).await;
+        if self.namespace_ends(&first).await {
+            live.namespace = Stay::Ends;
+        }
+        // The object and its state are taken together, and last.
+        let turn = turn(&self.shared.caches(), key, &live, self.clock.now())?;
+        self.logs.ask(&turn.wanted_logs, key, &turn.effective);
+        Some((live, turn))
+    }
+
+    /// The last questions before acting, asked live. The answers become part of what was seen.
+    pub(super) async fn confirm(&self, key: &Key, mut live: LiveReads, seen: Turn) -> Option<Turn> {
+        let Some(plan) = seen.decision.plan() else { return Some(seen) };
+        live.namespace_at_last = match self.executor.namespaces().ask(&key.0).await {
+            // What would be missed if it did not come back is not taken away.
+            Stay::Unclear if !plan.effect.replaces() => Stay::Stays,
+            stay => stay,
+        };
+        if live.namespace_at_last == Stay::Stays {
+            let until = kubeheal_core::model::moment::after(seen.now, seen.policy.remediation.verify);
+            live.lease = self.executor.take_lease(&seen.service, until, seen.now).await;
+        }
+        turn(&self.shared.caches(), key, &live, seen.now)
+    }
+
+    /// A workload that the cache does not have is asked for live: a cache alone never says that something is gone.
+    async fn ask_for_workload(&self, service: &HealedService) -> (Presence, Stay) {
+        // What is there and cannot be read is not missing either.
+        let is_known = |caches: &Caches| caches.workload(service).is_some() || caches.unreadable(service).is_some();
+        if is_known(&self.shared.caches()) {
+            return (Presence::Cached, Stay::Stays);
+        }
+        let presence = self.executor.presence(service).await;
+        let stay = match presence {
+            Presence::Missing => {
+                let namespace = service.metadata.namespace.as_deref().unwrap_or_default();
+                self.executor.namespaces().ask(namespace).await
+            }
+            Presence::Cached | Presence::NotYetCached | Presence::Unreadable(_) => Stay::Stays,
+        };
+        (presence, stay)
+    }
+
+    /// Whether the namespace is being deleted, asked where it looks as if: pods go or are missing.
+    async fn namespace_ends(&self, seen: &Turn) -> bool {
+        let Workload::Present(state) = &seen.snapshot.workload else { return false };
+        let pods = &seen.snapshot.pods;
+        let pods_go = state.deleting || pods.iter().any(|pod| pod.deleting);
+        let too_few = u32::try_from(pods.len()).is_ok_and(|pods| pods < state.desired);
+        let namespace = &seen.snapshot.service.namespace;
+        (pods_go || too_few) && self.executor.namespaces().ask_lately(namespace).await == Stay::Ends
+    }
+
+    /// How long the clock is not to be trusted yet: it has jumped, and nothing may seem to last for that alone.
+    pub(super) fn distrusts_clock(&self, policy: &Policy) -> Option<Duration> {
+        let ago = self.clock_jumps.jumped(self.clock.now())?;
+        let lasting = policy.health.not_ready.max(policy.health.crash_loop);
+        Duration::try_from(lasting).unwrap_or_default().checked_sub(ago).filter(|left| !left.is_zero())
+    }
+}

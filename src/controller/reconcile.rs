@@ -1,0 +1,86 @@
+//! One reconcile: decide, record, report, act, settle.
+
+use std::time::Duration;
+
+use kubeheal_core::{
+    model::{execution::Execution, plan::Plan, snapshot::Workload},
+    settle,
+};
+
+use super::{context::Context, error::Error, record::Recorded, turn::Turn};
+use crate::{base::Key, notify::audit, status::store};
+
+/// Requeue when something could not be read.
+const UNREADABLE_RETRY: Duration = Duration::from_secs(10);
+/// Longest time between two reconciles of a service, whatever was decided.
+const RESYNC: Duration = Duration::from_secs(600);
+
+impl Context {
+    /// One service, start to end. Returns when to reconcile it again.
+    pub(super) async fn reconcile(&self, key: &Key) -> Result<Option<Duration>, Error> {
+        let Some((_, seen)) = self.decide(key).await else {
+            self.forget(key);
+            return Ok(None);
+        };
+        if seen.decision.plan().is_none() {
+            let recorded = self.record(&seen).await?;
+            self.report(&seen, &recorded).await;
+            return Ok(Some(self.next_reconcile(&seen)));
+        }
+        let Some((seen, recorded)) = self.decide_alone(key).await? else { return Ok(None) };
+        self.report(&seen, &recorded).await;
+        if let Some(plan) = seen.decision.plan() {
+            let execution = self.act(&seen, &recorded, plan).await;
+            audit::acted(recorded.service(), &seen.decision, plan, &execution);
+            Box::pin(self.settle(&seen, recorded, plan, &execution)).await?;
+        }
+        Ok(Some(self.next_reconcile(&seen)))
+    }
+
+    fn forget(&self, key: &Key) {
+        self.options.metrics.forget(&key.0, &key.1);
+        self.recorder.forget(key);
+        self.alerts.forget(key);
+    }
+
+    /// Decides again while no other worker can begin anything, asks what must be asked before acting, and records the intent.
+    async fn decide_alone(&self, key: &Key) -> Result<Option<(Turn, Recorded)>, Error> {
+        let _alone = self.limits.lock().await;
+        // Others may have acted while we waited: the shared limits are judged again.
+        let Some((live, again)) = self.decide(key).await else { return Ok(None) };
+        let Some(seen) = self.confirm(key, live, again).await else { return Ok(None) };
+        let recorded = self.record(&seen).await?;
+        Ok(Some((seen, recorded)))
+    }
+
+    /// Carries out the plan, unless the lease is about to run out: then the attempt counts and is not made.
+    async fn act(&self, seen: &Turn, _intent: &Recorded, plan: &Plan) -> Execution {
+        if self.options.leader.as_ref().is_some_and(|leader| !leader.may_act()) {
+            return Execution::Refused("the lease of this controller is about to run out".to_owned());
+        }
+        self.executor.run(&seen.service, plan).await
+    }
+
+    async fn settle(&self, seen: &Turn, recorded: Recorded, plan: &Plan, execution: &Execution) -> Result<(), Error> {
+        let now = self.clock.now();
+        let state = settle(&seen.policy, &seen.snapshot, &seen.decision.state, (plan, execution), now);
+        if state == seen.decision.state {
+            return Ok(());
+        }
+        let old = recorded.service().status.clone().unwrap_or_default();
+        let mut status = old.clone();
+        store(&mut status, &state, seen.decision.ineffective);
+        let written = self.write(recorded.service(), status).await?;
+        self.tell(seen, &old, &written, now).await;
+        Ok(())
+    }
+
+    fn next_reconcile(&self, seen: &Turn) -> Duration {
+        if matches!(seen.snapshot.workload, Workload::Unknown(_)) {
+            return UNREADABLE_RETRY;
+        }
+        let due = seen.decision.next_check.map(|check| check.duration_since(self.clock.now()));
+        let due = due.map(|due| Duration::try_from(due).unwrap_or_default()).unwrap_or(RESYNC);
+        due.min(self.distrusts_clock(&seen.policy).unwrap_or(RESYNC)).min(RESYNC)
+    }
+}

@@ -1,0 +1,81 @@
+//! Recording: the decision is written into the status, before anything is done.
+
+use kube::{Api, ResourceExt, api::PostParams};
+
+use super::{context::Context, error::Error, turn::Turn};
+use crate::{
+    api::{
+        FIELD_MANAGER, HealedService,
+        status::{HealedServiceStatus, LastKnownGood},
+    },
+    cluster::{decode::Lenient, execute::keep},
+    ops::telemetry,
+    status::{Beside, render},
+};
+
+/// The object as it was written. Only `record` makes one, so nothing can be done that was not recorded before.
+pub(super) struct Recorded(HealedService);
+
+impl Recorded {
+    /// The object as it was written.
+    pub(super) fn service(&self) -> &HealedService {
+        &self.0
+    }
+}
+
+impl Context {
+    /// Writes the decision into the status, if that changes it. The resourceVersion makes a decision about an outdated object
+    /// fail here, before anything is done.
+    pub(super) async fn record(&self, seen: &Turn) -> Result<Recorded, Error> {
+        telemetry::decided(&seen.decision);
+        let old = seen.service.status.clone().unwrap_or_default();
+        let good = match self.keep(seen).await {
+            Some(kept) => Some(kept),
+            None => old.last_known_good.clone(),
+        };
+        let policy = Some(seen.effective.shown.clone());
+        let beside = Beside { generation: seen.service.metadata.generation, good, policy };
+        let recorded = self.write(&seen.service, render(&seen.decision, &old, beside, seen.now)).await?;
+        let key = (recorded.namespace().unwrap_or_default(), recorded.name_any());
+        self.alerts.written(&key, &seen.snapshot.receivers.deliveries);
+        self.logs.written(&seen.decision.state.observed.logs);
+        Ok(Recorded(recorded))
+    }
+
+    async fn keep(&self, seen: &Turn) -> Option<LastKnownGood> {
+        if !seen.decision.record_good {
+            return None;
+        }
+        let workload = self.shared.caches().workload(&seen.service)?;
+        match keep(&self.executor, &seen.service, &workload, seen.now).await {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::warn!(%error, "the last known good definition could not be kept");
+                None
+            }
+        }
+    }
+
+    pub(super) async fn write(
+        &self,
+        service: &HealedService,
+        status: HealedServiceStatus,
+    ) -> Result<HealedService, Error> {
+        let mut written = service.clone();
+        if service.status.as_ref() == Some(&status) {
+            return Ok(written);
+        }
+        written.status = Some(status);
+        let api: Api<Lenient<HealedService>> =
+            Api::namespaced(self.reads.clone(), &service.namespace().unwrap_or_default());
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        match api.replace_status(&service.name_any(), &params, &Lenient(written)).await {
+            Ok(Lenient(answer)) => {
+                self.shared.wrote(answer.clone());
+                Ok(answer)
+            }
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Err(Error::Conflict),
+            Err(error) => Err(Error::Status(error)),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What runs around the controller: its clock, leadership, HTTP port, metrics, traces, checks before it starts, `kubeheal wait`.
+
+pub mod clock;
+pub mod config;
+pub mod leader;
+pub mod metrics;
+pub mod preflight;
+pub mod server;
+pub mod telemetry;
+pub mod wait;

@@ -1,0 +1,75 @@
+//! `kubeheal wait NAME`: for init containers that must not start before a service is well.
+//!
+//! Well means what it means for `dependsOn`: healthy, and for long enough. Only reads, and only that one object.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::{Api, Client};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    api::{HealedService, status::condition},
+    base::error_text::explain,
+    cluster::{decode::Lenient, peer::well_since},
+    ops::clock::Clock,
+};
+use kubeheal_core::model::moment::{after, humanize};
+
+/// Healthy for this long is stable: the default of `dependsOn[].stableSeconds`.
+const STABLE: SignedDuration = SignedDuration::from_secs(60);
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Waits until the service is healthy and stable. `say` hears why it is not, each time that changes.
+///
+/// # Errors
+/// Why it still is not, as one sentence, when `timeout` is over. Without one it waits for ever.
+pub async fn until_stable(
+    client: Client,
+    clock: Clock,
+    namespace: &str,
+    name: &str,
+    timeout: Option<Duration>,
+    mut say: impl FnMut(&str),
+) -> Result<(), String> {
+    let services: Api<Lenient<HealedService>> = Api::namespaced(client, namespace);
+    let begun = Instant::now();
+    let mut said = String::new();
+    loop {
+        let why = match services.get_opt(name).await {
+            Ok(Some(Lenient(service))) => not_stable(&service, namespace, name, clock.now()),
+            Ok(None) => Some(format!("there is no HealedService {namespace}/{name}")),
+            Err(error) => Some(explain(&format!("reading healedservice {namespace}/{name}"), &error)),
+        };
+        let Some(why) = why else { return Ok(()) };
+        if timeout.is_some_and(|timeout| begun.elapsed() >= timeout) {
+            return Err(why);
+        }
+        if why != said {
+            say(&why);
+            said = why;
+        }
+        sleep(EVERY).await;
+    }
+}
+
+/// Why the service cannot be relied on yet.
+fn not_stable(service: &HealedService, namespace: &str, name: &str, now: Timestamp) -> Option<String> {
+    let Some(status) = &service.status else {
+        return Some(format!("{namespace}/{name} has not been looked at: does the controller run?"));
+    };
+    match well_since(status) {
+        Some(since) => {
+            // A time from the future is another clock's: from now on, then.
+            let due = after(since.min(now), STABLE);
+            (now < due).then(|| format!("{namespace}/{name} is healthy, but not yet for {}", humanize(STABLE)))
+        }
+        None => {
+            let ready = status.conditions.iter().find(|known| known.type_ == condition::READY);
+            let health = status.health.unwrap_or_default();
+            let message = ready.map(|ready| format!(": {}", ready.message)).unwrap_or_default();
+            Some(format!("{namespace}/{name} is {health:?}{message}"))
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The status of a `HealedService`: a decision is put into it, and the state is taken out again.
+
+mod load;
+mod render;
+
+pub use load::load;
+pub use render::{Beside, render, store};
