@@ -9,7 +9,7 @@ use kubeheal_core::{
     model::{
         bounded::Bounded,
         plan::Step,
-        state::{Attempts, Circuit, CircuitState, HealthRecord, ObservedState, Outcome, State},
+        state::{Attempts, Circuit, CircuitState, HealthRecord, Outcome, State},
     },
     report::is_unrecovered,
 };
@@ -23,14 +23,14 @@ pub fn load(status: &HealedServiceStatus) -> State {
 }
 
 /// The state of a status that a build without `memory` wrote, or that has lost it: what people read tells enough to hold still. An
-/// open circuit stays open, and actions of the last hour count.
+/// open circuit stays open, and actions of the last hour count. The service counts as not observed before: what restarted until now is
+/// not judged, and annotations that are there are not answered again.
 fn upgrade(status: &HealedServiceStatus) -> State {
     let is_action = |step: &str| step.parse::<Step>().is_ok();
     let actions = status.history.iter().filter(|entry| is_action(&entry.step) && entry.outcome != Outcome::Dropped);
     let recent: Bounded<Timestamp, _> = actions.map(|entry| entry.time).collect();
     let degraded = status.conditions.iter().find(|known| known.type_ == condition::DEGRADED);
     State {
-        observed: ObservedState { since: first_transition(status), ..ObservedState::default() },
         health: HealthRecord {
             degraded: degraded.is_some_and(|known| is_unrecovered(&known.status, &known.reason)),
             ..HealthRecord::default()
@@ -53,9 +53,4 @@ fn circuit(status: &HealedServiceStatus) -> Circuit {
         retry_at: time(&known.retry_at),
         ..Circuit::default()
     }
-}
-
-/// It has been observed since then at the latest.
-fn first_transition(status: &HealedServiceStatus) -> Option<Timestamp> {
-    status.conditions.iter().map(|known| known.last_transition_time.0).min()
 }

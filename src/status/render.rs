@@ -107,7 +107,7 @@ fn pods(decision: &Decision) -> PodCounts {
 
 fn finding(found: &model::finding::Finding) -> Finding {
     Finding {
-        pod: Some(found.place.object().to_owned()),
+        pod: found.place.uid().map(|_| found.place.object().to_owned()),
         uid: owned(found.place.uid()),
         container: owned(found.place.container()),
         probe: found.probe.map(|probe| match probe {

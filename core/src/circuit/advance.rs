@@ -9,7 +9,7 @@ use crate::{
         inputs::Inputs,
         moment::after,
         policy::Policy,
-        snapshot::{Service, Workload},
+        snapshot::Snapshot,
         state::{Circuit, CircuitState, MitigationPhase, State},
         verdict::Health,
     },
@@ -19,7 +19,7 @@ use crate::{
 /// Everything that happens to the breaker without a new action: commands, self-recovery, the end of the open time, a new
 /// pod template, the reset after lasting health.
 pub fn advance(inputs: &Inputs<'_>, health: Health, state: &mut State) {
-    obey(&inputs.snapshot.service, &inputs.snapshot.workload, state, inputs.now());
+    obey(inputs, state);
     if state.circuit.forced.is_some() {
         return;
     }
@@ -29,9 +29,13 @@ pub fn advance(inputs: &Inputs<'_>, health: Health, state: &mut State) {
     forget(inputs, healthy_since, state);
 }
 
-/// Commands given by annotation, each handled once.
-fn obey(service: &Service, workload: &Workload, state: &mut State, now: Timestamp) {
-    if service.reset_breaker.is_some() && service.reset_breaker != state.requests.reset_breaker {
+/// Commands given by annotation, each handled once. A reset that was there before the service was first observed is not ours to
+/// answer: it came with a backup, or was answered in a status that somebody wiped.
+fn obey(inputs: &Inputs<'_>, state: &mut State) {
+    let (Snapshot { service, workload, .. }, now) = (inputs.snapshot, inputs.now());
+    let was_observed = inputs.snapshot.state.observed.since.is_some();
+    let is_new = service.reset_breaker.is_some() && service.reset_breaker != state.requests.reset_breaker;
+    if is_new && was_observed {
         let before = std::mem::take(&mut state.circuit);
         state.circuit = match before.forced {
             // Who holds it open lets go of it.

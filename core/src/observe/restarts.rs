@@ -131,7 +131,7 @@ impl Context<'_> {
                 record.crash_loop_since.get_or_insert(now);
             }
             ContainerState::Running(since) if elapsed(since.unwrap_or(now), now) >= stabilization => {
-                record.crash_loop_since = None
+                record.crash_loop_since = None;
             }
             ContainerState::Terminated(end) if end.exit_code == 0 && container.role == Role::Init => {
                 record.crash_loop_since = None;

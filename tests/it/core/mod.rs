@@ -3,12 +3,14 @@
 mod budgets;
 mod clocks;
 mod counts;
+mod fleet;
 mod hostile;
 mod policies;
 mod properties;
 mod recovery;
 mod released;
 mod simulation;
+mod upgrade;
 
 use proptest::test_runner::{Config, RngSeed};
 
