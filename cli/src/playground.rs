@@ -1,10 +1,8 @@
 //! `healctl playground`: a cluster on this machine, in real time, with kubeheal at work in it.
 
 use std::{
-    fs::OpenOptions,
-    io::{Read, Write},
+    io::Write,
     net::{Ipv4Addr, SocketAddr},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -128,23 +126,20 @@ fn controller(cluster: &Cluster) -> Controller {
 /// 128 bits that nobody can guess: every process of this machine can reach the port.
 fn token() -> Result<String, Failure> {
     let mut bytes = [0; 16];
-    let read = std::fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes));
-    read.map_err(|error| Failure::new(format!("make an access token from /dev/urandom: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| Failure::new(format!("make an access token: {error}")))?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
-/// Writes a file that only its owner can read.
+/// Writes a file that only its owner can read: whole, or not at all.
 fn write_private(path: &Path, content: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         Failure::new(format!("{}: cannot be written: {error}: choose another file with --kubeconfig", path.display()))
     };
-    // A file that is there keeps its mode, so it is made anew.
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(content.as_bytes()).map_err(failed)
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(content.as_bytes()).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
 }
 
 fn greet(address: SocketAddr, path: &Path, healing: bool) -> std::io::Result<()> {

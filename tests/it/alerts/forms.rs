@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use kubeheal::notify::alert::{AlertMessage, AlertState};
 use kubeheal_core::model::alert::Severity;
 use serde_json::{Value, json};
-use wiremock::ResponseTemplate;
+
+use crate::support::http_receiver::Answer;
 
 use super::receivers::{Harness, alert, received, receiver, time};
 
@@ -95,7 +96,7 @@ fn alerts() -> Vec<AlertMessage> {
 #[tokio::test]
 async fn every_form_keeps_the_rules_of_its_receiver_whatever_a_container_printed() {
     for kind in ["Alertmanager", "PagerDuty", "Slack", "Webhook", "CloudEvents"] {
-        let server = receiver(ResponseTemplate::new(200)).await;
+        let server = receiver(Answer::new(200)).await;
         let mut sink = json!({"name": "a", "type": kind, "url": server.uri()});
         if kind == "PagerDuty" {
             sink["routingKeyFrom"] = json!({"secretRef": {"name": "hook", "key": "hmac"}});

@@ -21,7 +21,8 @@ use kubeheal::{
 use kubeheal_core::model::alert::{Delivered, Severity, Subject};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
+use crate::support::http_receiver::{Answer, HttpReceiver, Request as Sent};
 
 /// Longest wait for anything.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -145,13 +146,11 @@ fn key() -> Key {
     ("shop".to_owned(), "api".to_owned())
 }
 
-pub(super) async fn receiver(answer: ResponseTemplate) -> MockServer {
-    let server = MockServer::start().await;
-    Mock::given(any()).respond_with(answer).mount(&server).await;
-    server
+pub(super) async fn receiver(answer: Answer) -> HttpReceiver {
+    HttpReceiver::start(&[], answer).await
 }
 
-async fn until_received(server: &MockServer, count: usize) {
+async fn until_received(server: &HttpReceiver, count: usize) {
     let arrived = async {
         while received(server).await.len() < count {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -160,8 +159,8 @@ async fn until_received(server: &MockServer, count: usize) {
     tokio::time::timeout(LIMIT, arrived).await.expect("it arrives");
 }
 
-pub(super) async fn received(server: &MockServer) -> Vec<(wiremock::Request, Value)> {
-    let requests = server.received_requests().await.unwrap();
+pub(super) async fn received(server: &HttpReceiver) -> Vec<(Sent, Value)> {
+    let requests = server.requests();
     requests.into_iter().map(|request| (request.clone(), serde_json::from_slice(&request.body).unwrap())).collect()
 }
 
@@ -171,7 +170,7 @@ fn told_firing(delivered: &Delivered) -> bool {
 
 #[tokio::test]
 async fn alertmanager_gets_labels_and_an_end_that_is_moved_on_until_it_is_over() {
-    let server = receiver(ResponseTemplate::new(200)).await;
+    let server = receiver(Answer::new(200)).await;
     let harness = Harness::open("");
     let sink = json!({"name": "am", "type": "Alertmanager", "url": format!("{}/", server.uri())});
     harness.request(&sink, firing());
@@ -185,7 +184,7 @@ async fn alertmanager_gets_labels_and_an_end_that_is_moved_on_until_it_is_over()
 
     let all = received(&server).await;
     let (first, body) = &all[0];
-    assert_eq!((first.method.as_str(), first.url.path()), ("POST", "/api/v2/alerts"));
+    assert_eq!((first.method.as_str(), first.uri.path()), ("POST", "/api/v2/alerts"));
     let labels = json!({
         "severity": "warning", "alertname": "HealedServiceUnhealthy", "namespace": "shop", "service": "api",
         "workload": "Deployment/api",
@@ -206,7 +205,7 @@ async fn alertmanager_gets_labels_and_an_end_that_is_moved_on_until_it_is_over()
 
 #[tokio::test]
 async fn pagerduty_is_triggered_and_resolved_under_one_key() {
-    let server = receiver(ResponseTemplate::new(202)).await;
+    let server = receiver(Answer::new(202)).await;
     let harness = Harness::open("");
     let from = json!({"secretRef": {"name": "hook", "key": "hmac"}});
     let sink = json!({"name": "pager", "type": "PagerDuty", "url": server.uri(), "routingKeyFrom": from});
@@ -226,7 +225,7 @@ async fn pagerduty_is_triggered_and_resolved_under_one_key() {
 
 #[tokio::test]
 async fn slack_is_told_in_words_that_call_nobody() {
-    let server = receiver(ResponseTemplate::new(200)).await;
+    let server = receiver(Answer::new(200)).await;
     let harness = Harness::open(&server.uri());
     let sink = json!({"name": "slack", "type": "Slack", "urlFrom": {"secretRef": {"name": "hook", "key": "url"}}});
     harness.request(&sink, firing());
@@ -239,7 +238,7 @@ async fn slack_is_told_in_words_that_call_nobody() {
 
 #[tokio::test]
 async fn a_webhook_is_signed_over_time_and_body() {
-    let server = receiver(ResponseTemplate::new(204)).await;
+    let server = receiver(Answer::new(204)).await;
     let harness = Harness::open(&server.uri());
     let of = |key: &str| json!({"secretRef": {"name": "hook", "key": key}});
     let sink = json!({"name": "hook", "type": "Webhook", "urlFrom": of("url"), "hmacFrom": of("hmac")});
@@ -262,7 +261,7 @@ async fn a_webhook_is_signed_over_time_and_body() {
 
 #[tokio::test]
 async fn a_cloud_event_has_what_version_one_asks_for() {
-    let server = receiver(ResponseTemplate::new(200)).await;
+    let server = receiver(Answer::new(200)).await;
     let harness = Harness::open("");
     harness.request(&json!({"name": "bus", "type": "CloudEvents", "url": server.uri()}), firing());
     harness.news().await;
@@ -278,14 +277,12 @@ async fn a_cloud_event_has_what_version_one_asks_for() {
 #[tokio::test]
 async fn what_fails_is_tried_again_and_arrives_once() {
     for (answer, times) in [
-        (ResponseTemplate::new(500), 2),
-        (ResponseTemplate::new(429).insert_header("retry-after", "1"), 1),
-        (ResponseTemplate::new(503), 4),
-        (ResponseTemplate::new(200).set_delay(Duration::from_secs(30)), 1),
+        (Answer::new(500), 2),
+        (Answer::new(429).header("retry-after", "1"), 1),
+        (Answer::new(503), 4),
+        (Answer::new(200).after(Duration::from_secs(30)), 1),
     ] {
-        let server = MockServer::start().await;
-        Mock::given(any()).respond_with(answer).up_to_n_times(times).with_priority(1).mount(&server).await;
-        Mock::given(any()).respond_with(ResponseTemplate::new(200)).with_priority(2).mount(&server).await;
+        let server = HttpReceiver::start(&vec![answer; times], Answer::new(200)).await;
         let harness = Harness::open("");
         harness.request(&json!({"name": "hook", "type": "Webhook", "url": server.uri()}), firing());
         let mut news = harness.news().await;
@@ -295,7 +292,7 @@ async fn what_fails_is_tried_again_and_arrives_once() {
         }
         assert!(told_firing(&news), "{news:?}");
         let all = received(&server).await;
-        assert_eq!(all.len() as u64, times + 1);
+        assert_eq!(all.len(), times + 1);
         assert!(all.iter().all(|(_, body)| body["id"] == all[0].1["id"]), "the same notice under the same id");
         assert!(harness.counted("Webhook", "failed") && harness.counted("Webhook", "sent"));
     }
@@ -303,7 +300,7 @@ async fn what_fails_is_tried_again_and_arrives_once() {
 
 #[tokio::test]
 async fn a_look_that_began_before_a_notice_arrived_does_not_send_it_again() {
-    let server = receiver(ResponseTemplate::new(200)).await;
+    let server = receiver(Answer::new(200)).await;
     let harness = Harness::open("");
     let sink = json!({"name": "hook", "type": "Webhook", "url": server.uri()});
     let statuses = || async {
@@ -327,10 +324,10 @@ async fn a_look_that_began_before_a_notice_arrived_does_not_send_it_again() {
 
 #[tokio::test]
 async fn what_only_a_person_can_mend_is_said_in_a_sentence() {
-    let elsewhere = receiver(ResponseTemplate::new(200)).await;
-    let redirect = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
+    let elsewhere = receiver(Answer::new(200)).await;
+    let redirect = Answer::new(302).header("location", elsewhere.uri().as_str());
     let redirecting = receiver(redirect).await;
-    let refusing = receiver(ResponseTemplate::new(401)).await;
+    let refusing = receiver(Answer::new(401)).await;
     let secret = |name: &str, key: &str| json!({"name": "hook", "type": "Slack", "urlFrom": {"secretRef": {"name": name, "key": key}}});
     let table = [
         (
@@ -363,15 +360,15 @@ async fn what_only_a_person_can_mend_is_said_in_a_sentence() {
 
 #[tokio::test]
 async fn a_name_and_password_in_an_address_are_sent_as_a_header_and_not_in_the_address() {
-    let server = receiver(ResponseTemplate::new(200)).await;
+    let server = receiver(Answer::new(200)).await;
     let harness = Harness::open(&server.uri().replace("http://", "http://me:p%40ss@"));
     let from = json!({"secretRef": {"name": "hook", "key": "url"}});
     harness.request(&json!({"name": "am", "type": "Alertmanager", "urlFrom": from}), firing());
     assert!(told_firing(&harness.news().await));
     let (request, _) = received(&server).await.remove(0);
     assert_eq!(request.headers["authorization"], "Basic bWU6cEBzcw==");
-    assert_eq!(request.url.path(), "/api/v2/alerts");
-    assert!(request.url.username().is_empty() && !request.headers["host"].to_str().unwrap().contains('@'));
+    assert_eq!(request.uri.path(), "/api/v2/alerts");
+    assert!(!request.uri.to_string().contains('@') && !request.headers["host"].to_str().unwrap().contains('@'));
 }
 
 #[tokio::test]
@@ -388,10 +385,10 @@ async fn a_receiver_that_cannot_be_reached_is_no_secret_but_its_address_is() {
 
 #[tokio::test]
 async fn a_dead_receiver_delays_no_other_and_who_heard_the_beginning_hears_the_end() {
-    let dead = receiver(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
-    let alive = receiver(ResponseTemplate::new(200)).await;
+    let dead = receiver(Answer::new(200).after(Duration::from_secs(60))).await;
+    let alive = receiver(Answer::new(200)).await;
     let harness = Harness::open("");
-    let offer = |name: &str, server: &MockServer| {
+    let offer = |name: &str, server: &HttpReceiver| {
         let sink: Receiver =
             serde_json::from_value(json!({"name": name, "type": "Webhook", "url": server.uri()})).unwrap();
         AlertRequest { receiver: sink, destination: server.uri(), alert: firing(), due: true }
@@ -406,7 +403,7 @@ async fn a_dead_receiver_delays_no_other_and_who_heard_the_beginning_hears_the_e
 
 #[tokio::test]
 async fn who_led_before_does_not_end_what_another_leader_has_ended() {
-    let server = receiver(ResponseTemplate::new(200)).await;
+    let server = receiver(Answer::new(200)).await;
     let harness = Harness::open("");
     harness.request(&json!({"name": "hook", "type": "Webhook", "url": server.uri()}), firing());
     harness.news().await;
