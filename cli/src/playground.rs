@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 
-/// Services looked at at the same time.
+/// Services reconciled at the same time.
 const CONCURRENCY: usize = 4;
 
 /// Arguments of `healctl playground`.

@@ -52,7 +52,7 @@ pub struct HealedServiceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_ref: Option<PolicyRef>,
 
-    /// How it is healed, as far as this object says so itself. What is in force is known with its policy only.
+    /// How it is healed, as far as this object says so itself. What applies is known with its policy only.
     #[serde(flatten)]
     pub settings: AsWritten,
 

@@ -1,8 +1,8 @@
 //! The API `kubeheal.dev/v1alpha1`: types, defaults and validation rules.
 //!
 //! What a person writes (`spec`) and what kubeheal answers (`status`), as the generated CRDs in `crds/` publish it.
-//! Nothing here decides or does anything: meaning is given to these fields by `healing`, and only `observe`, `execute`
-//! and `publish` talk to an API server.
+//! Nothing here decides or does anything: meaning is given to these fields by `policy` and the decision, and nothing here
+//! talks to an API server.
 //!
 //! House rules of the API: durations are integers named `…Seconds`; numbers are `int32`/`int64`; every number, string,
 //! list and map has a bound, which keeps the rules (CEL) cheap for the API server; no field is nullable unless Kubernetes

@@ -52,7 +52,7 @@ pub struct Remediation {
     pub git_ops_grace_seconds: i32,
 
     /// Restart the pods of this service, one at a time, once a dependency is healthy again that had no ready pod for half a
-    /// minute or longer. Only pods that were running meanwhile; each must prove itself, and the first that does not ends
+    /// minute or longer. Only pods that were running meanwhile; each is verified, and the first that is not ends
     /// the round.
     pub restart_on_dependency_recovery: bool,
 

@@ -293,7 +293,7 @@ impl Caches {
         let key = key_of(&service.metadata);
         let old = self.services.get(&key).cloned();
         let before = self.shown_to_others(&key);
-        // A new status, which is most of what comes, changes nothing of what is in force.
+        // A new status, which is most of what comes, changes nothing of what applies.
         if old.as_ref().is_none_or(|old| old.spec != service.spec) {
             self.unlink(&key);
             self.services_of.entry(target_of(&service)).or_default().insert(key.clone());

@@ -22,7 +22,7 @@ pub struct Config {
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub namespace: Option<String>,
 
-    /// Services looked at at the same time
+    /// Services reconciled at the same time
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
 
@@ -50,7 +50,7 @@ pub struct Config {
     #[arg(long, env = "KUBEHEAL_LOG", default_value = DEFAULT_FILTER, value_name = "FILTER")]
     pub log: String,
 
-    /// File to read the filter from instead, if there is one, such as of a mounted ConfigMap; a change is in force in seconds
+    /// File to read the filter from instead, if there is one, such as of a mounted ConfigMap; a change applies within seconds
     #[arg(long, env = "KUBEHEAL_LOG_FROM", value_name = "FILE")]
     pub log_from: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! What is in force for one service, and where it comes from.
+//! What applies to one service, and where it comes from.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use kubeheal_core::model::{
 /// Problems named in one sentence.
 const MAX_PROBLEMS: usize = 3;
 
-/// What is in force for one service.
+/// What applies to one service.
 #[derive(Debug, Clone)]
 pub struct Effective {
     /// All settings, defaults filled in, for what is not decided but done: alerts, diagnosis, dependencies.

@@ -32,7 +32,7 @@ mod gitops;
 
 /// When every story begins: 2026-01-05, a Monday, 08:00 UTC.
 const BEGIN: i64 = 1_767_600_000;
-/// Services looked at at the same time.
+/// Services reconciled at the same time.
 const CONCURRENCY: usize = 4;
 
 /// Who heals.

@@ -145,7 +145,7 @@ impl<'a> Teller<'a> {
             match known {
                 None if is_step(entry) => {
                     let cause = entry.cause.as_deref().unwrap_or("unknown");
-                    self.push(at, Mark::Did, format!("{} {target}, because of {cause}", entry.step));
+                    self.push(at, Mark::Did, format!("{} {target} ({cause})", entry.step));
                 }
                 None => self.push(at, Mark::Breaker, entry.step.clone()),
                 Some(known) if known.outcome != entry.outcome => {

@@ -8,7 +8,7 @@ use crate::model::{
     verdict::{Health, Verdict},
 };
 
-/// Remembers it once it has proved itself.
+/// Remembers it once it has lasted.
 pub fn track(inputs: &Inputs<'_>, workload: &Workload, verdict: &Verdict, state: &mut State) {
     let (Workload::Present(present), Some(good), Some(healthy_since)) =
         (workload, &inputs.snapshot.last_known_good, state.health.healthy_since)

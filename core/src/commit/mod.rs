@@ -76,7 +76,7 @@ fn begin(situation: &Situation<'_>, plan: &Plan, state: &mut State) {
         begin_rollback(snapshot, attempts, now);
     }
     state.history.begin(plan, None, now);
-    // From now on readiness must be remembered: the repair has to prove itself.
+    // From now on readiness must be remembered: the repair has to be verified.
     track_pods(situation.inputs, state);
     moment.wake_at(verify_by);
 }

@@ -151,7 +151,7 @@ impl Effect {
 /// What a step costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charge {
-    /// It is an attempt: it must prove itself, and it counts.
+    /// It is an attempt: it is verified, and it counts.
     Attempt,
     /// It follows from attempts that were counted.
     Nothing,

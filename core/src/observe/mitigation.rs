@@ -105,7 +105,7 @@ pub fn scaled_down_from(snapshot: &Snapshot, mitigation: Option<&Mitigation>) ->
     }
 }
 
-/// Gives the step its outcome in the history, unless it is a trial, which must prove itself.
+/// Gives the step its outcome in the history, unless it is a trial, which is verified.
 pub fn conclude(state: &mut State, step: Step, outcome: Outcome) {
     if step != Step::RestoreReplicas || !is_on_trial(&state.attempts) {
         state.history.conclude_last(step, outcome);

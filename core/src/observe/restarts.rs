@@ -36,7 +36,7 @@ pub(super) fn track(inputs: &Inputs<'_>, state: &mut State) {
     track_pods(inputs, state);
 }
 
-/// Readiness is remembered for a repair that must prove itself, and no longer.
+/// Readiness is remembered for a repair that is being verified, and no longer.
 pub fn end_proof(state: &mut State) {
     if state.attempts.in_flight.is_none() {
         let pods = &mut state.observed.pods;
@@ -45,7 +45,7 @@ pub fn end_proof(state: &mut State) {
     }
 }
 
-/// Takes in since when pods as a whole are not as they should be; while a repair must prove itself, since when they are.
+/// Takes in since when pods as a whole are not as they should be; while a repair is being verified, since when they are.
 pub fn track_pods(inputs: &Inputs<'_>, state: &mut State) {
     let pods = inputs.snapshot.pods.iter();
     let records = pods.filter_map(|pod| pod_record(state, pod, inputs.now())).collect();

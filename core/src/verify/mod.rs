@@ -19,7 +19,7 @@ use crate::{
 /// A workload that we created a moment ago may not be visible yet.
 const VISIBLE_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
-/// What else explains that an action cannot prove itself.
+/// What else explains that an action cannot be verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Excuse {
     /// Nothing does.

@@ -49,7 +49,7 @@ pub(crate) const JOURNEYS: [Journey; 17] = [
     journey!("breaker", "the breaker opens, tries once, and closes when all is well", breaker::opens_and_closes),
     journey!("storm", "when many are unhealthy at once, nobody is touched", held::storm),
     journey!("observe", "who is only observed is reported on and never touched", held::observe),
-    journey!("policy", "a change of the policy is in force at once", held::policy),
+    journey!("policy", "a change of the policy applies at once", held::policy),
     Journey {
         controllers: 2,
         ..journey!(

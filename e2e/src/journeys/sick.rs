@@ -45,7 +45,7 @@ async fn is_replaced(stage: &Stage, act: Act, cause: &'static str) -> Result<()>
     stage.did();
     let first = &acted.history[0];
     expect(first.step == "RestartPod" && first.cause.as_deref() == Some(cause), || {
-        format!("RestartPod because of {cause} was wanted, not {first:?}")
+        format!("RestartPod for {cause} was wanted, not {first:?}")
     })?;
     expect(first.target.as_deref() == Some(name(sick)), || format!("{} is sick, not {:?}", name(sick), first.target))?;
 

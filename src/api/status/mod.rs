@@ -114,7 +114,7 @@ pub struct HealedServiceStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_known_good: Option<LastKnownGood>,
 
-    /// The settings in force, after policies.
+    /// The settings that apply, after policies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_policy: Option<EffectivePolicy>,
 

@@ -34,7 +34,7 @@ impl Source {
         Self { path, otherwise: otherwise.to_owned(), seen: None }
     }
 
-    /// The filter to be in force from now on, or what is wrong with it, if that is news.
+    /// The filter that applies from now on, or what is wrong with it, if that is news.
     pub(super) fn news(&mut self) -> Option<Result<EnvFilter, String>> {
         let path = self.path.display();
         let now = self.read().map_err(|error| format!("--log-from {path} cannot be read: {error}"));
@@ -60,7 +60,7 @@ impl Source {
         Ok(text.trim().to_owned())
     }
 
-    /// Puts each change of the file in force. Never ends.
+    /// Applies each change of the file. Never ends.
     pub(super) async fn follow(mut self, handle: reload::Handle<EnvFilter, Registry>) {
         loop {
             sleep(PAUSE).await;

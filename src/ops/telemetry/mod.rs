@@ -115,7 +115,7 @@ pub fn init(settings: &Settings) -> Result<Telemetry, TelemetryError> {
 }
 
 impl Telemetry {
-    /// Puts each change of the filter's file in force from now on.
+    /// Applies each change of the filter's file from now on.
     pub fn follow_filter(&mut self) {
         if let Some(source) = self.source.take() {
             tokio::spawn(source.follow(self.handle.clone()));

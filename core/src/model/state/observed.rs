@@ -41,7 +41,7 @@ pub struct ObservedState {
     /// Restart counters.
     #[serde(default, skip_serializing_if = "Bounded::is_empty")]
     pub containers: Bounded<ContainerRecord, MAX_CONTAINERS>,
-    /// Pods that are not as they should be, or must prove something.
+    /// Pods that are not as they should be, or are being verified.
     #[serde(default, skip_serializing_if = "Bounded::is_empty")]
     pub pods: Bounded<PodRecord, MAX_CONTAINERS>,
     /// Since when the workload's controller has made no progress towards what is wanted; absent while all is in place.
@@ -94,7 +94,7 @@ pub struct PodRecord {
     /// It is pending since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_since: Option<Timestamp>,
-    /// While a repair must prove itself: it is ready since then, by our clock.
+    /// While a repair is being verified: it is ready since then, by our clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_since: Option<Timestamp>,
 }
