@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -146,3 +147,49 @@ def test_every_metric_and_every_flag_is_told(controller_help):
     assert {re.sub(r"_(?:total|info)$", "", name) for name in told} == names
     flags = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", controller_help, re.MULTILINE)) - {"--help", "--version"}
     assert set(re.findall(r"^\| `(--[a-z-]+)`", text, re.MULTILINE)) == flags
+
+
+def test_every_name_that_a_page_points_out_in_the_code_is_there():
+    pointed = 0
+    for page in sorted(DOCS.rglob("*.md")):
+        for name, target in re.findall(r"\[`([\w:]+)`\]\(([^)#]+\.rs)\)", page.read_text()):
+            pointed += 1
+            code, last = (page.parent / target).resolve(), name.split("::")[-1]
+            defined = re.search(rf"\b(?:struct|enum|fn|const|static|type|mod)\s+{last}\b|^\s*(?:pub(?:\([^)]*\))?\s+)?{last}\b\s*[:,({{]",
+                                code.read_text(), re.MULTILINE)
+            assert defined or last in (code.stem, code.parent.name), f"{page.name}: {target} has no {name}"
+    assert pointed > 50
+
+
+def strict(schema):
+    """A schema under which a field that nobody knows is wrong."""
+    if isinstance(schema, list):
+        return [strict(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    whole = {name: strict(below) for name, below in schema.items()}
+    return whole | {"additionalProperties": False} if isinstance(schema.get("properties"), dict) else whole
+
+
+def objects_of(page):
+    """The objects of ours that a page shows, those that begin at `spec` included."""
+    for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)):
+        for document in yaml.safe_load_all(block):
+            if document and str(document.get("apiVersion", "kubeheal.dev/")).startswith("kubeheal.dev/") and "spec" in document:
+                yield f"{page.name}, block {number}", document
+
+
+def test_every_object_in_a_page_is_one_that_the_api_takes():
+    checked = 0
+    for page in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]:
+        for place, document in objects_of(page):
+            checked += 1
+            plural = {"HealingPolicy": "healingpolicies", "ClusterHealingPolicy": "clusterhealingpolicies"}
+            wanted = strict(schema(plural.get(document.get("kind"), "healedservices"))["spec"])
+            if "kind" not in document:
+                # A piece of one.
+                wanted = wanted | {"required": []}
+            problems = [f"{place}: {problem.json_path}: {problem.message}"
+                        for problem in Draft202012Validator(wanted).iter_errors(document["spec"])]
+            assert problems == []
+    assert checked >= 4
