@@ -137,7 +137,7 @@ impl Builder {
             api.create(&definitions, "", definition, &Options::default())?;
         }
         let cancellation = CancellationToken::new();
-        tokio::spawn(crate::kinds::definition::ending::run(api.clone(), definitions, cancellation.clone()));
+        tokio::spawn(crate::kinds::definition::termination::run(api.clone(), definitions, cancellation.clone()));
         let mut logs = None;
         if self.controllers {
             let control_plane = crate::workloads::ControlPlane::new(api.clone());

@@ -62,7 +62,7 @@ impl Telling {
 type Subject = (Source, String);
 
 #[derive(Debug, Default)]
-struct Told {
+struct SubjectEvents {
     /// By type, reason, message and field path.
     events: BTreeMap<(bool, &'static str, String, Option<String>), Known>,
     /// The theoretical arrival time of a leaky bucket.
@@ -78,7 +78,7 @@ struct Known {
 /// Remembers what was told about which object.
 #[derive(Debug, Default)]
 pub(crate) struct Correlator {
-    told: BTreeMap<Subject, Told>,
+    events: BTreeMap<Subject, SubjectEvents>,
     /// The last stamp used in a name: two Events about one object at the same instant must not share one.
     stamp: i128,
 }
@@ -86,8 +86,8 @@ pub(crate) struct Correlator {
 impl Correlator {
     /// When a further Event of this source about the object would be written.
     pub(crate) fn heard_from(&self, source: &Source, uid: &str, now: Timestamp) -> Timestamp {
-        let told = self.told.get(&(source.clone(), uid.to_owned()));
-        told.and_then(|told| told.full_until).map_or(now, |full| earlier(full, BURST - 1).max(now))
+        let subject = self.events.get(&(source.clone(), uid.to_owned()));
+        subject.and_then(|known| known.full_until).map_or(now, |full| earlier(full, BURST - 1).max(now))
     }
 
     /// The Event to write about an object of a kind; nothing if it is held back.
@@ -100,20 +100,20 @@ impl Correlator {
     ) -> Option<Telling> {
         let (resource, involved) = about;
         let heard_from = self.heard_from(source, object::uid(involved), now);
-        let told = self.told.entry((source.clone(), object::uid(involved).to_owned())).or_default();
+        let subject = self.events.entry((source.clone(), object::uid(involved).to_owned())).or_default();
         let key = (note.warning, note.reason, note.message.clone(), note.field_path.clone());
         let stamp = &mut self.stamp;
         let fresh = || {
             *stamp = now.as_nanosecond().max(*stamp + 1);
             Known { name: format!("{}.{stamp:x}", object::name(involved)), count: 0 }
         };
-        let known = told.events.entry(key).or_insert_with(fresh);
+        let known = subject.events.entry(key).or_insert_with(fresh);
         known.count = known.count.saturating_add(note.times);
         if heard_from > now {
             return None;
         }
-        let full = told.full_until.unwrap_or(now).max(now);
-        told.full_until = full.checked_add(REFILL).ok();
+        let full = subject.full_until.unwrap_or(now).max(now);
+        subject.full_until = full.checked_add(REFILL).ok();
         let mut event = event(source, resource, involved, note, &seconds(now));
         event["metadata"]["name"] = known.name.clone().into();
         event["count"] = known.count.into();
@@ -122,7 +122,7 @@ impl Correlator {
 
     /// Forgets what was told about an object that is gone.
     pub(crate) fn forget(&mut self, uid: &str) {
-        self.told.retain(|(_, about), _| about != uid);
+        self.events.retain(|(_, about), _| about != uid);
     }
 }
 

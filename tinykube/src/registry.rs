@@ -34,7 +34,7 @@ pub struct Custom {
     /// `apiVersion` of what is stored.
     pub stored_as: String,
     /// Whether the definition is being deleted, so that nothing new gets in.
-    pub is_ending: bool,
+    pub is_terminating: bool,
 }
 
 impl Registry {
@@ -73,8 +73,8 @@ impl Registry {
     }
 
     /// Whether a resource comes from a definition that is being deleted.
-    pub(crate) fn is_ending(&self, resource: &Resource) -> bool {
-        self.custom(resource).is_some_and(|custom| custom.is_ending)
+    pub(crate) fn is_terminating(&self, resource: &Resource) -> bool {
+        self.custom(resource).is_some_and(|custom| custom.is_terminating)
     }
 
     /// The schema and columns of a custom resource.

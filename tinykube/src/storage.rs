@@ -227,7 +227,7 @@ impl Store {
             topic.send_replace(rv);
         }
         let change = Change { rv, kind, resource, object, previous };
-        state.remember(change);
+        state.record(change);
         drop(state);
         self.latest.send_replace(rv);
         tree
@@ -254,7 +254,7 @@ impl State {
         Ok(self.history.range(skip..))
     }
 
-    fn remember(&mut self, change: Change) {
+    fn record(&mut self, change: Change) {
         self.history_bytes += change.object.json().len();
         self.history.push_back(change);
         while self.history.len() > self.capacity || self.history_bytes > HISTORY_BYTES {

@@ -43,12 +43,12 @@ const LISTS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 pub(crate) fn unknown(definition: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for version in definition["spec"]["versions"].as_array().into_iter().flatten() {
-        look(&version["schema"]["openAPIV3Schema"], &mut found);
+        collect(&version["schema"]["openAPIV3Schema"], &mut found);
     }
     found
 }
 
-fn look(schema: &Value, found: &mut Vec<String>) {
+fn collect(schema: &Value, found: &mut Vec<String>) {
     if !schema.is_object() {
         return;
     }
@@ -57,13 +57,13 @@ fn look(schema: &Value, found: &mut Vec<String>) {
         found.push(format.to_owned());
     }
     for part in SCHEMAS.iter().map(|key| &schema[*key]) {
-        look(part, found);
+        collect(part, found);
     }
     for part in MAPS.iter().filter_map(|key| schema[*key].as_object()).flat_map(serde_json::Map::values) {
-        look(part, found);
+        collect(part, found);
     }
     for part in LISTS.iter().filter_map(|key| schema[*key].as_array()).flatten() {
-        look(part, found);
+        collect(part, found);
     }
 }
 

@@ -36,8 +36,8 @@ mod tests {
 
     use super::*;
 
-    /// What is said of a rule, or of a message, over two numbers, a text and a list of texts.
-    fn said(rule: &str, message: &str) -> Vec<String> {
+    /// The messages about a rule, or about a message expression, over two numbers, a text and a list of texts.
+    fn messages(rule: &str, message: &str) -> Vec<String> {
         let mut validation = json!({"rule": rule});
         if !message.is_empty() {
             validation["messageExpression"] = message.into();
@@ -75,25 +75,25 @@ mod tests {
             "'always the same'",
         ];
         for message in accepted {
-            assert_eq!(said("self.a > 0", message), Vec::<String>::new(), "{message}");
+            assert_eq!(messages("self.a > 0", message), Vec::<String>::new(), "{message}");
         }
         let refused =
             ["'not ' + string(self.a)", "'not ' + self.all.join(',')", "'not ' + string(self.a).substring(1)"];
         for message in refused {
-            let said = said("self.a > 0", message);
+            let messages = messages("self.a > 0", message);
             let budget = "Forbidden: estimated messageExpression cost exceeds budget by factor of more than 100x";
-            assert!(said[0].starts_with(budget), "{message}: {said:?}");
-            assert_eq!(said.len(), 3, "what it adds to the sum, and the sum: {said:?}");
+            assert!(messages[0].starts_with(budget), "{message}: {messages:?}");
+            assert_eq!(messages.len(), 3, "what it adds to the sum, and the sum: {messages:?}");
         }
     }
 
     #[test]
     fn a_rule_may_go_through_what_has_bounds() {
-        assert_eq!(said("self.l.all(one, self.l.exists(other, other == one))", ""), Vec::<String>::new());
-        let said = said("self.all.all(one, self.all.exists(other, other == one))", "");
+        assert_eq!(messages("self.l.all(one, self.l.exists(other, other == one))", ""), Vec::<String>::new());
+        let messages = messages("self.all.all(one, self.all.exists(other, other == one))", "");
         assert!(
-            said[0].starts_with("Forbidden: estimated rule cost exceeds budget by factor of more than 100x"),
-            "{said:?}"
+            messages[0].starts_with("Forbidden: estimated rule cost exceeds budget by factor of more than 100x"),
+            "{messages:?}"
         );
     }
 
@@ -107,8 +107,8 @@ mod tests {
             ("self.a >", "Syntax error: mismatched input '<EOF>' expecting"),
         ];
         for (rule, expected) in cases {
-            let said = said(rule, "");
-            assert!(said.len() == 1 && said[0].contains(expected), "{rule}: {said:?}");
+            let messages = messages(rule, "");
+            assert!(messages.len() == 1 && messages[0].contains(expected), "{rule}: {messages:?}");
         }
     }
 }

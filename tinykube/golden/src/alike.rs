@@ -115,10 +115,10 @@ impl Bindings {
         metadata
     }
 
-    /// Remembers what writers send along that is not compared.
-    pub(crate) fn remember(&mut self, here: &Value) {
+    /// Tracks what writers send along that is not compared.
+    pub(crate) fn track(&mut self, here: &Value) {
         match here {
-            Value::Array(items) => items.iter().for_each(|item| self.remember(item)),
+            Value::Array(items) => items.iter().for_each(|item| self.track(item)),
             Value::Object(members) => {
                 if let (Some(Value::String(uid)), Some(Value::String(version))) =
                     (members.get("uid"), members.get("resourceVersion"))
@@ -128,7 +128,7 @@ impl Bindings {
                 if let (Some(Value::String(uid)), Some(entries)) = (members.get("uid"), members.get("managedFields")) {
                     self.managed.insert(uid.clone(), entries.clone());
                 }
-                members.values().for_each(|member| self.remember(member));
+                members.values().for_each(|member| self.track(member));
             }
             _ => {}
         }
@@ -186,7 +186,7 @@ impl Bindings {
     /// Every difference, each with its place. Binds what is new.
     pub fn differences(&mut self, recorded: &Value, here: &Value) -> Vec<String> {
         let mut found = Vec::new();
-        self.remember(here);
+        self.track(here);
         let (mut recorded, mut here) = (without_controllers(recorded), without_controllers(here));
         if recorded["openapi"].is_string() {
             (recorded, here) = (without_empty_defaults(&recorded), without_empty_defaults(&here));

@@ -108,7 +108,7 @@ impl Answer {
         let text = String::from_utf8_lossy(&self.body);
         let here = serde_json::from_slice(&self.body).unwrap_or_else(|_| Value::String(text.clone().into_owned()));
         if line["reply"].as_str().is_some_and(|reply| reply.starts_with("(left out")) {
-            bindings.remember(&here);
+            bindings.track(&here);
             return Vec::new();
         }
         let mut differences = if unordered {

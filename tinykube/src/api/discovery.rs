@@ -90,10 +90,10 @@ fn subresources(resource: &Resource) -> Vec<Subresource> {
     parts
 }
 
-fn verbs(resource: &Resource, is_ending: bool) -> Vec<&'static str> {
+fn verbs(resource: &Resource, is_terminating: bool) -> Vec<&'static str> {
     if resource.virtual_only {
         vec!["create"]
-    } else if resource.custom && is_ending {
+    } else if resource.custom && is_terminating {
         ENDING_VERBS.to_vec()
     } else if resource.custom {
         CUSTOM_VERBS.to_vec()
@@ -118,7 +118,7 @@ impl Api {
             entry.insert("singularName".into(), resource.singular.clone().into());
             entry.insert("namespaced".into(), resource.namespaced.into());
             entry.insert("kind".into(), resource.kind.clone().into());
-            entry.insert("verbs".into(), json!(verbs(resource, self.registry().is_ending(resource))));
+            entry.insert("verbs".into(), json!(verbs(resource, self.registry().is_terminating(resource))));
             add_names(&mut entry, resource);
             if !resource.virtual_only {
                 entry.insert("storageVersionHash".into(), storage_hash(resource).into());
@@ -200,7 +200,7 @@ impl Api {
                         let resources = self.resources_of(&group, version);
                         let resources: Vec<Value> = resources
                             .iter()
-                            .map(|resource| aggregated_resource(resource, self.registry().is_ending(resource)))
+                            .map(|resource| aggregated_resource(resource, self.registry().is_terminating(resource)))
                             .collect();
                         json!({"version": version, "resources": resources, "freshness": "Current"})
                     })
@@ -231,7 +231,7 @@ fn group_entry(name: &str, versions: &[String]) -> Map<String, Value> {
     entry
 }
 
-fn aggregated_resource(resource: &Resource, is_ending: bool) -> Value {
+fn aggregated_resource(resource: &Resource, is_terminating: bool) -> Value {
     // The real server leaves group and version of built-in kinds empty here: they are those of the list.
     let response_kind =
         |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
@@ -245,7 +245,7 @@ fn aggregated_resource(resource: &Resource, is_ending: bool) -> Value {
     entry.insert("responseKind".into(), own_kind.clone());
     entry.insert("scope".into(), if resource.namespaced { "Namespaced" } else { "Cluster" }.into());
     entry.insert("singularResource".into(), resource.singular.clone().into());
-    entry.insert("verbs".into(), json!(verbs(resource, is_ending)));
+    entry.insert("verbs".into(), json!(verbs(resource, is_terminating)));
     add_names(&mut entry, resource);
     let parts: Vec<Value> = subresources(resource)
         .into_iter()

@@ -50,7 +50,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     requests: u64,
-    calm: bool,
+    paused: bool,
     log: Vec<String>,
 }
 
@@ -62,8 +62,8 @@ impl Faults {
     }
 
     /// No further faults, or faults again. A crash stays, and so do faults of watches that are open.
-    pub fn calm(&self, calm: bool) {
-        self.state().calm = calm;
+    pub fn set_paused(&self, paused: bool) {
+        self.state().paused = paused;
     }
 
     /// What was asked and answered so far, a line each: number of the request, method, path, what was done about it,

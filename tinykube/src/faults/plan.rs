@@ -149,10 +149,10 @@ pub(super) enum Fate {
 impl Faults {
     /// Draws what happens to the next request.
     pub(super) fn decide(&self, asked: Asked) -> Decision {
-        let (number, calm) = {
+        let (number, paused) = {
             let mut state = self.state();
             state.requests += 1;
-            (state.requests, state.calm)
+            (state.requests, state.paused)
         };
         let plan = &self.shared.plan;
         let random = self.random(number);
@@ -166,7 +166,7 @@ impl Faults {
             decision.fault = Fault::Crash { after_commit: crash.after_commit };
             return decision;
         }
-        if calm {
+        if paused {
             return decision;
         }
         let most = u64::try_from(plan.latency.as_millis()).unwrap_or(u64::MAX);

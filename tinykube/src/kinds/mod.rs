@@ -329,7 +329,7 @@ pub(crate) fn on_terminating(resource: &Resource, object: &mut Value) {
 
 /// An object of a kind that has its own way to begin to end, as it is then.
 pub(crate) fn begin_deletion(api: &Api, resource: &Resource, object: &Value) -> Option<Value> {
-    (is_definition(resource) && !object::is_terminating(object)).then(|| definition::ending::mark(api, object))
+    (is_definition(resource) && !object::is_terminating(object)).then(|| definition::termination::mark(api, object))
 }
 
 pub(crate) fn is_definition(resource: &Resource) -> bool {
@@ -341,7 +341,7 @@ pub(crate) fn is_definition(resource: &Resource) -> bool {
 /// # Errors
 /// 403 when its definition is being deleted.
 pub(crate) fn check_creatable(api: &Api, resource: &Resource, name: &str) -> Result<(), Status> {
-    if !api.registry().is_ending(resource) {
+    if !api.registry().is_terminating(resource) {
         return Ok(());
     }
     let why = "create not allowed while custom resource definition is terminating";

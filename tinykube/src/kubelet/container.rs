@@ -13,7 +13,7 @@ use super::log::{Line, Log};
 use super::note::Note;
 use super::probe::Probe;
 use super::probe_kind::ProbeKind;
-use super::process::{Ending, Process};
+use super::process::{Process, Termination};
 use super::script::Behaviour;
 use super::span::after;
 use super::spec::{self, RestartPolicy, Role};
@@ -33,8 +33,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) notes: &'a mut Vec<Note>,
     /// When a further Event about the pod would be written.
     pub(crate) heard_from: Timestamp,
-    /// The pod is ending: nothing is started any more.
-    pub(crate) ending: bool,
+    /// The pod is terminating: nothing is started any more.
+    pub(crate) terminating: bool,
 }
 
 /// Which pod it is.
@@ -184,9 +184,12 @@ impl Container {
             State::Starting { at } => *at,
             State::Stopping { exit, .. } => *exit,
             State::Running { since } => {
-                let ending = self.process(*since, world).ending(&self.fired).map_or(Timestamp::MAX, |ending| ending.at);
+                let termination = self
+                    .process(*since, world)
+                    .termination(&self.fired)
+                    .map_or(Timestamp::MAX, |termination| termination.at);
                 let asked = self.probes.iter().filter(|probe| self.is_asked(probe));
-                asked.map(Probe::due).fold(ending.max(*since), Timestamp::min)
+                asked.map(Probe::due).fold(termination.max(*since), Timestamp::min)
             }
         }
     }
@@ -341,9 +344,9 @@ impl Container {
     }
 
     fn live(&mut self, scene: &mut Scene<'_>, since: Timestamp, at: Timestamp) {
-        let ending = self.process(since, scene.world).ending(&self.fired);
-        if let Some(ending) = ending.filter(|ending| ending.at.max(since) <= at) {
-            self.exit(scene, since, &ending, at);
+        let termination = self.process(since, scene.world).termination(&self.fired);
+        if let Some(termination) = termination.filter(|termination| termination.at.max(since) <= at) {
+            self.exit(scene, since, &termination, at);
             return;
         }
         for index in 0..self.probes.len() {
@@ -371,7 +374,7 @@ impl Container {
             let note = Note::warning("Unhealthy", message);
             self.note(scene, Note { times, ..note });
         }
-        if asked.kill && !scene.ending {
+        if asked.kill && !scene.terminating {
             self.fail_probe(scene, kind, at);
         } else if asked.flipped {
             self.heed(kind, result, since, at);
@@ -399,13 +402,13 @@ impl Container {
         self.stop(at, scene.pod.grace, true);
     }
 
-    fn exit(&mut self, scene: &mut Scene<'_>, since: Timestamp, ending: &Ending, at: Timestamp) {
+    fn exit(&mut self, scene: &mut Scene<'_>, since: Timestamp, termination: &Termination, at: Timestamp) {
         self.settle_log(at, scene.world);
-        let Some(rule) = self.process(since, scene.world).rule(ending).cloned() else { return };
-        if self.fired.len() <= ending.rule {
-            self.fired.resize(ending.rule + 1, 0);
+        let Some(rule) = self.process(since, scene.world).rule(termination).cloned() else { return };
+        if self.fired.len() <= termination.rule {
+            self.fired.resize(termination.rule + 1, 0);
         }
-        if let Some(fired) = self.fired.get_mut(ending.rule) {
+        if let Some(fired) = self.fired.get_mut(termination.rule) {
             *fired += 1;
         }
         self.log.current.extend(rule.log.clone().map(|line| (at, line)));
@@ -434,7 +437,7 @@ impl Container {
             instance: self.instances,
         };
         self.finish(ended);
-        if by_probe && !scene.ending {
+        if by_probe && !scene.terminating {
             self.restart_killed(scene, last, at);
         } else {
             self.restart(scene, at);
@@ -523,7 +526,7 @@ impl Container {
             (Role::Init, RestartPolicy::Always) | (_, RestartPolicy::OnFailure) => failed,
             (_, RestartPolicy::Never) => false,
         };
-        wanted && !scene.ending
+        wanted && !scene.terminating
     }
 
     /// Between the length and half as much again, as the kubelet spreads its work; the same for the same pod.

@@ -38,7 +38,7 @@ pub(crate) enum Stage {
     /// Containers run.
     Running,
     /// Every container is to end.
-    Ending { sidecars: bool },
+    Terminating { sidecars: bool },
     /// Every container has ended; the phase becomes final at `at`.
     Ended { at: Timestamp },
     /// The phase is final.
@@ -160,7 +160,7 @@ impl PodMachine {
         let stage = match self.stage {
             Stage::Creating { at, .. } | Stage::Ended { at } => at.min(self.deadline),
             Stage::Running => self.deadline,
-            Stage::Ending { .. } | Stage::Final => Timestamp::MAX,
+            Stage::Terminating { .. } | Stage::Final => Timestamp::MAX,
         };
         let containers = self.containers.iter().map(|container| container.due(world));
         containers.fold(stage.min(self.remove_at), Timestamp::min)
@@ -185,7 +185,8 @@ impl PodMachine {
 
     fn plan(&mut self, now: Timestamp, world: &dyn World, heard_from: Timestamp) {
         let mut notes = Vec::new();
-        let scene = Scene { ending: self.is_ending(), pod: &self.identity, world, notes: &mut notes, heard_from };
+        let scene =
+            Scene { terminating: self.is_terminating(), pod: &self.identity, world, notes: &mut notes, heard_from };
         for container in &mut self.containers {
             container.plan_probes(&scene, now);
         }
@@ -206,7 +207,7 @@ impl PodMachine {
     }
 
     fn act_in_containers(&mut self, at: Timestamp, world: &dyn World, heard_from: Timestamp, notes: &mut Vec<Note>) {
-        let mut scene = Scene { ending: self.is_ending(), pod: &self.identity, world, notes, heard_from };
+        let mut scene = Scene { terminating: self.is_terminating(), pod: &self.identity, world, notes, heard_from };
         for container in &mut self.containers {
             if container.due(world) <= at {
                 container.act(&mut scene, at);
@@ -232,7 +233,7 @@ impl PodMachine {
         if self.stage != Stage::Running {
             return;
         }
-        let mut scene = Scene { pod: &self.identity, world, notes, heard_from, ending: false };
+        let mut scene = Scene { pod: &self.identity, world, notes, heard_from, terminating: false };
         for container in &mut self.containers {
             if container.state == State::Idle {
                 container.prepare(&mut scene, at);
@@ -264,12 +265,12 @@ impl PodMachine {
                     self.stage = Stage::Ended { at: after(at, FINAL_PHASE) };
                 }
             }
-            Stage::Ending { sidecars } => self.settle_ending(sidecars, at),
+            Stage::Terminating { sidecars } => self.settle_terminating(sidecars, at),
             _ => {}
         }
     }
 
-    fn settle_ending(&mut self, sidecars: bool, at: Timestamp) {
+    fn settle_terminating(&mut self, sidecars: bool, at: Timestamp) {
         let sidecar_runs = |container: &Container| container.role == Role::Sidecar && container.is_running();
         if self.containers.iter().any(|container| container.role != Role::Sidecar && container.is_running()) {
             return;
@@ -279,7 +280,7 @@ impl PodMachine {
             for container in self.containers.iter_mut().filter(|container| container.role == Role::Sidecar) {
                 container.stop(at, grace, false);
             }
-            self.stage = Stage::Ending { sidecars: true };
+            self.stage = Stage::Terminating { sidecars: true };
         }
         if self.containers.iter().any(Container::is_running) {
             return;
@@ -296,7 +297,8 @@ impl PodMachine {
 
     fn end(&mut self, grace: Duration, at: Timestamp) -> Vec<Note> {
         let mut notes = Vec::new();
-        let mut scene = Scene { pod: &self.identity, world: &Nothing, notes: &mut notes, heard_from: at, ending: true };
+        let mut scene =
+            Scene { pod: &self.identity, world: &Nothing, notes: &mut notes, heard_from: at, terminating: true };
         for container in &mut self.containers {
             if matches!(container.state, State::Running { .. }) {
                 container.note(&mut scene, Note::normal("Killing", format!("Stopping container {}", container.name)));
@@ -305,8 +307,8 @@ impl PodMachine {
                 container.stop(at, grace, false);
             }
         }
-        let sidecars = matches!(self.stage, Stage::Ending { sidecars: true });
-        self.stage = Stage::Ending { sidecars };
+        let sidecars = matches!(self.stage, Stage::Terminating { sidecars: true });
+        self.stage = Stage::Terminating { sidecars };
         self.identity.grace = grace;
         self.settle(at);
         notes
@@ -320,7 +322,7 @@ impl PodMachine {
         notes.extend(self.end(self.identity.grace, at));
     }
 
-    fn is_ending(&self) -> bool {
+    fn is_terminating(&self) -> bool {
         !matches!(self.stage, Stage::Creating { .. } | Stage::Running)
     }
 

@@ -16,11 +16,11 @@ use serde_json::Value;
 use super::address::Addresses;
 use super::container::Container;
 use super::dependency::Dependency;
-use super::in_force::{Found, find_script};
+use super::effective_script::{Found, find_script};
 use super::needs::{Needs, Surroundings};
 use super::note::Note;
 use super::pod::{Nothing, PodMachine};
-use super::recall::is_over;
+use super::restore::is_over;
 use super::script::{SCRIPT_ANNOTATION, Script};
 use super::span::between;
 use crate::clock::Clock;
@@ -224,7 +224,7 @@ fn admit(stored: &Arc<Value>, address: String, now: Timestamp) -> Result<Managed
     let pod = core::Pod { metadata, spec: Some(spec), status: None };
     let mut machine = PodMachine::admit(&pod, address, now);
     machine.behave(None, now, &Nothing);
-    machine.recall(stored, now);
+    machine.restore(stored, now);
     Ok(Managed { machine, uid: object::uid(stored).to_owned(), script: None, needs: BTreeSet::new(), grace: None })
 }
 

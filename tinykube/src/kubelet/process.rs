@@ -31,9 +31,9 @@ pub(crate) enum Answer {
     Fails(Option<String>),
 }
 
-/// A process' end.
+/// A process' termination.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Ending {
+pub(crate) struct Termination {
     pub(crate) at: Timestamp,
     pub(crate) rule: usize,
 }
@@ -70,9 +70,9 @@ impl Process<'_> {
     }
 
     /// When and by which rule the process ends, given how often each rule has ended it already.
-    pub(crate) fn ending(&self, fired: &[u32]) -> Option<Ending> {
+    pub(crate) fn termination(&self, fired: &[u32]) -> Option<Termination> {
         let rules = self.behaviour.exits.iter().enumerate();
-        let endings = rules.filter_map(|(rule, exit)| {
+        let terminations = rules.filter_map(|(rule, exit)| {
             let used = fired.get(rule).copied().unwrap_or(0);
             if exit.times.is_some_and(|times| used >= times) {
                 return None;
@@ -81,14 +81,16 @@ impl Process<'_> {
                 Some(dependency) => self.world.down_since(dependency)?.max(self.baseline),
                 None => self.baseline,
             };
-            Some(Ending { at: exit.after.after(from), rule })
+            Some(Termination { at: exit.after.after(from), rule })
         });
-        endings.min_by_key(|ending| (ending.at, ending.rule)).filter(|ending| ending.at < Timestamp::MAX)
+        terminations
+            .min_by_key(|termination| (termination.at, termination.rule))
+            .filter(|termination| termination.at < Timestamp::MAX)
     }
 
-    /// The rule of an [`Ending`].
-    pub(crate) fn rule(&self, ending: &Ending) -> Option<&Exit> {
-        self.behaviour.exits.get(ending.rule)
+    /// The rule of a [`Termination`].
+    pub(crate) fn rule(&self, termination: &Termination) -> Option<&Exit> {
+        self.behaviour.exits.get(termination.rule)
     }
 
     /// What the script has it print after `from` (or from the beginning) until `until`, in order.

@@ -100,7 +100,7 @@ impl PodMachine {
     fn sandbox_condition(&self) -> Verdict {
         verdict(
             "PodReadyToStartContainers",
-            matches!(self.stage, Stage::Running | Stage::Ending { .. } | Stage::Ended { .. }),
+            matches!(self.stage, Stage::Running | Stage::Terminating { .. } | Stage::Ended { .. }),
         )
     }
 

@@ -22,7 +22,7 @@ impl Transitions {
     }
 
     /// Takes over what the conditions of a pod say.
-    pub(crate) fn recall(&mut self, stored: &Value) {
+    pub(crate) fn restore(&mut self, stored: &Value) {
         let known = object::items(stored, "/status/conditions");
         for kind in ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"] {
             let Some(condition) = known.iter().find(|condition| condition["type"] == kind) else { continue };

@@ -20,7 +20,7 @@ const OF_WATCHES: [&str; 2] = ["application/json;stream=watch", "application/vnd
 
 /// What an endpoint can answer with.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Offer {
+pub(super) enum Representation {
     /// Objects in any form, also as tables or metadata.
     Objects,
     /// Events of a watch.
@@ -54,19 +54,19 @@ impl<'a> Clause<'a> {
     }
 
     /// Whether an endpoint can answer so. Answers in Protocol Buffers are not given.
-    fn is_offered(&self, offer: Offer) -> bool {
-        let media = match offer {
-            Offer::Watch | Offer::Plain => matches!(self.media, JSON | "*/*"),
+    fn is_available(&self, representation: Representation) -> bool {
+        let media = match representation {
+            Representation::Watch | Representation::Plain => matches!(self.media, JSON | "*/*"),
             _ => matches!(self.media, JSON | YAML | "*/*"),
         };
         let kind = (self.parameter("as"), self.parameter("g"), self.parameter("v"));
-        let shape = match (offer, kind) {
+        let shape = match (representation, kind) {
             (_, ("", _, _)) => true,
             (
-                Offer::Objects | Offer::Watch,
+                Representation::Objects | Representation::Watch,
                 ("Table" | "PartialObjectMetadata" | "PartialObjectMetadataList", group, version),
             ) => matches!(group, "meta.k8s.io" | "") && matches!(version, "v1" | "v1beta1" | ""),
-            (Offer::Aggregated, ("APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2")) => true,
+            (Representation::Aggregated, ("APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2")) => true,
             _ => false,
         };
         media && shape
@@ -90,19 +90,19 @@ pub(super) fn clauses(header: &str) -> Vec<Clause<'_>> {
 ///
 /// # Errors
 /// 406 if the client takes none that is offered.
-pub(super) fn negotiate(header: &str, offer: Offer) -> Result<Clause<'_>, Status> {
+pub(super) fn negotiate(header: &str, representation: Representation) -> Result<Clause<'_>, Status> {
     let named = |media: &str| media == "*/*" || ALL.contains(&media);
-    let known = match offer {
-        Offer::Plain => clauses(header).iter().any(|clause| matches!(clause.media, JSON | "*/*")),
+    let known = match representation {
+        Representation::Plain => clauses(header).iter().any(|clause| matches!(clause.media, JSON | "*/*")),
         _ => clauses(header).iter().any(|clause| named(clause.media)),
     };
     if !known {
-        let offered = if offer == Offer::Plain { JSON.to_owned() } else { ALL.join(", ") };
+        let offered = if representation == Representation::Plain { JSON.to_owned() } else { ALL.join(", ") };
         let message = format!("406: Not Acceptable\n\nAvailable representations: {offered}");
         return Err(Status::new(406, "NotAcceptable", message).with_details(json!({})));
     }
-    clauses(header).into_iter().find(|clause| clause.is_offered(offer)).ok_or_else(|| {
-        let accepted = if offer == Offer::Watch { OF_WATCHES.join(", ") } else { ALL.join(", ") };
+    clauses(header).into_iter().find(|clause| clause.is_available(representation)).ok_or_else(|| {
+        let accepted = if representation == Representation::Watch { OF_WATCHES.join(", ") } else { ALL.join(", ") };
         Status::new(406, "NotAcceptable", format!("only the following media types are accepted: {accepted}"))
     })
 }

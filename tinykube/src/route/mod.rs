@@ -17,7 +17,7 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
 
-use self::accept::Offer;
+use self::accept::Representation;
 use crate::access::{self, Attempt};
 use crate::api::path::{Query, ResourcePath, Target};
 use crate::api::view::View;
@@ -84,7 +84,7 @@ fn resources(request: &Request<'_>, found: Option<Value>, is_known: bool) -> Res
         None => Ok(not_found()),
         Some(_) if request.method != "GET" => Err(Status::method_not_allowed()),
         found => {
-            accept::negotiate(request.accept, Offer::Resources)?;
+            accept::negotiate(request.accept, Representation::Resources)?;
             Ok(json_or_404(found))
         }
     }
@@ -131,10 +131,10 @@ fn answer_other(request: &Request<'_>, path: &str) -> Result<Response<Body>, Sta
     Ok(match trimmed {
         "" => json_or_404(Some(json!({"paths": paths(request.api)}))),
         "version" => {
-            accept::negotiate(request.accept, Offer::Plain)?;
+            accept::negotiate(request.accept, Representation::Plain)?;
             reply_plainly(200, JSON, format!("{:#}", discovery::version()).into_bytes())
         }
-        "api" | "apis" => match accept::negotiate(request.accept, Offer::Aggregated)?.parameter("as") {
+        "api" | "apis" => match accept::negotiate(request.accept, Representation::Aggregated)?.parameter("as") {
             "" if trimmed == "apis" => json_or_404(Some(request.api.group_list())),
             "" => json_or_404(Some(json!({
                 "kind": "APIVersions",
@@ -208,7 +208,8 @@ fn answer_resource(request: &Request<'_>, path: ResourcePath) -> Result<Response
         return Err(if resource.custom { Status::not_found(&resource, name) } else { Status::no_such_path() });
     }
     if path.subresource != "log" {
-        let form = accept::negotiate(request.accept, if watching { Offer::Watch } else { Offer::Objects })?;
+        let form =
+            accept::negotiate(request.accept, if watching { Representation::Watch } else { Representation::Objects })?;
         if form.parameter("as") == "PartialObjectMetadataList" && !path.name.is_empty() && !watching {
             return Err(accept::no_list(&resource));
         }

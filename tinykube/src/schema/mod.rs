@@ -40,7 +40,7 @@ impl Schema {
     /// # Errors
     /// 400 for unknown fields if `options` are strict.
     pub(crate) fn decode(&self, resource: &Resource, object: &mut Value, options: &Options) -> Result<(), Status> {
-        let unknown = prune::said(prune::prune_root(&self.root, object));
+        let unknown = prune::unknown_field_messages(prune::prune_root(&self.root, object));
         report(&resource.kind, &resource.version, unknown, options)?;
         self.fill(object);
         Ok(())

@@ -13,10 +13,10 @@ pub(crate) fn prune_root(schema: &Value, object: &mut Value) -> Vec<String> {
 
 /// What is said of every field of an object that a schema does not know.
 pub(crate) fn unknown(schema: &Value, object: &Value) -> Vec<String> {
-    said(prune_root(schema, &mut object.clone()))
+    unknown_field_messages(prune_root(schema, &mut object.clone()))
 }
 
-pub(super) fn said(mut dropped: Vec<String>) -> Vec<String> {
+pub(super) fn unknown_field_messages(mut dropped: Vec<String>) -> Vec<String> {
     dropped.sort();
     dropped.iter().map(|path| format!("unknown field {path:?}")).collect()
 }

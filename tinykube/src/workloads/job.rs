@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use self::outcome::{Ending, Tally, ending};
+use self::outcome::{Tally, Termination, termination};
 use super::context::Context;
 use super::view::Key;
 use super::{Turn, pods as workload_pods};
@@ -124,8 +124,8 @@ impl Run<'_> {
         let mut tally = Tally::of(&self.job, &self.owned, suspended);
         self.begin(&mut status, suspended);
         let started = status.get("startTime").and_then(Value::as_str).and_then(|start| start.parse().ok());
-        let decided = ending(&self.job, &self.owned, &tally, started, self.context.now);
-        if let Some(Ending { sign, reason, message, .. }) = &decided
+        let decided = termination(&self.job, &self.owned, &tally, started, self.context.now);
+        if let Some(Termination { sign, reason, message, .. }) = &decided
             && condition(&self.job["status"], sign).is_none()
         {
             self.add_condition(&mut status, sign, "True", reason, message);
@@ -142,8 +142,8 @@ impl Run<'_> {
         let active = self.view_of_active();
         count(&mut status, "active", if suspended || decided.is_some() { 0 } else { active });
         let ready = if suspended || decided.is_some() { 0 } else { self.ready() };
-        let ending_pods = self.terminating(suspended || decided.is_some());
-        status.insert("terminating".into(), ending_pods.into());
+        let terminating = self.terminating(suspended || decided.is_some());
+        status.insert("terminating".into(), terminating.into());
         status.insert("uncountedTerminatedPods".into(), tally.uncounted());
         status.insert("ready".into(), ready.into());
         tally.show_indexes(&self.job, &mut status);
@@ -156,8 +156,8 @@ impl Run<'_> {
         }
         count(&mut status, "succeeded", tally.succeeded);
         count(&mut status, "failed", tally.failed);
-        if let Some(Ending { kind, sign: _, reason, message }) = decided
-            && ending_pods == 0
+        if let Some(Termination { kind, sign: _, reason, message }) = decided
+            && terminating == 0
         {
             self.add_condition(&mut status, kind, "True", &reason, &message);
             if kind == "Complete" {

@@ -160,7 +160,7 @@ async fn the_clock_jumps_and_calm_ends_it() {
     let after = cluster.clock().now();
     assert_ne!(before, after);
     assert!(after.duration_since(before).unsigned_abs() <= hour);
-    faults.calm(true);
+    faults.set_paused(true);
     maps.list(&ListParams::default()).await.unwrap();
     assert_eq!(cluster.clock().now(), after);
     assert_eq!(faults.requests(), 2);

@@ -3,9 +3,9 @@
 //! Names are accepted and definitions established as soon as they are written; what ends is finalized by a task.
 
 mod condition;
-pub(crate) mod ending;
 mod names;
 mod serving;
+pub(crate) mod termination;
 
 use serde_json::{Value, json};
 

@@ -35,7 +35,7 @@ pub(super) fn serve(api: &Api, definition: &Value) {
             definition: object::name(definition).to_owned(),
             declared: declared.clone(),
             stored_as: stored_as.clone(),
-            is_ending: condition::holds(definition, "Terminating"),
+            is_terminating: condition::holds(definition, "Terminating"),
         };
         resources.push((resource, custom));
     }

@@ -129,22 +129,22 @@ fn ranges(indexes: &BTreeSet<i64>) -> String {
 }
 
 /// How a job ends: the condition that announces it, the one that says it, and why.
-pub(super) struct Ending {
+pub(super) struct Termination {
     pub(super) kind: &'static str,
     pub(super) sign: &'static str,
     pub(super) reason: String,
     pub(super) message: String,
 }
 
-impl Ending {
-    fn failed(reason: &str, message: impl Into<String>) -> Ending {
-        Ending { kind: "Failed", sign: "FailureTarget", reason: reason.to_owned(), message: message.into() }
+impl Termination {
+    fn failed(reason: &str, message: impl Into<String>) -> Termination {
+        Termination { kind: "Failed", sign: "FailureTarget", reason: reason.to_owned(), message: message.into() }
     }
 
-    fn complete() -> Ending {
+    fn complete() -> Termination {
         let (reason, message) =
             ("CompletionsReached".to_owned(), "Reached expected number of succeeded pods".to_owned());
-        Ending { kind: "Complete", sign: "SuccessCriteriaMet", reason, message }
+        Termination { kind: "Complete", sign: "SuccessCriteriaMet", reason, message }
     }
 }
 
@@ -155,45 +155,45 @@ pub(super) fn known_reason(reason: &str) -> &'static str {
 }
 
 /// Whether and how a job ends.
-pub(super) fn ending(
+pub(super) fn termination(
     job: &Value,
     owned: &[Arc<Value>],
     tally: &Tally,
     started: Option<Timestamp>,
     now: Timestamp,
-) -> Option<Ending> {
+) -> Option<Termination> {
     for (kind, sign) in [("Failed", "FailureTarget"), ("Complete", "SuccessCriteriaMet")] {
         if let Some(known) = condition(&job["status"], sign) {
             let (reason, message) = (text(known, "/reason").to_owned(), text(known, "/message").to_owned());
-            return Some(Ending { kind, sign, reason, message });
+            return Some(Termination { kind, sign, reason, message });
         }
     }
     let spec = &job["spec"];
     if let Some(message) =
         owned.iter().filter(|pod| text(pod, "/status/phase") == "Failed").find_map(|pod| fails_job(job, pod))
     {
-        return Some(Ending::failed("PodFailurePolicy", message));
+        return Some(Termination::failed("PodFailurePolicy", message));
     }
     let limit = usize::try_from(spec["backoffLimit"].as_u64().unwrap_or(6)).unwrap_or(usize::MAX);
     if tally.failed > limit || restarts(spec, owned) > limit {
-        return Some(Ending::failed("BackoffLimitExceeded", "Job has reached the specified backoff limit"));
+        return Some(Termination::failed("BackoffLimitExceeded", "Job has reached the specified backoff limit"));
     }
     let deadline = spec["activeDeadlineSeconds"].as_u64().filter(|_| spec["suspend"] != true).zip(started);
     if deadline.is_some_and(|(seconds, start)| after(start, Duration::from_secs(seconds)) <= now) {
-        return Some(Ending::failed("DeadlineExceeded", "Job was active longer than specified deadline"));
+        return Some(Termination::failed("DeadlineExceeded", "Job was active longer than specified deadline"));
     }
     let wanted = spec["completions"].as_u64().and_then(|wanted| usize::try_from(wanted).ok());
     if spec["completionMode"] == "Indexed" {
         let over = wanted.is_some_and(|wanted| tally.done() >= wanted);
         return match (over, tally.lost.is_empty()) {
-            (true, true) => Some(Ending::complete()),
-            (true, false) => Some(Ending::failed("FailedIndexes", "Job has failed indexes")),
+            (true, true) => Some(Termination::complete()),
+            (true, false) => Some(Termination::failed("FailedIndexes", "Job has failed indexes")),
             _ => None,
         };
     }
     let running = owned.iter().any(|pod| !is_over(pod));
     let done = wanted.map_or(tally.succeeded > 0 && !running, |wanted| tally.succeeded >= wanted);
-    done.then(Ending::complete)
+    done.then(Termination::complete)
 }
 
 /// Containers that are started again in the same pod count as failures too.

@@ -76,10 +76,10 @@ impl Finalizer {
     /// Does what is due; the moment of the next turn.
     fn turn(&mut self, now: Instant) -> Option<Instant> {
         let stored = self.api.store().list(&self.definitions, "");
-        let ending: Vec<_> = stored.into_iter().filter(|stored| is_held(&stored.metadata())).collect();
-        let uids: Vec<String> = ending.iter().map(|stored| object::uid(&stored.metadata()).to_owned()).collect();
+        let terminating: Vec<_> = stored.into_iter().filter(|stored| is_held(&stored.metadata())).collect();
+        let uids: Vec<String> = terminating.iter().map(|stored| object::uid(&stored.metadata()).to_owned()).collect();
         self.open.retain(|uid, _| uids.contains(uid));
-        for (stored, uid) in ending.iter().zip(uids) {
+        for (stored, uid) in terminating.iter().zip(uids) {
             let work = self.open.remove(&uid).unwrap_or(Work { due: now, until: None, failures: 0 });
             if work.due > now {
                 self.open.insert(uid, work);

@@ -12,7 +12,7 @@ use crate::workloads::{Key, View};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     Script(Option<String>),
-    /// A workload above is gone and the pod will follow: what was in force stays so.
+    /// A workload above is gone and the pod will follow: the script stays as it was.
     OwnerGone,
 }
 

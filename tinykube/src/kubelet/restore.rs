@@ -18,7 +18,7 @@ pub(crate) fn is_over(stored: &Value) -> bool {
 
 impl PodMachine {
     /// Takes over what the status of the pod says, if a kubelet wrote it.
-    pub(crate) fn recall(&mut self, stored: &Value, now: Timestamp) {
+    pub(crate) fn restore(&mut self, stored: &Value, now: Timestamp) {
         let Some(since) = time(&stored["status"], "/startTime") else { return };
         self.deadline = self.deadline.min(after(since, between(self.admitted, self.deadline)));
         self.admitted = since;
@@ -27,14 +27,14 @@ impl PodMachine {
             ip.clone_into(&mut self.identity.ip);
             self.has_ip = true;
         }
-        self.transitions.recall(stored);
+        self.transitions.restore(stored);
         let policy = self.identity.restart_policy;
         for container in &mut self.containers {
             let list =
                 if container.role.is_init() { "/status/initContainerStatuses" } else { "/status/containerStatuses" };
             let mut statuses = object::items(stored, list).iter();
             if let Some(status) = statuses.find(|status| status["name"] == container.name.as_str()) {
-                container.recall(status, policy, now);
+                container.restore(status, policy, now);
             }
         }
         if self.containers.iter().any(|container| container.instances > 0) {
@@ -62,7 +62,7 @@ impl PodMachine {
 }
 
 impl Container {
-    fn recall(&mut self, status: &Value, policy: RestartPolicy, now: Timestamp) {
+    fn restore(&mut self, status: &Value, policy: RestartPolicy, now: Timestamp) {
         let restarts = status["restartCount"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
         if object::text(status, "/containerID").is_empty() {
             return;
