@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::{Api, Options, Part};
+use crate::api::{Api, Options, Part, Update};
 use crate::fields::compare::compare;
 use crate::fields::shape::Shape;
 use crate::fields::{FieldSet, Step};
@@ -140,7 +140,8 @@ pub(crate) fn created(api: &Api, resource: &Resource, object: &mut Value, option
 }
 
 /// Records who changed what between `old` and `new`. Without a manager the entries stay as they were.
-pub(crate) fn updated(api: &Api, resource: &Resource, part: Part, old: &Value, new: &mut Value, options: &Options) {
+pub(crate) fn updated(api: &Api, update: Update<'_>, old: &Value, new: &mut Value) {
+    let Update { resource, part, options } = update;
     let sent = object::items(new, "/metadata/managedFields");
     // A client may write the entries itself, and forget all of them by sending an empty one.
     // Other times alone are no change, as the real server sees it.

@@ -131,8 +131,7 @@ impl Registry {
 }
 
 struct Row {
-    group: &'static str,
-    version: &'static str,
+    api_version: &'static str,
     plural: &'static str,
     kind: &'static str,
     facts: &'static str,
@@ -144,13 +143,14 @@ impl Row {
     fn resource(&self) -> Resource {
         let has = |fact: &str| self.facts.split(' ').any(|known| known == fact);
         let words = |text: &str| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let (group, version) = self.api_version.split_once('/').unwrap_or(("", self.api_version));
         let storage =
-            if self.storage.is_empty() { format!("{}/{}", self.group, self.plural) } else { self.storage.to_owned() };
+            if self.storage.is_empty() { format!("{group}/{}", self.plural) } else { self.storage.to_owned() };
         let categories = [("all", "all"), ("extensions", "api-extensions")].into_iter();
         let categories = categories.filter(|(fact, _)| has(fact)).map(|(_, category)| category);
         Resource::new(Definition {
-            group: self.group.into(),
-            version: self.version.into(),
+            group: group.into(),
+            version: version.into(),
             plural: self.plural.into(),
             singular: self.kind.to_lowercase(),
             kind: self.kind.into(),
@@ -168,74 +168,64 @@ impl Row {
 }
 
 const fn row(
-    group: &'static str,
-    version: &'static str,
+    api_version: &'static str,
     plural: &'static str,
     kind: &'static str,
     facts: &'static str,
     short: &'static str,
 ) -> Row {
-    Row { group, version, plural, kind, facts, short, storage: "" }
+    Row { api_version, plural, kind, facts, short, storage: "" }
 }
 
-const RBAC: &str = "rbac.authorization.k8s.io";
+const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 /// In the order in which the real server lists them.
 const BUILTIN: &[Row] = &[
-    row("", "v1", "configmaps", "ConfigMap", "namespaced", "cm"),
-    row("", "v1", "endpoints", "Endpoints", "namespaced", "ep"),
-    row("", "v1", "events", "Event", "namespaced", "ev"),
-    row("", "v1", "namespaces", "Namespace", "status", "ns"),
-    row("", "v1", "nodes", "Node", "status", "no"),
-    row("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "namespaced status", "pvc"),
-    row("", "v1", "pods", "Pod", "namespaced status all", "po"),
-    row("", "v1", "resourcequotas", "ResourceQuota", "namespaced status", "quota"),
-    row("", "v1", "secrets", "Secret", "namespaced", ""),
-    row("", "v1", "serviceaccounts", "ServiceAccount", "namespaced", "sa"),
-    row("", "v1", "services", "Service", "namespaced status all", "svc"),
-    row("apps", "v1", "controllerrevisions", "ControllerRevision", "namespaced", ""),
-    row("apps", "v1", "daemonsets", "DaemonSet", "namespaced status all", "ds"),
-    row("apps", "v1", "deployments", "Deployment", "namespaced status scale all", "deploy"),
-    row("apps", "v1", "replicasets", "ReplicaSet", "namespaced status scale all", "rs"),
-    row("apps", "v1", "statefulsets", "StatefulSet", "namespaced status scale all", "sts"),
+    row("v1", "configmaps", "ConfigMap", "namespaced", "cm"),
+    row("v1", "endpoints", "Endpoints", "namespaced", "ep"),
+    row("v1", "events", "Event", "namespaced", "ev"),
+    row("v1", "namespaces", "Namespace", "status", "ns"),
+    row("v1", "nodes", "Node", "status", "no"),
+    row("v1", "persistentvolumeclaims", "PersistentVolumeClaim", "namespaced status", "pvc"),
+    row("v1", "pods", "Pod", "namespaced status all", "po"),
+    row("v1", "resourcequotas", "ResourceQuota", "namespaced status", "quota"),
+    row("v1", "secrets", "Secret", "namespaced", ""),
+    row("v1", "serviceaccounts", "ServiceAccount", "namespaced", "sa"),
+    row("v1", "services", "Service", "namespaced status all", "svc"),
+    row("apps/v1", "controllerrevisions", "ControllerRevision", "namespaced", ""),
+    row("apps/v1", "daemonsets", "DaemonSet", "namespaced status all", "ds"),
+    row("apps/v1", "deployments", "Deployment", "namespaced status scale all", "deploy"),
+    row("apps/v1", "replicasets", "ReplicaSet", "namespaced status scale all", "rs"),
+    row("apps/v1", "statefulsets", "StatefulSet", "namespaced status scale all", "sts"),
     Row {
-        group: "events.k8s.io",
-        version: "v1",
+        api_version: "events.k8s.io/v1",
         plural: "events",
         kind: "Event",
         facts: "namespaced",
         short: "ev",
         storage: "/events",
     },
-    row("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", "virtual", ""),
-    row("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", "virtual", ""),
+    row("authentication.k8s.io/v1", "selfsubjectreviews", "SelfSubjectReview", "virtual", ""),
+    row("authentication.k8s.io/v1", "tokenreviews", "TokenReview", "virtual", ""),
+    row("authorization.k8s.io/v1", "localsubjectaccessreviews", "LocalSubjectAccessReview", "namespaced virtual", ""),
+    row("authorization.k8s.io/v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", "virtual", ""),
+    row("authorization.k8s.io/v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", "virtual", ""),
+    row("authorization.k8s.io/v1", "subjectaccessreviews", "SubjectAccessReview", "virtual", ""),
+    row("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "namespaced status all", "hpa"),
+    row("batch/v1", "jobs", "Job", "namespaced status all", ""),
+    row("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy", "namespaced", "netpol"),
+    row("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", "namespaced status", "pdb"),
+    row(RBAC, "clusterrolebindings", "ClusterRoleBinding", "", ""),
+    row(RBAC, "clusterroles", "ClusterRole", "", ""),
+    row(RBAC, "rolebindings", "RoleBinding", "namespaced", ""),
+    row(RBAC, "roles", "Role", "namespaced", ""),
     row(
-        "authorization.k8s.io",
-        "v1",
-        "localsubjectaccessreviews",
-        "LocalSubjectAccessReview",
-        "namespaced virtual",
-        "",
-    ),
-    row("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", "virtual", ""),
-    row("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", "virtual", ""),
-    row("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", "virtual", ""),
-    row("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "namespaced status all", "hpa"),
-    row("batch", "v1", "jobs", "Job", "namespaced status all", ""),
-    row("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", "namespaced", "netpol"),
-    row("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "namespaced status", "pdb"),
-    row(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", "", ""),
-    row(RBAC, "v1", "clusterroles", "ClusterRole", "", ""),
-    row(RBAC, "v1", "rolebindings", "RoleBinding", "namespaced", ""),
-    row(RBAC, "v1", "roles", "Role", "namespaced", ""),
-    row(
-        "apiextensions.k8s.io",
-        "v1",
+        "apiextensions.k8s.io/v1",
         "customresourcedefinitions",
         "CustomResourceDefinition",
         "status extensions",
         "crd crds",
     ),
-    row("coordination.k8s.io", "v1", "leases", "Lease", "namespaced", ""),
-    row("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "namespaced", ""),
+    row("coordination.k8s.io/v1", "leases", "Lease", "namespaced", ""),
+    row("discovery.k8s.io/v1", "endpointslices", "EndpointSlice", "namespaced", ""),
 ];

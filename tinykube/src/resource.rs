@@ -4,6 +4,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use serde_json::Value;
+
+use crate::object;
+
 /// One served group, version and resource. Cheap to clone; compares by group, version and plural.
 #[derive(Clone)]
 pub struct Resource(Arc<Definition>);
@@ -63,9 +67,32 @@ impl Resource {
         if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
     }
 
+    /// The object of this resource with a name; `namespace` is empty for cluster-scoped ones.
+    pub fn named<'a>(&'a self, namespace: &'a str, name: &'a str) -> ObjectRef<'a> {
+        ObjectRef { resource: self, namespace, name }
+    }
+
     /// Whether this is `plural` of `group`, in any version.
     pub fn is(&self, group: &str, plural: &str) -> bool {
         self.group == group && self.plural == plural
+    }
+}
+
+/// Which object is meant.
+#[derive(Clone, Copy, Debug)]
+pub struct ObjectRef<'a> {
+    /// What it is one of.
+    pub resource: &'a Resource,
+    /// Where it is; empty for cluster-scoped ones.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+}
+
+impl<'a> ObjectRef<'a> {
+    /// The stored object that `object` is a version of.
+    pub fn of(resource: &'a Resource, object: &'a Value) -> ObjectRef<'a> {
+        resource.named(object::namespace(object), object::name(object))
     }
 }
 

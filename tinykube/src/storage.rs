@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::order;
-use crate::resource::Resource;
+use crate::resource::{ObjectRef, Resource};
 use crate::stored::{Recent, Stored};
 
 /// How much text the history refers to at most.
@@ -194,15 +194,16 @@ impl Store {
 
     /// Writes or, without an object, removes; stamps the resource version. The caller holds the write lock of the API.
     pub(crate) fn write(&self, resource: &Resource, namespace: &str, name: &str, object: Value) -> Arc<Value> {
-        self.commit(resource, namespace, name, object, false)
+        self.commit(resource.named(namespace, name), object, false)
     }
 
     /// Removes an object whose last state is `object`; stamps the deletion's resource version into it.
     pub(crate) fn remove(&self, resource: &Resource, namespace: &str, name: &str, object: Value) -> Arc<Value> {
-        self.commit(resource, namespace, name, object, true)
+        self.commit(resource.named(namespace, name), object, true)
     }
 
-    fn commit(&self, resource: &Resource, namespace: &str, name: &str, mut object: Value, gone: bool) -> Arc<Value> {
+    fn commit(&self, target: ObjectRef<'_>, mut object: Value, gone: bool) -> Arc<Value> {
+        let ObjectRef { resource, namespace, name } = target;
         let mut state = self.lock();
         state.rv += 1;
         let rv = state.rv;

@@ -17,6 +17,14 @@ const SUFFIX: usize = 5;
 /// The longest generated name, after which the given part is cut.
 const NAME_LENGTH: usize = 63;
 
+/// An object to be created, and where.
+pub(crate) struct NewObject<'a> {
+    pub(crate) resource: &'a Resource,
+    /// Empty for cluster-scoped ones.
+    pub(crate) namespace: &'a str,
+    pub(crate) object: Value,
+}
+
 impl Api {
     /// Creates an object; `namespace` is empty for cluster-scoped ones.
     ///
@@ -29,7 +37,7 @@ impl Api {
         object: Value,
         options: &Options,
     ) -> Result<Arc<Value>, Status> {
-        self.create_with(resource, namespace, object, options, |object| {
+        self.create_with(NewObject { resource, namespace, object }, options, |object| {
             managed::created(self, resource, object, options);
         })
     }
@@ -37,12 +45,11 @@ impl Api {
     /// The same, where `own` records who owns which field.
     pub(crate) fn create_with(
         &self,
-        resource: &Resource,
-        namespace: &str,
-        mut object: Value,
+        new: NewObject<'_>,
         options: &Options,
         own: impl FnOnce(&mut Value),
     ) -> Result<Arc<Value>, Status> {
+        let NewObject { resource, namespace, mut object } = new;
         check_namespace_matches(resource, namespace, &mut object)?;
         kinds::decode(self, resource, &mut object, options)?;
         let _writing = self.writing();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::selector::Selector;
-use super::{Api, DeleteOptions, Deletion, Options, Part, Status};
+use super::{Api, DeleteOptions, Deletion, Options, Part, Status, Update};
 use crate::object;
 use crate::resource::Resource;
 
@@ -85,7 +85,9 @@ impl Api {
         }
         let disrupted = object::entry(&mut new["status"], "disruptedPods");
         disrupted.insert(pod.to_owned(), self.clock().seconds().into());
-        self.write_changed(budgets, budget, new, Part::Status, &Options::by("kube-apiserver"))?;
+        let options = Options::by("kube-apiserver");
+        let update = Update { resource: budgets, part: Part::Status, options: &options };
+        self.write_changed(update, budget, new)?;
         Ok(())
     }
 }

@@ -29,8 +29,10 @@ pub mod view;
 pub mod watch;
 
 pub(crate) use self::bearer::AUDIENCE;
+pub(crate) use self::create::NewObject;
 pub use self::deletion::{DeleteOptions, Deletion, Propagation};
 pub use self::list::{ListOptions, Page};
+pub(crate) use self::options::Update;
 pub use self::options::{FieldValidation, Options, Part, Warnings};
 pub use self::server::Api;
 pub(crate) use self::status::details;

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::resource::Resource;
+
 /// How a write is to be done. The default suits controllers in this process: no field manager is recorded.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -20,6 +22,14 @@ impl Options {
     pub fn by(manager: impl Into<String>) -> Options {
         Options { manager: Some(manager.into()), ..Options::default() }
     }
+}
+
+/// What a write to an object that is there may change, and how it is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Update<'a> {
+    pub(crate) resource: &'a Resource,
+    pub(crate) part: Part,
+    pub(crate) options: &'a Options,
 }
 
 /// The `fieldValidation` parameter.

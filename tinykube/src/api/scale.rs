@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Api, Options, Part, Status};
 use crate::object;
-use crate::resource::Resource;
+use crate::resource::{ObjectRef, Resource};
 
 /// Where a kind keeps what a `Scale` shows, as JSON pointers.
 struct Paths {
@@ -70,17 +70,10 @@ impl Api {
     ///
     /// # Errors
     /// The [`Status`] a client would get.
-    pub fn update_scale(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        name: &str,
-        scale: &Value,
-        options: &Options,
-    ) -> Result<Arc<Value>, Status> {
+    pub fn update_scale(&self, target: ObjectRef<'_>, scale: &Value, options: &Options) -> Result<Arc<Value>, Status> {
         let mut named = scale.clone();
-        super::update::check_name_matches(&mut named, name)?;
-        self.transform(resource, namespace, name, Part::Scale, options, |old| self.scaled(resource, old, scale))
+        super::update::check_name_matches(&mut named, target.name)?;
+        self.transform(target, Part::Scale, options, |old| self.scaled(target.resource, old, scale))
     }
 
     /// The object with the replicas of a `Scale`.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::create::check_namespace_matches;
-use super::{Api, Cause, Options, Part, Status};
-use crate::resource::Resource;
+use super::{Api, Cause, Options, Part, Status, Update};
+use crate::resource::{ObjectRef, Resource};
 use crate::{kinds, managed, object};
 
 /// Metadata only the server writes.
@@ -26,30 +26,16 @@ impl Api {
     ///
     /// # Errors
     /// The [`Status`] a client would get.
-    pub fn update(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        name: &str,
-        object: Value,
-        options: &Options,
-    ) -> Result<Arc<Value>, Status> {
-        self.replace(resource, namespace, name, Part::Main, object, options)
+    pub fn update(&self, target: ObjectRef<'_>, object: Value, options: &Options) -> Result<Arc<Value>, Status> {
+        self.replace(target, Part::Main, object, options)
     }
 
     /// Replaces the status alone.
     ///
     /// # Errors
     /// The [`Status`] a client would get.
-    pub fn update_status(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        name: &str,
-        object: Value,
-        options: &Options,
-    ) -> Result<Arc<Value>, Status> {
-        self.replace(resource, namespace, name, Part::Status, object, options)
+    pub fn update_status(&self, target: ObjectRef<'_>, object: Value, options: &Options) -> Result<Arc<Value>, Status> {
+        self.replace(target, Part::Status, object, options)
     }
 
     /// Changes one part of the stored object in place; always sees the latest version.
@@ -58,14 +44,12 @@ impl Api {
     /// The [`Status`] a client would get.
     pub fn modify(
         &self,
-        resource: &Resource,
-        namespace: &str,
-        name: &str,
+        target: ObjectRef<'_>,
         part: Part,
         options: &Options,
         change: impl FnOnce(&mut Value),
     ) -> Result<Arc<Value>, Status> {
-        self.transform(resource, namespace, name, part, options, |old| {
+        self.transform(target, part, options, |old| {
             let mut new = Value::clone(old);
             change(&mut new);
             Ok(new)
@@ -74,13 +58,12 @@ impl Api {
 
     fn replace(
         &self,
-        resource: &Resource,
-        namespace: &str,
-        name: &str,
+        target: ObjectRef<'_>,
         part: Part,
         mut object: Value,
         options: &Options,
     ) -> Result<Arc<Value>, Status> {
+        let ObjectRef { resource, namespace, name } = target;
         check_namespace_matches(resource, namespace, &mut object)?;
         if object::name(&object).is_empty() {
             let message =
@@ -94,49 +77,38 @@ impl Api {
             let cause = Cause::invalid("metadata.resourceVersion", &0.into(), "must be specified for an update");
             return Err(Status::invalid_kind(&resource.group, &resource.plural, name, &[cause]));
         }
-        self.transform(resource, namespace, name, part, options, |_| Ok(object))
+        self.transform(target, part, options, |_| Ok(object))
     }
 
     /// Reads, changes by `change` and writes under the write lock.
     pub(crate) fn transform(
         &self,
-        resource: &Resource,
-        namespace: &str,
-        name: &str,
+        target: ObjectRef<'_>,
         part: Part,
         options: &Options,
         change: impl FnOnce(&Arc<Value>) -> Result<Value, Status>,
     ) -> Result<Arc<Value>, Status> {
         let _writing = self.writing();
+        let ObjectRef { resource, namespace, name } = target;
         let old = self.get(resource, namespace, name)?;
         let new = change(&old)?;
-        self.write_changed(resource, &old, new, part, options)
+        self.write_changed(Update { resource, part, options }, &old, new)
     }
 
     /// Writes `new` over `old`; the caller holds the write lock.
-    pub(crate) fn write_changed(
-        &self,
-        resource: &Resource,
-        old: &Arc<Value>,
-        new: Value,
-        part: Part,
-        options: &Options,
-    ) -> Result<Arc<Value>, Status> {
-        self.write_owned(resource, old, new, part, options, |new| {
-            managed::updated(self, resource, part, old, new, options);
-        })
+    pub(crate) fn write_changed(&self, update: Update<'_>, old: &Arc<Value>, new: Value) -> Result<Arc<Value>, Status> {
+        self.write_owned(update, old, new, |new| managed::updated(self, update, old, new))
     }
 
     /// The same, where `own` records who owns which field.
     pub(crate) fn write_owned(
         &self,
-        resource: &Resource,
+        update: Update<'_>,
         old: &Arc<Value>,
         mut new: Value,
-        part: Part,
-        options: &Options,
         own: impl FnOnce(&mut Value),
     ) -> Result<Arc<Value>, Status> {
+        let Update { resource, part, options } = update;
         let (namespace, name) = (object::namespace(old), object::name(old));
         check_name_matches(&mut new, name)?;
         check_preconditions(resource, old, &new)?;

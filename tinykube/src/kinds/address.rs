@@ -43,14 +43,15 @@ pub(super) fn allocate(
         }
     }
     let ports = if needs_node_ports(service) {
-        allocate_ports(api, services, old, service, options, &mut causes)
+        allocate_ports(api, services, old, service, options)
     } else {
-        Vec::new()
+        NodePorts::default()
     };
+    causes.extend(ports.causes);
     if !causes.is_empty() {
         return Err(Status::invalid(services, object::name(service), &causes));
     }
-    for (index, number) in ports {
+    for (index, number) in ports.given {
         service["spec"]["ports"][index]["nodePort"] = number.into();
     }
     let spec = object::entry(service, "spec");
@@ -75,18 +76,20 @@ fn needs_node_ports(service: &Value) -> bool {
     spec["type"] == "NodePort" || spec["type"] == "LoadBalancer"
 }
 
-/// The ports that are given, by their place in the list; the port of the health check is set at once.
-fn allocate_ports(
-    api: &Api,
-    services: &Resource,
-    old: &Value,
-    service: &mut Value,
-    options: &Options,
-    causes: &mut Vec<Cause>,
-) -> Vec<(usize, i64)> {
+/// What has come of giving ports.
+#[derive(Default)]
+struct NodePorts {
+    /// The ports that are given, by their place in the list.
+    given: Vec<(usize, i64)>,
+    /// Why ports that are asked for cannot be had.
+    causes: Vec<Cause>,
+}
+
+/// Finds ports; the port of the health check is set at once.
+fn allocate_ports(api: &Api, services: &Resource, old: &Value, service: &mut Value, options: &Options) -> NodePorts {
     let mut taken: BTreeSet<i64> = others(api, services, service).flat_map(|other| node_ports(&other)).collect();
     let before = node_ports(old);
-    let mut given = Vec::new();
+    let mut ports = NodePorts::default();
     let wants = service["spec"]["allocateLoadBalancerNodePorts"] != false;
     for (index, port) in items(service, "/spec/ports").iter().enumerate() {
         let number = port["nodePort"].as_i64().unwrap_or(0);
@@ -95,13 +98,13 @@ fn allocate_ports(
             if wants {
                 let number = free(api, &taken);
                 taken.insert(number);
-                given.push((index, number));
+                ports.given.push((index, number));
             }
         } else if taken.contains(&number) {
-            causes.push(Cause::invalid(place(), &number.into(), "provided port is already allocated"));
+            ports.causes.push(Cause::invalid(place(), &number.into(), "provided port is already allocated"));
         } else if !NODE_PORTS.contains(&number) && !before.contains(&number) && !options.dry_run {
             let why = "provided port is not in the valid range. The range of valid ports is 30000-32767";
-            causes.push(Cause::invalid(place(), &number.into(), why));
+            ports.causes.push(Cause::invalid(place(), &number.into(), why));
         }
     }
     let spec = &service["spec"];
@@ -109,7 +112,7 @@ fn allocate_ports(
     if local && spec["healthCheckNodePort"].as_i64().unwrap_or(0) == 0 {
         service["spec"]["healthCheckNodePort"] = free(api, &taken).into();
     }
-    given
+    ports
 }
 
 fn node_ports(service: &Value) -> Vec<i64> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::api::{Api, Options, Part, Status};
+use crate::api::{Api, Options, Part, Status, Update};
 use crate::managed;
 use crate::object::{self, items, text};
 use crate::quantity::Quantity;
@@ -84,8 +84,9 @@ pub(crate) fn admit(api: &Api, resource: &Resource, namespace: &str, object: &Va
 pub(crate) fn count(api: &Api, counted: Vec<Counted>) {
     let Some(quotas) = api.resource("", "resourcequotas") else { return };
     let options = Options::by("kube-apiserver");
+    let update = Update { resource: &quotas, part: Part::Status, options: &options };
     for Counted { before, mut after } in counted {
-        managed::updated(api, &quotas, Part::Status, &before, &mut after, &options);
+        managed::updated(api, update, &before, &mut after);
         api.put(&quotas, object::namespace(&before), object::name(&before), after);
     }
 }

@@ -208,7 +208,7 @@ impl Container {
             }
             State::BackingOff { .. } => self.sync_back_off(scene, at),
             State::Starting { .. } => self.start(scene, at),
-            State::Stopping { since, code, by_probe, .. } => self.stopped(scene, since, code, by_probe, at),
+            State::Stopping { .. } => self.stopped(scene, at),
             State::Running { since } => self.live(scene, since, at),
         }
     }
@@ -425,7 +425,8 @@ impl Container {
         self.restart(scene, at);
     }
 
-    fn stopped(&mut self, scene: &mut Scene<'_>, since: Timestamp, code: u8, by_probe: bool, at: Timestamp) {
+    fn stopped(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
+        let State::Stopping { since, code, by_probe, .. } = self.state else { return };
         self.settle_log(at, scene.world);
         let last = self.exited.as_ref().map(|exited| exited.finished);
         let ended = Terminated {

@@ -9,6 +9,7 @@ use super::report;
 use crate::api::{DeleteOptions, Options, Part, Status};
 use crate::correlator::Source;
 use crate::object;
+use crate::resource::ObjectRef;
 use crate::storage::Change;
 use crate::workloads::{Context, Key, NODE, NODE_IP, View};
 
@@ -74,9 +75,8 @@ impl Kubelet {
 }
 
 fn write_status(context: &Context, stored: &Value, status: Value) -> Result<(), Status> {
-    let (namespace, name, uid) = (object::namespace(stored), object::name(stored), object::uid(stored));
-    let options = Options::default();
-    let written = context.api.modify(&context.kinds.pods, namespace, name, Part::Status, &options, |pod| {
+    let (pod, uid) = (ObjectRef::of(&context.kinds.pods, stored), object::uid(stored));
+    let written = context.api.modify(pod, Part::Status, &Options::default(), |pod| {
         if object::uid(pod) == uid {
             pod["status"] = status;
         }

@@ -169,7 +169,7 @@ impl Pods {
             };
         }
         let Some(managed) = pods.get_mut(key) else { return turn };
-        self.put_script_in_force(key, managed, stored, (around, &mut turn.notes));
+        turn.notes.extend(self.apply_script(key, managed, stored, around));
         turn.notes.extend(heed_deletion(managed, stored, around.now));
         let world = Surroundings { view: around.view, needs: &self.needs, namespace: &key.namespace };
         let progress = managed.machine.advance(around.now, &world, around.heard_from);
@@ -181,23 +181,23 @@ impl Pods {
         turn
     }
 
-    fn put_script_in_force(
+    /// Puts the script in force that a pod is to follow; one that cannot be read is worth an Event.
+    fn apply_script(
         &mut self,
         key: &Key,
         managed: &mut Managed,
         stored: &Arc<Value>,
-        (around, notes): (&Around<'_>, &mut Vec<Note>),
-    ) {
-        let Found::Script(text) = find_script(around.view, stored) else { return };
+        around: &Around<'_>,
+    ) -> Option<Note> {
+        let Found::Script(text) = find_script(around.view, stored) else { return None };
         if text == managed.script {
-            return;
+            return None;
         }
         managed.script.clone_from(&text);
         let script = match text.as_deref().map(Script::parse).transpose() {
             Ok(script) => script,
             Err(problem) => {
-                notes.push(Note::warning("InvalidScript", format!("{SCRIPT_ANNOTATION}: {problem}")));
-                return;
+                return Some(Note::warning("InvalidScript", format!("{SCRIPT_ANNOTATION}: {problem}")));
             }
         };
         let wanted: BTreeSet<Dependency> = script.iter().flat_map(Script::dependencies).cloned().collect();
@@ -206,6 +206,7 @@ impl Pods {
         managed.needs = wanted;
         let world = Surroundings { view: around.view, needs: &self.needs, namespace: &key.namespace };
         managed.machine.behave(script.as_ref(), around.now, &world);
+        None
     }
 }
 

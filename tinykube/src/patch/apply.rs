@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::api::{Api, Options, Part, Status};
-use crate::fields::compare::{compare, fields_of, steps};
-use crate::fields::shape::{ListKind, Shape, key_step};
+use crate::api::{Api, NewObject, Options, Part, Status};
+use crate::fields::compare::{compare, fields_of, step_to, steps};
+use crate::fields::shape::{ListKind, Shape};
 use crate::fields::{FieldSet, Step};
 use crate::managed::{self, Entry, Writer};
 use crate::object;
@@ -65,7 +65,8 @@ impl Apply<'_> {
         let custom = self.api.registry().custom(self.resource);
         let wanted = self.wanted(Shape::root(&self.resource.kind, custom.as_ref().map(|custom| &custom.schema.root)));
         let entry = self.writer().entry(wanted, self.api.clock().seconds());
-        self.api.create_with(self.resource, namespace, object, self.options, |object| {
+        let new = NewObject { resource: self.resource, namespace, object };
+        self.api.create_with(new, self.options, |object| {
             managed::write(object, vec![entry]);
         })
     }
@@ -80,7 +81,8 @@ impl Apply<'_> {
         let mut entries = managed::read(live);
         let own = entries.iter().position(|entry| writer.owns(entry));
         let before = own.map(|index| entries.remove(index));
-        self.settle_conflicts(shape, live, &merged, &wanted, &mut entries)?;
+        let contestable = self.changed(shape, live, &merged).intersection(&wanted);
+        self.settle_conflicts(&contestable, &mut entries)?;
         if let Some(before) = &before {
             let mut given_up = before.fields.clone();
             given_up.subtract(&wanted);
@@ -94,21 +96,17 @@ impl Apply<'_> {
         Ok((merged, entries))
     }
 
-    /// Refuses to change what others own, or takes it over by force.
-    fn settle_conflicts(
-        &self,
-        shape: Shape<'_>,
-        live: &Value,
-        merged: &Value,
-        wanted: &FieldSet,
-        entries: &mut [Entry],
-    ) -> Result<(), Status> {
+    /// The fields that are written.
+    fn changed(&self, shape: Shape<'_>, live: &Value, merged: &Value) -> FieldSet {
         let always = |path: &[Step]| managed::is_always_there(self.resource, path);
-        let changes = compare(shape, &managed::stripped(live), &managed::stripped(merged), &always);
-        let contestable = changes.written.intersection(wanted);
+        compare(shape, &managed::stripped(live), &managed::stripped(merged), &always).written
+    }
+
+    /// Refuses to change what others own, or takes it over by force.
+    fn settle_conflicts(&self, contestable: &FieldSet, entries: &mut [Entry]) -> Result<(), Status> {
         let mut conflicts: Vec<(String, Vec<String>)> = Vec::new();
         for entry in entries.iter_mut() {
-            let contested = entry.fields.intersection(&contestable);
+            let contested = entry.fields.intersection(contestable);
             if contested.is_empty() {
                 continue;
             }
@@ -206,7 +204,13 @@ fn remove(shape: Shape<'_>, value: &mut Value, given_up: &FieldSet, kept: &Field
                 }
             }
             (Step::Key(_) | Step::Value(_), Value::Array(items)) => {
-                remove_item(shape, items, step, goes, below, keeps);
+                let kind = shape.list();
+                let is_it = |item: &Value| step_to(&kind, item) == *step;
+                if goes {
+                    items.retain(|item| !is_it(item));
+                } else if let Some(item) = items.iter_mut().find(|item| is_it(item)) {
+                    remove(shape.item(), item, below, keeps);
+                }
             }
             _ => {}
         }
@@ -220,18 +224,5 @@ fn remove(shape: Shape<'_>, value: &mut Value, given_up: &FieldSet, kept: &Field
             gone && hollow && kept.below.get(&step).is_none_or(FieldSet::is_empty)
         };
         members.retain(|name, member| !emptied(name, member));
-    }
-}
-
-fn remove_item(shape: Shape<'_>, items: &mut Vec<Value>, step: &Step, goes: bool, below: &FieldSet, keeps: &FieldSet) {
-    let kind = shape.list();
-    let is_it = |item: &Value| match &kind {
-        ListKind::Map(keys) => key_step(keys, item) == *step,
-        _ => Step::Value(item.to_string()) == *step,
-    };
-    if goes {
-        items.retain(|item| !is_it(item));
-    } else if let Some(item) = items.iter_mut().find(|item| is_it(item)) {
-        remove(shape.item(), item, below, keeps);
     }
 }

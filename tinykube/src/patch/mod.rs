@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use self::apply::Apply;
 pub(crate) use self::strategic::merge_key;
-use crate::api::{Api, Options, Part, Status};
-use crate::resource::Resource;
+use crate::api::{Api, Options, Part, Status, Update};
+use crate::resource::ObjectRef;
 use crate::{kinds, managed, object};
 
 /// A patch as a client sends it.
@@ -38,18 +38,17 @@ impl Api {
     /// The [`Status`] a client would get.
     pub fn patch(
         &self,
-        resource: &Resource,
-        namespace: &str,
-        name: &str,
+        target: ObjectRef<'_>,
         part: Part,
         patch: &Patch,
         options: &Options,
     ) -> Result<Arc<Value>, Status> {
+        let ObjectRef { resource, namespace, name } = target;
         if let Patch::Apply { object: applied, force } = patch {
             let apply = Apply { api: self, resource, part, applied, force: *force, options };
             return run_apply(&apply, namespace, name);
         }
-        self.transform(resource, namespace, name, part, options, |old| {
+        self.transform(target, part, options, |old| {
             if part == Part::Scale {
                 let mut scale = self.scale(resource, old)?;
                 change(&mut scale, patch)?;
@@ -80,9 +79,9 @@ fn change(object: &mut Value, patch: &Patch) -> Result<(), Status> {
 
 fn run_apply(apply: &Apply<'_>, namespace: &str, name: &str) -> Result<Arc<Value>, Status> {
     apply.check(name)?;
-    let (api, resource) = (apply.api, apply.resource);
+    let Apply { api, resource, part, options, .. } = *apply;
     if api.store().get(resource, namespace, name).is_none() {
-        if apply.part != Part::Main {
+        if part != Part::Main {
             return Err(Status::not_found(resource, name));
         }
         return apply.create(namespace, name);
@@ -90,9 +89,9 @@ fn run_apply(apply: &Apply<'_>, namespace: &str, name: &str) -> Result<Arc<Value
     let _writing = api.writing();
     let live = api.get(resource, namespace, name)?;
     let (mut merged, entries) = apply.onto(&live)?;
-    kinds::decode(api, resource, &mut merged, apply.options)?;
+    kinds::decode(api, resource, &mut merged, options)?;
     object::entry(&mut merged, "metadata").shift_remove("managedFields");
-    api.write_owned(resource, &live, merged, apply.part, apply.options, |new| {
+    api.write_owned(Update { resource, part, options }, &live, merged, |new| {
         managed::write(new, entries);
     })
 }

@@ -380,10 +380,11 @@ impl Call<'_> {
             return Err(Status::bad_request(format!("the name of the object ({name} based on URL) {why}")));
         }
         escalation::check(self.api, &self.request.user, &self.resource, namespace, &object)?;
+        let target = self.resource.named(namespace, name);
         let updated = if part == Part::Status {
-            self.api.update_status(&self.resource, namespace, name, object, options)?
+            self.api.update_status(target, object, options)?
         } else {
-            self.api.update(&self.resource, namespace, name, object, options)?
+            self.api.update(target, object, options)?
         };
         Ok(self.shown(200, &updated, options))
     }
@@ -391,13 +392,14 @@ impl Call<'_> {
     fn patch(&self, part: Part, options: &Options) -> Result<Response<Body>, Status> {
         let patch = body::patch(self.request, &self.resource)?;
         let (namespace, name) = (&self.path.namespace, &self.path.name);
+        let target = self.resource.named(namespace, name);
         let known = self.api.get(&self.resource, namespace, name).is_ok();
         if escalation::concerns(&self.resource) {
             let trial = Options { dry_run: true, warnings: Warnings::default(), ..options.clone() };
-            let wanted = self.api.patch(&self.resource, namespace, name, part, &patch, &trial)?;
+            let wanted = self.api.patch(target, part, &patch, &trial)?;
             escalation::check(self.api, &self.request.user, &self.resource, namespace, &wanted)?;
         }
-        let patched = self.api.patch(&self.resource, namespace, name, part, &patch, options)?;
+        let patched = self.api.patch(target, part, &patch, options)?;
         let code = if known { 200 } else { 201 };
         if part == Part::Scale {
             return self.scale_shown(code, &patched);
@@ -449,8 +451,8 @@ impl Call<'_> {
     fn update_scale(&self) -> Result<Response<Body>, Status> {
         let options = parameters::options(self.request)?;
         let scale = body::json(self.request)?;
-        let (namespace, name) = (&self.path.namespace, &self.path.name);
-        let updated = self.api.update_scale(&self.resource, namespace, name, &scale, &options)?;
+        let target = self.resource.named(&self.path.namespace, &self.path.name);
+        let updated = self.api.update_scale(target, &scale, &options)?;
         self.scale_shown(200, &updated)
     }
 

@@ -113,8 +113,7 @@ fn check_members(
     path: &str,
     causes: &mut Vec<Cause>,
 ) {
-    let count = members.len();
-    limits(schema, ["minProperties", "maxProperties"], count, "properties", path, &json!(count), causes);
+    check_count(schema, &PROPERTIES, members.len(), path, causes);
     let properties = schema["properties"].as_object();
     for (key, member) in members {
         let known = properties.and_then(|properties| properties.get(key));
@@ -134,27 +133,29 @@ fn check_members(
 }
 
 fn check_items(schema: &Value, patterns: &Patterns, items: &[Value], path: &str, causes: &mut Vec<Cause>) {
-    let count = items.len();
-    limits(schema, ["minItems", "maxItems"], count, "items", path, &json!(count), causes);
+    check_count(schema, &ITEMS, items.len(), path, causes);
     for (index, item) in items.iter().enumerate() {
         check(&schema["items"], patterns, item, &format!("{path}[{index}]"), causes);
     }
 }
 
-fn limits(
-    schema: &Value,
-    keys: [&str; 2],
-    count: usize,
-    what: &str,
-    path: &str,
-    value: &Value,
-    causes: &mut Vec<Cause>,
-) {
+/// How a schema bounds the number of something.
+struct Counted {
+    least: &'static str,
+    most: &'static str,
+    noun: &'static str,
+}
+
+const PROPERTIES: Counted = Counted { least: "minProperties", most: "maxProperties", noun: "properties" };
+const ITEMS: Counted = Counted { least: "minItems", most: "maxItems", noun: "items" };
+
+fn check_count(schema: &Value, counted: &Counted, count: usize, path: &str, causes: &mut Vec<Cause>) {
     let bound = |key: &str| schema[key].as_u64().and_then(|bound| usize::try_from(bound).ok());
-    if let Some(least) = bound(keys[0]).filter(|least| count < *least) {
-        causes.push(Cause::invalid(path, value, &format!("{path} in body should have at least {least} {what}")));
+    if let Some(least) = bound(counted.least).filter(|least| count < *least) {
+        let why = format!("{path} in body should have at least {least} {}", counted.noun);
+        causes.push(Cause::invalid(path, &json!(count), &why));
     }
-    if let Some(most) = bound(keys[1]).filter(|most| count > *most) {
+    if let Some(most) = bound(counted.most).filter(|most| count > *most) {
         causes.push(Cause {
             reason: "FieldValueTooMany",
             message: format!("Too many: {count}: must have at most {most} items"),

@@ -11,7 +11,7 @@ use crate::api::{Api, DeleteOptions, Options, Part, Status};
 use crate::correlator::Source;
 use crate::kubelet::Note;
 use crate::object;
-use crate::resource::Resource;
+use crate::resource::{ObjectRef, Resource};
 
 /// The name of the one node.
 pub(crate) const NODE: &str = "n1";
@@ -100,9 +100,8 @@ impl Context {
         if stored["status"] == *status {
             return Ok(());
         }
-        let (namespace, name) = (object::namespace(stored), object::name(stored));
-        let options = Options::default();
-        let written = self.api.modify(resource, namespace, name, Part::Status, &options, |object| {
+        let target = ObjectRef::of(resource, stored);
+        let written = self.api.modify(target, Part::Status, &Options::default(), |object| {
             object["status"] = status.clone();
         });
         written.map(|_| ())
@@ -120,7 +119,7 @@ impl Context {
     ) -> Result<Arc<Value>, Status> {
         let mut object = seen.clone();
         change(&mut object);
-        self.api.update(resource, object::namespace(seen), object::name(seen), object, &Options::default())
+        self.api.update(ObjectRef::of(resource, seen), object, &Options::default())
     }
 
     /// Creates an object in a namespace.

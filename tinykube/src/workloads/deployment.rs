@@ -10,9 +10,10 @@ use super::replicaset::{adopt, replicas};
 use super::rollout::{self, Budget};
 use super::view::Key;
 use super::{Turn, selector, template};
-use crate::api::Status;
+use crate::api::{Options, Part, Status};
 use crate::kubelet::Note;
 use crate::object;
+use crate::resource::ObjectRef;
 
 pub(crate) const COMPONENT: &str = "deployment-controller";
 pub(crate) const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -228,10 +229,8 @@ fn write_revision(context: &Context, deployment: &Value, number: i64) -> Result<
     if object::annotation(deployment, REVISION) == Some(&text) {
         return Ok(());
     }
-    let (namespace, name) = (object::namespace(deployment), object::name(deployment));
-    let options = crate::api::Options::default();
-    let part = crate::api::Part::Main;
-    let written = context.api.modify(&context.kinds.deployments, namespace, name, part, &options, |stored| {
+    let target = ObjectRef::of(&context.kinds.deployments, deployment);
+    let written = context.api.modify(target, Part::Main, &Options::default(), |stored| {
         stored["metadata"]["annotations"][REVISION] = text.into();
     });
     written.map(|_| ())

@@ -121,8 +121,8 @@ fn set_owners(context: &Context, key: &Key, found: &Value, owners: Vec<Value>) -
 
 fn remove_finalizer(context: &Context, key: &Key, finalizer: &str) -> Result<(), Status> {
     let Some(resource) = context.view.resource(key) else { return Ok(()) };
-    let options = Options::default();
-    let changed = context.api.modify(resource, &key.namespace, &key.name, Part::Main, &options, |object| {
+    let target = resource.named(&key.namespace, &key.name);
+    let changed = context.api.modify(target, Part::Main, &Options::default(), |object| {
         let left: Vec<Value> =
             object::finalizers(object).filter(|known| *known != finalizer).map(Value::from).collect();
         object["metadata"]["finalizers"] = left.into();

@@ -16,9 +16,10 @@ use self::outcome::{Tally, Termination, termination};
 use super::context::Context;
 use super::view::Key;
 use super::{Turn, pods as workload_pods};
-use crate::api::Status;
+use crate::api::{Options, Part, Status};
 use crate::kubelet::{Note, after};
 use crate::object::{self, items, text};
+use crate::resource::ObjectRef;
 use crate::stored::Stored;
 
 const COMPONENT: &str = "job-controller";
@@ -65,9 +66,8 @@ fn release(context: &Context, pod: &Value) -> Result<(), Status> {
     if !is_tracked(pod) {
         return Ok(());
     }
-    let (pods, options) = (context.kinds.pods.clone(), crate::api::Options::default());
-    let (namespace, name) = (object::namespace(pod), object::name(pod));
-    let released = context.api.modify(&pods, namespace, name, crate::api::Part::Main, &options, |pod| {
+    let target = ObjectRef::of(&context.kinds.pods, pod);
+    let released = context.api.modify(target, Part::Main, &Options::default(), |pod| {
         let left: Vec<Value> =
             items(pod, "/metadata/finalizers").iter().filter(|known| *known != TRACKING).cloned().collect();
         let metadata = object::entry(pod, "metadata");
@@ -110,6 +110,19 @@ fn expire(context: &Context, key: &Key, job: &Value, finished: Timestamp) -> Tur
     }
 }
 
+/// A condition of a job, but for its times.
+struct Condition<'a> {
+    kind: &'a str,
+    holds: bool,
+    reason: &'a str,
+    message: &'a str,
+}
+
+const SUSPENDED: Condition<'_> =
+    Condition { kind: "Suspended", holds: true, reason: "JobSuspended", message: "Job suspended" };
+const RESUMED: Condition<'_> =
+    Condition { kind: "Suspended", holds: false, reason: "JobResumed", message: "Job resumed" };
+
 /// One turn of a job that is not finished.
 struct Run<'a> {
     context: &'a mut Context,
@@ -128,7 +141,7 @@ impl Run<'_> {
         if let Some(Termination { sign, reason, message, .. }) = &decided
             && condition(&self.job["status"], sign).is_none()
         {
-            self.add_condition(&mut status, sign, "True", reason, message);
+            self.add_condition(&mut status, &Condition { kind: sign, holds: true, reason, message });
         }
         let mut next = None;
         let active = self.active();
@@ -159,7 +172,7 @@ impl Run<'_> {
         if let Some(Termination { kind, sign: _, reason, message }) = decided
             && terminating == 0
         {
-            self.add_condition(&mut status, kind, "True", &reason, &message);
+            self.add_condition(&mut status, &Condition { kind, holds: true, reason: &reason, message: &message });
             if kind == "Complete" {
                 status.insert("completionTime".into(), self.context.api.clock().seconds().into());
             }
@@ -184,31 +197,32 @@ impl Run<'_> {
         if suspended {
             status.shift_remove("startTime");
             if was != Some(true) {
-                self.add_condition(status, "Suspended", "True", "JobSuspended", "Job suspended");
+                self.add_condition(status, &SUSPENDED);
                 self.tell(&Note::normal("Suspended", "Job suspended".to_owned()));
             }
             return;
         }
         if was == Some(true) {
-            self.add_condition(status, "Suspended", "False", "JobResumed", "Job resumed");
+            self.add_condition(status, &RESUMED);
             self.tell(&Note::normal("Resumed", "Job resumed".to_owned()));
         }
         let now = self.context.api.clock().seconds();
         status.entry("startTime").or_insert_with(|| now.into());
     }
 
-    fn add_condition(&self, status: &mut Map<String, Value>, kind: &str, holds: &str, reason: &str, message: &str) {
+    fn add_condition(&self, status: &mut Map<String, Value>, condition: &Condition<'_>) {
+        let Condition { kind, holds, reason, message } = condition;
         let now = self.context.api.clock().seconds();
         let condition = json!({
             "type": kind,
-            "status": holds,
+            "status": if *holds { "True" } else { "False" },
             "lastProbeTime": now,
             "lastTransitionTime": now,
             "reason": reason,
             "message": message,
         });
         let mut conditions = status.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default();
-        conditions.retain(|known| known["type"] != kind);
+        conditions.retain(|known| known["type"] != *kind);
         conditions.push(condition);
         status.insert("conditions".into(), conditions.into());
     }

@@ -17,6 +17,7 @@ use super::view::Key;
 use crate::api::{DeleteOptions, Options, Part, Status};
 use crate::kubelet::{Host, Kubelet, Note, after};
 use crate::object;
+use crate::resource::ObjectRef;
 
 /// The annotation that silences the kubelet.
 pub(crate) const LOST_ANNOTATION: &str = "tinykube.dev/lost";
@@ -202,8 +203,7 @@ fn turn_unready(context: &mut Context, pod: &Value, now: &str) -> Result<(), Sta
         return Ok(());
     }
     let pods = context.kinds.pods.clone();
-    let options = Options::default();
-    context.api.modify(&pods, object::namespace(pod), object::name(pod), Part::Status, &options, |pod| {
+    context.api.modify(ObjectRef::of(&pods, pod), Part::Status, &Options::default(), |pod| {
         let conditions = pod.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
         for condition in conditions.into_iter().flatten().filter(|condition| condition["type"] == "Ready") {
             condition["status"] = "False".into();
@@ -249,8 +249,8 @@ fn renew_lease(context: &Context) -> Result<Timestamp, Status> {
     let leases = &context.kinds.leases;
     let renewed: Value = context.api.clock().micros().into();
     if due.is_some() {
-        let options = Options::default();
-        context.api.modify(leases, LEASE_NAMESPACE, NODE, Part::Main, &options, |lease| {
+        let lease = leases.named(LEASE_NAMESPACE, NODE);
+        context.api.modify(lease, Part::Main, &Options::default(), |lease| {
             lease["spec"]["renewTime"] = renewed;
         })?;
     } else {
@@ -269,7 +269,7 @@ fn last_renewal(context: &Context, node: &str) -> Option<Timestamp> {
 }
 
 fn modify(context: &Context, node: &str, part: Part, change: impl FnOnce(&mut Value)) -> Result<(), Status> {
-    context.api.modify(&context.kinds.nodes, "", node, part, &Options::default(), change).map(|_| ())
+    context.api.modify(context.kinds.nodes.named("", node), part, &Options::default(), change).map(|_| ())
 }
 
 fn condition(kind: &str, status: &str, now: &str, reason: &str, message: &str) -> Value {

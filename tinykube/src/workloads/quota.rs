@@ -13,7 +13,8 @@ pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
     if quota["status"] != status {
         // Admission counts as well, so that it is told which of them has counted what.
         let options = Options::by("kube-controller-manager");
-        context.api.modify(&context.kinds.quotas, &key.namespace, &key.name, Part::Status, &options, |quota| {
+        let target = context.kinds.quotas.named(&key.namespace, &key.name);
+        context.api.modify(target, Part::Status, &options, |quota| {
             quota["status"] = status;
         })?;
     }

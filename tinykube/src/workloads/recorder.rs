@@ -9,7 +9,7 @@ use crate::api::{Api, Options, Part};
 use crate::correlator::{Correlator, Source, Telling, namespace, reference};
 use crate::kubelet::Note;
 use crate::object;
-use crate::resource::Resource;
+use crate::resource::{ObjectRef, Resource};
 
 /// How many names are tried for an Event.
 const NAMES: u32 = 8;
@@ -67,8 +67,8 @@ impl Recorder {
 
 /// Writes count and time of an Event that was told before; whether it was still there.
 fn update(api: &Api, events: &Resource, telling: &Telling) -> bool {
-    let (namespace, name) = (object::namespace(&telling.event), object::name(&telling.event));
-    let written = api.modify(events, namespace, name, Part::Main, &Options::default(), |event| {
+    let target = ObjectRef::of(events, &telling.event);
+    let written = api.modify(target, Part::Main, &Options::default(), |event| {
         for (field, value) in object::map(&mut telling.update()).clone() {
             event[field] = value;
         }

@@ -152,9 +152,8 @@ fn write_condition(context: &Context, key: &Key, pod: &Value, verdict: &Value) -
             condition[field] = value.clone();
         }
     }
-    let options = Options::default();
-    let pods = &context.kinds.pods;
-    let written = context.api.modify(pods, &key.namespace, &key.name, Part::Status, &options, |pod| {
+    let target = context.kinds.pods.named(&key.namespace, &key.name);
+    let written = context.api.modify(target, Part::Status, &Options::default(), |pod| {
         let mut conditions = object::items(pod, "/status/conditions").to_vec();
         conditions.retain(|known| known["type"] != "PodScheduled");
         conditions.push(condition);

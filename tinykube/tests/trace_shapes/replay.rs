@@ -187,7 +187,7 @@ async fn annotate(cluster: Cluster, namespace: &'static str, pod: &'static str, 
     }
     let options = Options::default();
     let annotate = |pod: &mut Value| pod["metadata"]["annotations"]["tinykube.dev/script"] = script.into();
-    api.modify(&pods, namespace, pod, Part::Main, &options, annotate).unwrap();
+    api.modify(pods.named(namespace, pod), Part::Main, &options, annotate).unwrap();
 }
 
 /// How long pods ran before a recording that begins with running pods, in seconds.
@@ -212,14 +212,14 @@ fn do_as_recorded(cluster: &Cluster, mode: &Mode, events: &[Event], act: Act) {
             api.create(&secrets, ns, json!({"metadata": {"name": "no-such-secret"}}), &options).unwrap();
         }
         Act::RolloutRestart => {
-            api.modify(&deployments, ns, "app", Part::Main, &options, |deployment| {
+            api.modify(deployments.named(ns, "app"), Part::Main, &options, |deployment| {
                 deployment["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] =
                     "now".into();
             })
             .unwrap();
         }
         Act::Scale(replicas) => {
-            api.modify(&deployments, ns, "app", Part::Main, &options, |d| d["spec"]["replicas"] = replicas.into())
+            api.modify(deployments.named(ns, "app"), Part::Main, &options, |d| d["spec"]["replicas"] = replicas.into())
                 .unwrap();
         }
         Act::DeleteWorkload => {
@@ -229,7 +229,7 @@ fn do_as_recorded(cluster: &Cluster, mode: &Mode, events: &[Event], act: Act) {
             let nodes = api.resource("", "nodes").unwrap();
             let lost = matches!(act, Act::StopKubelet).to_string();
             let mark = |node: &mut Value| node["metadata"]["annotations"]["tinykube.dev/lost"] = lost.clone().into();
-            api.modify(&nodes, "", "n1", Part::Main, &options, mark).unwrap();
+            api.modify(nodes.named("", "n1"), Part::Main, &options, mark).unwrap();
         }
         Act::DeletePod => {
             let index = deleted_pod(events);

@@ -65,7 +65,7 @@ impl World {
         let api = self.cluster.api();
         let resource = api.resource(group, plural).unwrap();
         let namespace = if resource.namespaced { "test" } else { "" };
-        api.modify(&resource, namespace, name, Part::Main, &Options::default(), change).unwrap();
+        api.modify(resource.named(namespace, name), Part::Main, &Options::default(), change).unwrap();
     }
 
     pub(crate) fn delete(&self, group: &str, plural: &str, name: &str, options: &DeleteOptions) {

@@ -246,7 +246,7 @@ async fn a_script_that_a_controller_copied_does_not_outlive_the_one_it_was_copie
     let name = api.list(&sets, "test")[0]["metadata"]["name"].as_str().unwrap().to_owned();
     let copy = |manager: &str| {
         let options = Options { manager: Some(manager.to_owned()), ..Options::default() };
-        api.modify(&sets, "test", &name, Part::Main, &options, |set| {
+        api.modify(sets.named("test", &name), Part::Main, &options, |set| {
             set["metadata"]["annotations"]["tinykube.dev/script"] =
                 format!("app: {{exits: [{{after: 5s, message: {manager}}}]}}").into();
         })

@@ -10,7 +10,7 @@ pub(crate) mod termination;
 use serde_json::{Value, json};
 
 use self::condition::Condition;
-use crate::api::{Api, Cause, Options, Part};
+use crate::api::{Api, Cause, Options, Part, Update};
 use crate::object::{self, default};
 use crate::resource::Resource;
 
@@ -151,6 +151,7 @@ pub(super) fn removed(api: &Api, resource: &Resource, definition: &Value) {
 /// Writes the status as the API server itself; the caller holds the write lock.
 fn write_status(api: &Api, resource: &Resource, old: &Value, mut new: Value) {
     let options = Options::by(CONTROLLER);
-    crate::managed::updated(api, resource, Part::Status, old, &mut new, &options);
+    let update = Update { resource, part: Part::Status, options: &options };
+    crate::managed::updated(api, update, old, &mut new);
     api.put(resource, "", object::name(old), new);
 }

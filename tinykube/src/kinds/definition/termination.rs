@@ -173,7 +173,7 @@ impl Finalizer {
     fn write(&self, definition: &Value, change: impl FnOnce(&mut Value)) -> Result<(), Status> {
         let options = Options::by(CONTROLLER);
         let (name, uid) = (object::name(definition), object::uid(definition));
-        let written = self.api.modify(&self.definitions, "", name, Part::Status, &options, |new| {
+        let written = self.api.modify(self.definitions.named("", name), Part::Status, &options, |new| {
             if object::uid(new) == uid && is_held(new) {
                 change(new);
             }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tinykube::{
     api::{Api, Options, Part},
     patch::Patch,
+    resource::ObjectRef,
 };
 
 use super::{Rival, Tool, folder, read, tell_under};
@@ -12,8 +13,7 @@ use super::{Rival, Tool, folder, read, tell_under};
 fn write(api: &Api, manager: &str, (group, plural): (&str, &str), part: Part, patch: &Patch) {
     let resource = api.resource(group, plural).unwrap();
     let object = api.list(&resource, "").remove(0);
-    let text = |key: &str| object["metadata"][key].as_str().unwrap().to_owned();
-    api.patch(&resource, &text("namespace"), &text("name"), part, patch, &Options::by(manager)).unwrap();
+    api.patch(ObjectRef::of(&resource, &object), part, patch, &Options::by(manager)).unwrap();
 }
 
 const DEPLOYMENT: (&str, &str) = ("apps", "deployments");
@@ -47,9 +47,8 @@ fn notes_something_on_a_workload(api: &Api) {
 fn changes_a_template_in_secret(api: &Api) {
     let resource = api.resource("apps", "deployments").unwrap();
     let object = api.list(&resource, "").remove(0);
-    let text = |key: &str| object["metadata"][key].as_str().unwrap().to_owned();
     let change = |object: &mut Value| object["spec"]["template"]["metadata"]["labels"]["tier"] = "front".into();
-    api.modify(&resource, &text("namespace"), &text("name"), Part::Main, &Options::default(), change).unwrap();
+    api.modify(ObjectRef::of(&resource, &object), Part::Main, &Options::default(), change).unwrap();
 }
 
 /// A tool that has a status in Git.

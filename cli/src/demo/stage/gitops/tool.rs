@@ -186,7 +186,8 @@ impl Syncing {
             }
             let patch = Patch::Apply { object: manifest.wanted.clone(), force: true };
             let options = Options::by(self.tool.manager());
-            let after = self.api.patch(&manifest.resource, namespace, &id.name, Part::Main, &patch, &options);
+            let target = manifest.resource.named(namespace, &id.name);
+            let after = self.api.patch(target, Part::Main, &patch, &options);
             let after = after.unwrap_or_else(|status| panic!("{id} cannot be applied: {}", status.message));
             if let Some(before) = before {
                 self.judge.applied(id, &before.value(), &after, manifest.left.is_some() && !is_untouched);
