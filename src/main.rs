@@ -53,9 +53,9 @@ async fn wait_for(wait: Wait) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let namespace = namespace.unwrap_or(clients.namespace);
+    let service = (namespace.unwrap_or(clients.namespace), name);
     let say = |why: &str| eprintln!("kubeheal: waiting: {why}");
-    match until_stable(clients.actions, Clock::system(), &namespace, &name, timeout, say).await {
+    match until_stable(clients.actions, Clock::system(), &service, timeout, say).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("kubeheal: not in time: {why}");

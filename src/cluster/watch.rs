@@ -149,12 +149,12 @@ pub async fn watch(client: Client, namespace: Option<&str>, shared: Arc<Shared>,
         Box::pin(
             source.follow(Kind::HealingPolicy, &all, |object: HealingPolicy| Object::HealingPolicy(Arc::new(object))),
         ),
-        Box::pin(source.follow_in(
-            Api::all(source.client.clone()),
-            Kind::ClusterHealingPolicy,
-            &all,
-            |object: ClusterHealingPolicy| Object::ClusterHealingPolicy(Arc::new(object)),
-        )),
+        Box::pin(source.follow_in(Watched {
+            kind: Kind::ClusterHealingPolicy,
+            api: Api::all(source.client.clone()),
+            config: all.clone(),
+            wrap: |object: ClusterHealingPolicy| Object::ClusterHealingPolicy(Arc::new(object)),
+        })),
     ];
     let _stopped = stop.run_until_cancelled(futures::future::join_all(streams)).await;
 }
@@ -198,6 +198,14 @@ impl Failure {
     }
 }
 
+/// What is watched, and what its objects become in the caches.
+struct Watched<K> {
+    kind: Kind,
+    api: Api<Item<K>>,
+    config: watcher::Config,
+    wrap: fn(K) -> Object,
+}
+
 struct Source {
     client: Client,
     namespace: Option<String>,
@@ -218,18 +226,19 @@ impl Source {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
-        self.follow_in(api, kind, config, wrap).await;
+        self.follow_in(Watched { kind, api, config: config.clone(), wrap }).await;
     }
 
-    async fn follow_in<K>(&self, api: Api<Item<K>>, kind: Kind, config: &watcher::Config, wrap: fn(K) -> Object)
+    async fn follow_in<K>(&self, watched: Watched<K>)
     where
         K: Resource<DynamicType = ()> + Decode + Clone + Debug + Send + 'static,
     {
+        let kind = watched.kind;
         let mut known = BTreeSet::new();
         let mut backoff = FIRST_BACKOFF;
         let mut told = String::new();
         loop {
-            let failure = self.follow_once(kind, &api, config, wrap, &mut known, &mut backoff).await;
+            let failure = self.follow_once(&watched, &mut known, &mut backoff).await;
             let Failure { error, unavailable } = failure;
             if error != told {
                 tracing::warn!(resource = kind.as_str(), error, retry_in = ?backoff, "watch failed, listing again");
@@ -256,18 +265,12 @@ impl Source {
     }
 
     /// Lists and watches until something goes wrong; tells what.
-    async fn follow_once<K>(
-        &self,
-        kind: Kind,
-        api: &Api<Item<K>>,
-        config: &watcher::Config,
-        wrap: fn(K) -> Object,
-        known: &mut BTreeSet<Key>,
-        backoff: &mut Duration,
-    ) -> Failure
+    async fn follow_once<K>(&self, watched: &Watched<K>, known: &mut BTreeSet<Key>, backoff: &mut Duration) -> Failure
     where
         K: Resource<DynamicType = ()> + Decode + Clone + Debug + Send + 'static,
     {
+        let Watched { kind, api, config, wrap } = watched;
+        let (kind, wrap) = (*kind, *wrap);
         let mut stream = watcher(api.clone(), config.clone()).boxed();
         let mut listed = BTreeSet::new();
         loop {

@@ -80,7 +80,7 @@ impl Context {
             return UNREADABLE_RETRY;
         }
         let due = seen.decision.next_check.map(|check| check.duration_since(self.clock.now()));
-        let due = due.map(|due| Duration::try_from(due).unwrap_or_default()).unwrap_or(RESYNC);
+        let due = due.map_or(RESYNC, |due| Duration::try_from(due).unwrap_or_default());
         due.min(self.distrusts_clock(&seen.policy).unwrap_or(RESYNC)).min(RESYNC)
     }
 }

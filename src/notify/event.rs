@@ -137,7 +137,7 @@ fn steps(old: &HealedServiceStatus, new: &HealedServiceStatus) -> Vec<EventDraft
     new.history.iter().filter(is_news).map(step).collect()
 }
 
-/// "RestartPod of api-7d64 started (CrashLoop)".
+/// `RestartPod of api-7d64 started (CrashLoop)`.
 fn step(entry: &HistoryEntry) -> EventDraft {
     let target = entry.target.as_deref().map(|target| format!(" of {target}")).unwrap_or_default();
     let cause = entry.cause.as_deref().map(|cause| format!(" ({cause})")).unwrap_or_default();

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     api::{HealedService, status::condition},
-    base::error_text::explain,
+    base::{Key, error_text::explain},
     cluster::{decode::Lenient, peer::well_since},
     ops::clock::Clock,
 };
@@ -28,11 +28,11 @@ const EVERY: Duration = Duration::from_secs(2);
 pub async fn until_stable(
     client: Client,
     clock: Clock,
-    namespace: &str,
-    name: &str,
+    service: &Key,
     timeout: Option<Duration>,
     mut say: impl FnMut(&str),
 ) -> Result<(), String> {
+    let (namespace, name) = service;
     let services: Api<Lenient<HealedService>> = Api::namespaced(client, namespace);
     let begun = Instant::now();
     let mut said = String::new();

@@ -19,7 +19,7 @@ const NOW: i64 = 1_000;
 
 fn unhealthy() -> Snapshot {
     let mut seen = sick(workload(WorkloadKind::Deployment, 2));
-    seen.state.health.episode = since(NOW - 60);
+    seen.state.health.episode = Some(since(NOW - 60));
     seen
 }
 
@@ -40,8 +40,8 @@ fn peer(name: &str) -> (&str, PeerStatus) {
     (name, unhealthy_since(at(NOW - 60)))
 }
 
-fn since(seconds: i64) -> Option<Episode> {
-    Some(Episode { since: at(seconds), until: None })
+fn since(seconds: i64) -> Episode {
+    Episode { since: at(seconds), until: None }
 }
 
 fn restarted(times: &[i64]) -> Snapshot {
@@ -66,9 +66,9 @@ fn trouble_of_a_minute_is_for_the_machine() {
 #[test]
 fn half_an_hour_unhealthy_is_for_a_person() {
     let mut seen = unhealthy();
-    seen.state.health.episode = since(NOW - 1_799);
+    seen.state.health.episode = Some(since(NOW - 1_799));
     assert_eq!(escalated(&seen), None);
-    seen.state.health.episode = since(NOW - 1_800);
+    seen.state.health.episode = Some(since(NOW - 1_800));
     assert_eq!(escalated(&seen), Some((Reason::Escalated, Severity::Critical)));
     assert_eq!(stalled(&decided(&seen)), ("True", Reason::Escalated));
 }
@@ -120,7 +120,7 @@ fn a_burst_of_restarts_is_a_warning_for_as_long_as_it_lasts() {
 #[test]
 fn what_a_dependency_causes_is_told_of_the_dependency_alone() {
     let mut seen = unhealthy();
-    seen.state.health.episode = since(NOW - 1_800);
+    seen.state.health.episode = Some(since(NOW - 1_800));
     seen.dependencies = vec![Dependency {
         namespace: "shop".to_owned(),
         name: "db".to_owned(),

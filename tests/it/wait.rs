@@ -8,6 +8,7 @@ use kube::{
 };
 use kubeheal::{
     api::HealedService,
+    base::Key,
     ops::{clock::Clock, wait::until_stable},
 };
 use serde_json::{Value, json};
@@ -27,6 +28,10 @@ fn clock(world: &World) -> Clock {
     world.clock()
 }
 
+fn key(name: &str) -> Key {
+    ("default".to_owned(), name.to_owned())
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_returns_when_the_service_has_been_healthy_for_a_minute() {
     let world = World::new();
@@ -35,8 +40,8 @@ async fn it_returns_when_the_service_has_been_healthy_for_a_minute() {
     let begun = Instant::now();
     let mut said = Vec::new();
     let waited =
-        until_stable(world.client.clone(), clock(&world), "default", "db", None, |why| said.push(why.to_owned()));
-    assert_eq!(waited.await, Ok(()));
+        until_stable(world.client.clone(), clock(&world), &key("db"), None, |why| said.push(why.to_owned())).await;
+    assert_eq!(waited, Ok(()));
     assert!(begun.elapsed() >= Duration::from_secs(60) && begun.elapsed() < Duration::from_secs(90));
     assert!(said.last().unwrap().contains("healthy, but not yet for 1m"), "{said:?}");
 }
@@ -45,14 +50,14 @@ async fn it_returns_when_the_service_has_been_healthy_for_a_minute() {
 async fn it_gives_up_in_time_and_says_why() {
     let world = World::new();
     let minute = Some(Duration::from_secs(60));
-    let nobody = until_stable(world.client.clone(), clock(&world), "default", "nobody", minute, |_| ()).await;
+    let nobody = until_stable(world.client.clone(), clock(&world), &key("nobody"), minute, |_| ()).await;
     assert_eq!(nobody.unwrap_err(), "there is no HealedService default/nobody");
     let mut broken = deployment("db", 1);
     broken["metadata"]["annotations"] = json!({"tinykube.dev/script": "crash"});
     world.create(broken).await;
     world.create(service("db", json!({}))).await;
     let begun = Instant::now();
-    let sick = until_stable(world.client.clone(), clock(&world), "default", "db", minute, |_| ()).await.unwrap_err();
+    let sick = until_stable(world.client.clone(), clock(&world), &key("db"), minute, |_| ()).await.unwrap_err();
     assert!(sick.starts_with("default/db is ") && sick.contains("0 of 1 pods ready"), "{sick}");
     assert!(begun.elapsed() >= Duration::from_secs(60) && begun.elapsed() < Duration::from_secs(70));
 }

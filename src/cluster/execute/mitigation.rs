@@ -14,7 +14,10 @@ use crate::{
     api::{FIELD_MANAGER, HealedService},
     cluster::decode::Lenient,
 };
-use kubeheal_core::model::{execution::Execution, plan::Selector};
+use kubeheal_core::model::{
+    execution::Execution,
+    plan::{Action, Selector},
+};
 
 impl Executor {
     pub(super) async fn scale(
@@ -43,11 +46,11 @@ impl Executor {
     pub(super) async fn select(
         &self,
         service: &HealedService,
-        target: &str,
-        uid: &str,
+        action: &Action,
         from: &Selector,
         to: &Selector,
     ) -> Result<Execution, kube::Error> {
+        let (target, uid) = (action.target.as_str(), action.uid());
         let services = self.services(service);
         let Lenient(found) = services.get(target).await?;
         if found.uid().as_deref() != Some(uid) || selector_of(&found) != *from {

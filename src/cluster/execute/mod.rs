@@ -58,7 +58,7 @@ impl Executor {
             }
             Effect::Rollback { revision } => self.roll_back(service, plan.action.uid(), revision).await,
             Effect::Scale { from, to } => self.scale(service, plan.action.uid(), *from, *to).await,
-            Effect::Select { from, to } => self.select(service, &plan.action.target, plan.action.uid(), from, to).await,
+            Effect::Select { from, to } => self.select(service, &plan.action, from, to).await,
         };
         done.unwrap_or_else(|error| translate(&error))
     }

@@ -124,7 +124,7 @@ async fn a_dead_receiver_delays_no_healing_and_hears_the_end_when_it_lives_again
         world
             .until("api", "repaired", 2000, |s| s.history.iter().any(|entry| entry.outcome == Outcome::Verified))
             .await;
-        repaired.push(world.status("api").await.history[0].time.clone());
+        repaired.push(world.status("api").await.history[0].time);
         if mood == Mood::Well {
             continue;
         }

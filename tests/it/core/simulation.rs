@@ -349,7 +349,7 @@ impl Simulation {
             Request::DependencyWeak => self.depend(DependencyHealth::NotHealthy, false, false),
             Request::DependencyDown => self.depend(DependencyHealth::NotHealthy, true, false),
             Request::DependencyRecovering => {
-                self.depend(DependencyHealth::Healthy(at(self.seconds - 3600)), false, true)
+                self.depend(DependencyHealth::Healthy(at(self.seconds - 3600)), false, true);
             }
             Request::DependencyUp => self.depend(DependencyHealth::Healthy(at(self.seconds)), false, false),
         }

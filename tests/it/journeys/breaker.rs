@@ -68,7 +68,7 @@ async fn annotations_are_obeyed_once() {
 
     world.patch("HealedService", "api", annotate("heal-now", json!("1"))).await;
     world.pass(3600).await;
-    let asked: Vec<_> = world.status("api").await.history.iter().cloned().filter(|e| e.step == "HealNow").collect();
+    let asked: Vec<_> = world.status("api").await.history.iter().filter(|e| e.step == "HealNow").cloned().collect();
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert_eq!(asked[0].cause.as_deref(), Some("NotNeeded"));
 }

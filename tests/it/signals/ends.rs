@@ -38,10 +38,15 @@ const fn row(
     probes: &'static str,
     before: Before,
     end: (i32, &'static str, i64),
-    event: Option<(&'static str, i64)>,
     cause: (&'static str, Option<Probe>),
 ) -> Row {
-    Row { what, probes, before, end, event, cause }
+    Row { what, probes, before, end, event: None, cause }
+}
+
+impl Row {
+    const fn with_event(self, probe: &'static str, earlier: i64) -> Row {
+        Row { event: Some((probe, earlier)), ..self }
+    }
 }
 
 const CRASH: (&str, Option<Probe>) = ("CrashLoop", None);
@@ -51,31 +56,31 @@ const START: (&str, Option<Probe>) = ("StartupFailed", Some(Probe::Startup));
 
 #[rustfmt::skip]
 const ROWS: [Row; 25] = [
-    row("an error", NONE, Ready, (1, "Error", 60), None, CRASH),
-    row("an error beside a liveness probe", LIVENESS, Unready, (1, "Error", 60), None, CRASH),
-    row("out of memory", LIVENESS, Unready, (137, "OOMKilled", 60), None, MEMORY),
-    row("out of memory, whatever an Event says", LIVENESS, Ready, (137, "OOMKilled", 60), Some(("liveness", 2)), MEMORY),
-    row("killed after its grace", LIVENESS, Ready, (137, "Error", 60), None, LIVE),
-    row("killed sooner than the probe can", LIVENESS, Ready, (137, "Error", 3), None, CRASH),
-    row("killed, and there is no probe", NONE, Unready, (137, "Error", 60), None, CRASH),
-    row("terminated by somebody while it was well", LIVENESS, Ready, (143, "Error", 60), None, CRASH),
-    row("terminated while it was not ready, and nobody says by whom", LIVENESS, Unready, (143, "Error", 60), None, CRASH),
-    row("terminated, and an Event says why", LIVENESS, Ready, (143, "Error", 60), Some(("liveness", 2)), LIVE),
-    row("ended politely, and an Event says why", LIVENESS, Ready, (0, "Completed", 60), Some(("liveness", 2)), LIVE),
-    row("ended with a code of its own, and an Event says why", LIVENESS, Ready, (3, "Error", 60), Some(("liveness", 30)), LIVE),
-    row("an Event of another end", LIVENESS, Ready, (143, "Error", 900), Some(("liveness", 600)), CRASH),
-    row("the node restarted", LIVENESS, Ready, (137, "ContainerStatusUnknown", 600), None, CRASH),
-    row("ended before it had started", STARTUP, Starting, (1, "Error", 4), None, CRASH),
-    row("killed before it had started", STARTUP, Starting, (137, "Error", 32), None, START),
-    row("ended politely before it had started", STARTUP, Starting, (0, "Completed", 32), None, CRASH),
-    row("killed about when the startup probe gives up", STARTUP, Unseen, (137, "Error", 32), None, START),
-    row("killed long after it had started", BOTH, Unseen, (137, "Error", 900), None, LIVE),
-    row("an error, nobody saw whether it had started", STARTUP, Unseen, (1, "Error", 4), None, CRASH),
-    row("a startup probe, as an Event says", BOTH, Unseen, (143, "Error", 90), Some(("startup", 3)), START),
-    row("ended politely before it had started, as an Event says", STARTUP, Starting, (0, "Completed", 32), Some(("startup", 2)), START),
-    row("an Event of the end before, and an error of its own", LIVENESS, Ready, (1, "Error", 60), Some(("liveness", 70)), CRASH),
-    row("an Event of the end before, and it is killed again", LIVENESS, Ready, (143, "Error", 60), Some(("liveness", 70)), LIVE),
-    row("had started and was ready", BOTH, Ready, (1, "Error", 32), None, CRASH),
+    row("an error", NONE, Ready, (1, "Error", 60), CRASH),
+    row("an error beside a liveness probe", LIVENESS, Unready, (1, "Error", 60), CRASH),
+    row("out of memory", LIVENESS, Unready, (137, "OOMKilled", 60), MEMORY),
+    row("out of memory, whatever an Event says", LIVENESS, Ready, (137, "OOMKilled", 60), MEMORY).with_event("liveness", 2),
+    row("killed after its grace", LIVENESS, Ready, (137, "Error", 60), LIVE),
+    row("killed sooner than the probe can", LIVENESS, Ready, (137, "Error", 3), CRASH),
+    row("killed, and there is no probe", NONE, Unready, (137, "Error", 60), CRASH),
+    row("terminated by somebody while it was well", LIVENESS, Ready, (143, "Error", 60), CRASH),
+    row("terminated while it was not ready, and nobody says by whom", LIVENESS, Unready, (143, "Error", 60), CRASH),
+    row("terminated, and an Event says why", LIVENESS, Ready, (143, "Error", 60), LIVE).with_event("liveness", 2),
+    row("ended politely, and an Event says why", LIVENESS, Ready, (0, "Completed", 60), LIVE).with_event("liveness", 2),
+    row("ended with a code of its own, and an Event says why", LIVENESS, Ready, (3, "Error", 60), LIVE).with_event("liveness", 30),
+    row("an Event of another end", LIVENESS, Ready, (143, "Error", 900), CRASH).with_event("liveness", 600),
+    row("the node restarted", LIVENESS, Ready, (137, "ContainerStatusUnknown", 600), CRASH),
+    row("ended before it had started", STARTUP, Starting, (1, "Error", 4), CRASH),
+    row("killed before it had started", STARTUP, Starting, (137, "Error", 32), START),
+    row("ended politely before it had started", STARTUP, Starting, (0, "Completed", 32), CRASH),
+    row("killed about when the startup probe gives up", STARTUP, Unseen, (137, "Error", 32), START),
+    row("killed long after it had started", BOTH, Unseen, (137, "Error", 900), LIVE),
+    row("an error, nobody saw whether it had started", STARTUP, Unseen, (1, "Error", 4), CRASH),
+    row("a startup probe, as an Event says", BOTH, Unseen, (143, "Error", 90), START).with_event("startup", 3),
+    row("ended politely before it had started, as an Event says", STARTUP, Starting, (0, "Completed", 32), START).with_event("startup", 2),
+    row("an Event of the end before, and an error of its own", LIVENESS, Ready, (1, "Error", 60), CRASH).with_event("liveness", 70),
+    row("an Event of the end before, and it is killed again", LIVENESS, Ready, (143, "Error", 60), LIVE).with_event("liveness", 70),
+    row("had started and was ready", BOTH, Ready, (1, "Error", 32), CRASH),
 ];
 
 fn play(row: &Row, role: &str) -> (Vec<String>, Option<Probe>, String) {
