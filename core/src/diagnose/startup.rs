@@ -36,6 +36,8 @@ pub fn cannot_be_helped(reason: &str) -> Option<Cause> {
         | "SignatureValidationFailed" => Some(Cause::ImagePull),
         "CreateContainerConfigError"
         | "CreateContainerError"
+        | "PreCreateHookError"
+        | "PreStartHookError"
         | "RunContainerError"
         | "StartError"
         | "ContainerCannotRun" => Some(Cause::ConfigError),

@@ -27,6 +27,8 @@ fn each_waiting_reason_has_its_cause_and_no_restart_is_tried() {
         ("SignatureValidationFailed", "ImagePull"),
         ("CreateContainerConfigError", "ConfigError"),
         ("CreateContainerError", "ConfigError"),
+        ("PreCreateHookError", "ConfigError"),
+        ("PreStartHookError", "ConfigError"),
         ("RunContainerError", "ConfigError"),
     ];
     for (reason, cause) in table {
