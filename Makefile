@@ -24,7 +24,7 @@ say = @printf '\n== %s\n' '$(1)'
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: cargo ## Watch services fall ill and be healed, in a cluster inside one process
@@ -143,6 +143,12 @@ docs:
 crds-check: binaries
 	$(call say,the CRDs are what the types say)
 	@'$(target_dir)/debug/crdgen' --check
+
+.PHONY: fresh-worlds
+fresh-worlds: cargo ## The property tests in worlds that no run before had; SEED=… repeats a run, CASES=… is how many
+	@seed="$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}"; cases="$${CASES:-1000}"; \
+	  printf 'the same again: make fresh-worlds SEED=%s CASES=%s\n' "$$seed" "$$cases"; \
+	  PROPTEST_RNG_SEED="$$seed" PROPTEST_CASES="$$cases" cargo test --workspace --test it core::
 
 .PHONY: workflows
 workflows: $(venv)/.stamp
