@@ -174,7 +174,7 @@ mod tests {
         tell("quiet");
         let written = std::iter::from_fn(|| waiting.try_recv().ok()).count();
         assert_eq!(written, 26);
-        let text = metrics.encode(crate::ops::metrics::Format::OpenMetrics);
+        let text = metrics.encode();
         assert!(text.contains("kubeheal_events_dropped_total 75"), "{text}");
     }
 

@@ -7,10 +7,7 @@ use std::{fmt, io, net::SocketAddr, sync::Arc};
 use axum::{
     Json, Router,
     extract::State,
-    http::{
-        HeaderMap, StatusCode,
-        header::{ACCEPT, CONTENT_TYPE},
-    },
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -21,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api::status::{CircuitStatus, HealedServiceStatus},
-    ops::metrics::{Format, Metrics},
+    ops::metrics::{self, Metrics},
 };
 use kubeheal_core::model::state::{CircuitState, Mitigation};
 
@@ -110,10 +107,7 @@ pub async fn serve(listener: TcpListener, metrics: Metrics, probes: Probes, stop
 /// The routes.
 pub fn router(metrics: Metrics, probes: Probes) -> Router {
     Router::new()
-        .route(
-            "/metrics",
-            get(async |State((metrics, _)): State<Shared>, headers: HeaderMap| show_metrics(&metrics, &headers)),
-        )
+        .route("/metrics", get(async |State((metrics, _)): State<Shared>| show_metrics(&metrics)))
         .route("/healthz", get(async |State((_, probes)): State<Shared>| verdict((probes.alive)())))
         .route("/readyz", get(async |State((_, probes)): State<Shared>| verdict((probes.ready)())))
         .route("/v1/circuits", get(async |State((_, probes)): State<Shared>| Json((probes.circuits)())))
@@ -122,9 +116,8 @@ pub fn router(metrics: Metrics, probes: Probes) -> Router {
 
 type Shared = (Metrics, Probes);
 
-fn show_metrics(metrics: &Metrics, headers: &HeaderMap) -> impl IntoResponse + use<> {
-    let format = Format::accepted(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
-    ([(CONTENT_TYPE, format.content_type())], metrics.encode(format))
+fn show_metrics(metrics: &Metrics) -> impl IntoResponse + use<> {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.encode())
 }
 
 fn verdict(result: Result<(), String>) -> Response {

@@ -9,7 +9,7 @@ use std::{
 use kubeheal::{
     api::ReceiverType,
     controller::queue::Queue,
-    ops::metrics::{AlertResult, Decided, Format, Metrics, ReconcileResult},
+    ops::metrics::{AlertResult, Decided, Metrics, ReconcileResult},
 };
 use kubeheal_core::model::{
     condition::{Condition, ConditionType, Truth},
@@ -79,7 +79,7 @@ fn series(text: &str) -> BTreeMap<String, f64> {
 
 #[test]
 fn every_name_is_written_as_documented() {
-    let text = busy().encode(Format::OpenMetrics);
+    let text = busy().encode();
     let names: BTreeSet<String> =
         series(&text).keys().map(|series| series.split('{').next().unwrap().to_owned()).collect();
     let expected = [
@@ -112,12 +112,11 @@ fn every_name_is_written_as_documented() {
         "workqueue_longest_running_processor_seconds",
     ];
     assert_eq!(names, expected.map(str::to_owned).into());
-    assert!(text.ends_with("# EOF\n"), "OpenMetrics ends with EOF");
 }
 
 #[test]
 fn values_are_what_was_reported() {
-    let found = series(&busy().encode(Format::OpenMetrics));
+    let found = series(&busy().encode());
     let expected = [
         (r#"controller_runtime_reconcile_total{controller="healedservice",result="success"}"#, 1.0),
         (r#"controller_runtime_reconcile_total{controller="healedservice",result="requeue_after"}"#, 0.0),
@@ -129,16 +128,16 @@ fn values_are_what_was_reported() {
         (r#"kubeheal_healing_actions_total{action="RestartPod",outcome="Verified"}"#, 1.0),
         (r#"kubeheal_healing_actions_total{action="Rollback",outcome="Failed"}"#, 0.0),
         (r#"kubeheal_suppressed_actions_total{reason="DisruptionBudget"}"#, 1.0),
-        (r#"kubeheal_alerts_total{type="Slack",result="sent"}"#, 1.0),
-        (r#"kubeheal_alerts_total{type="PagerDuty",result="failed"}"#, 0.0),
-        (r#"kubeheal_alerts_undelivered{namespace="shop",name="api"}"#, 2.0),
-        (r#"kubeheal_circuit_breaker_state{namespace="shop",name="api",state="HalfOpen"}"#, 1.0),
-        (r#"kubeheal_circuit_breaker_state{namespace="shop",name="api",state="Closed"}"#, 0.0),
-        (r#"kubeheal_circuit_breaker_state{namespace="shop",name="web",state="Closed"}"#, 1.0),
-        (r#"kubeheal_status_condition{namespace="shop",name="api",type="Degraded",status="True"}"#, 1.0),
-        (r#"kubeheal_status_condition{namespace="shop",name="api",type="Degraded",status="Unknown"}"#, 0.0),
+        (r#"kubeheal_alerts_total{result="sent",type="Slack"}"#, 1.0),
+        (r#"kubeheal_alerts_total{result="failed",type="PagerDuty"}"#, 0.0),
+        (r#"kubeheal_alerts_undelivered{name="api",namespace="shop"}"#, 2.0),
+        (r#"kubeheal_circuit_breaker_state{name="api",namespace="shop",state="HalfOpen"}"#, 1.0),
+        (r#"kubeheal_circuit_breaker_state{name="api",namespace="shop",state="Closed"}"#, 0.0),
+        (r#"kubeheal_circuit_breaker_state{name="web",namespace="shop",state="Closed"}"#, 1.0),
+        (r#"kubeheal_status_condition{name="api",namespace="shop",status="True",type="Degraded"}"#, 1.0),
+        (r#"kubeheal_status_condition{name="api",namespace="shop",status="Unknown",type="Degraded"}"#, 0.0),
         (r#"kubeheal_evaluations_total{health="Unhealthy"}"#, 1.0),
-        (r#"kubeheal_held_back{namespace="shop",name="api",reason="StormHold"}"#, 1.0),
+        (r#"kubeheal_held_back{name="api",namespace="shop",reason="StormHold"}"#, 1.0),
         ("kubeheal_recovery_duration_seconds_sum", 95.0),
         (r#"workqueue_depth{name="healedservice"}"#, 0.0),
         (r#"kubeheal_watch_synced{resource="pods"}"#, 1.0),
@@ -155,14 +154,14 @@ fn values_are_what_was_reported() {
 
 #[test]
 fn labels_name_no_pod_and_no_message() {
-    assert!(!busy().encode(Format::OpenMetrics).contains("api-7d9c-x2x"));
+    assert!(!busy().encode().contains("api-7d9c-x2x"));
 }
 
 #[test]
 fn a_deleted_service_leaves_no_series() {
     let metrics = busy();
     metrics.forget("shop", "api");
-    let text = metrics.encode(Format::OpenMetrics);
+    let text = metrics.encode();
     assert!(!text.contains(r#"name="api""#), "{text}");
     assert!(text.contains(r#"name="web""#), "{text}");
 }
@@ -171,7 +170,7 @@ fn a_deleted_service_leaves_no_series() {
 fn who_leads_no_longer_shows_no_services() {
     let metrics = busy();
     metrics.leading(false);
-    assert!(!metrics.encode(Format::OpenMetrics).contains(r#"namespace="shop""#));
+    assert!(!metrics.encode().contains(r#"namespace="shop""#));
 }
 
 #[test]
@@ -187,5 +186,5 @@ fn a_condition_that_is_no_longer_said_leaves_no_series() {
             undelivered: 0,
         },
     );
-    assert!(!metrics.encode(Format::OpenMetrics).contains("Degraded"));
+    assert!(!metrics.encode().contains("Degraded"));
 }

@@ -94,10 +94,9 @@ class Controller:
     def log(self):
         return self._log.read_text()
 
-    def ask(self, path, accept="*/*"):
+    def ask(self, path):
         """Media type and body of an answer on its port."""
-        request = urllib.request.Request(f"http://{self._address}{path}", headers={"Accept": accept})
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(f"http://{self._address}{path}", timeout=PATIENCE) as answer:
             return answer.headers["Content-Type"], answer.read().decode()
 
 

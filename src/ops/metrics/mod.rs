@@ -1,32 +1,15 @@
-//! Metrics, as Prometheus reads them.
+//! Metrics, as Prometheus reads them: text format 0.0.4.
 //!
 //! Names of controller-runtime where it has one, so that dashboards made for it fit. Labels are bounded: no pod, no message.
 //! Nothing is decided here, and nothing reads a metric back.
 
-mod exposition;
 mod notices;
 mod services;
 mod work;
 
-use std::{
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use prometheus_client::{
-    encoding::text,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
-    registry::Registry,
-};
-
-pub use exposition::Format;
-pub use notices::AlertResult;
-use notices::Notices;
-use services::{Services, Shown};
-use work::Work;
-
-use crate::{api::ReceiverType, controller::queue::Queue};
 use kubeheal_core::model::{
     condition::Condition,
     plan::Step,
@@ -34,7 +17,20 @@ use kubeheal_core::model::{
     state::{CircuitState, Outcome},
     verdict::Health,
 };
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector,
+};
 
+pub use notices::AlertResult;
+use notices::Notices;
+use services::{Services, Shown};
+use work::Work;
+
+use crate::{api::ReceiverType, controller::queue::Queue};
+
+/// The media type of what [`Metrics::encode`] writes.
+pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 /// The `controller` label of the reconcile metrics, and the name of the queue.
 const CONTROLLER: &str = "healedservice";
 /// The `name` label of the leader metric: the name of the Lease.
@@ -45,10 +41,6 @@ const RECONCILE_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 /// Seconds from unhealthy to healthy: from one restarted pod to an outage of half a day.
 const RECOVERY_BUCKETS: [f64; 11] =
     [10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0, 14_400.0, 43_200.0];
-
-type Labels<const N: usize> = [(&'static str, &'static str); N];
-type Counters<const N: usize> = Family<Labels<N>, Counter>;
-type Gauges<const N: usize> = Family<Labels<N>, Gauge>;
 
 /// How a reconcile ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,94 +88,110 @@ pub struct Metrics {
 #[derive(Debug)]
 struct Inner {
     registry: Registry,
-    reconciles: Counters<1>,
-    reconcile_errors: Counter,
+    reconciles: IntCounterVec,
+    reconcile_errors: IntCounter,
     reconcile_seconds: Histogram,
-    workers: Gauge,
-    max_workers: Gauge,
-    leading: Gauges<1>,
-    actions: Counters<2>,
-    suppressed: Counters<1>,
-    evaluations: Counters<1>,
+    workers: IntGauge,
+    max_workers: IntGauge,
+    leading: IntGaugeVec,
+    actions: IntCounterVec,
+    suppressed: IntCounterVec,
+    evaluations: IntCounterVec,
     recovery_seconds: Histogram,
-    watches: Gauges<1>,
-    watch_errors: Counters<1>,
-    undecoded: Gauges<1>,
+    watches: IntGaugeVec,
+    watch_errors: IntCounterVec,
+    undecoded: IntGaugeVec,
     notices: Notices,
     services: Services,
     work: Work,
 }
 
+/// Registers a metric.
+///
+/// # Panics
+///
+/// If its name or labels are none, or it is there already: they are constants, and every test of metrics would fail.
+#[expect(clippy::expect_used, reason = "names and labels are constants")]
+fn registered<M: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<M>) -> M {
+    let metric = metric.expect("a valid metric");
+    registry.register(Box::new(metric.clone())).expect("a metric that is not there yet");
+    metric
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), labels))
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels))
+}
+
+/// Options of a metric about the one controller of this process.
+fn of_controller(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).const_label("controller", CONTROLLER)
+}
+
 impl Metrics {
     /// Registers every metric; `started` is when the process began.
     pub fn new(started: Timestamp) -> Self {
-        let mut registry = Registry::default();
-        register_process(&mut registry, started);
-
-        let reconciles = Counters::default();
-        let reconcile_errors = Counter::default();
-        let reconcile_seconds = Histogram::new(RECONCILE_BUCKETS);
-        let (workers, max_workers) = (Gauge::default(), Gauge::default());
-        // The encoder appends `_total` to counters.
-        let controller = registry.sub_registry_with_label(("controller".into(), CONTROLLER.into()));
-        controller.register("controller_runtime_reconcile", "Reconciles by result", reconciles.clone());
-        controller.register("controller_runtime_reconcile_errors", "Failed reconciles", reconcile_errors.clone());
-        controller.register(
-            "controller_runtime_reconcile_time_seconds",
-            "Seconds a reconcile took",
-            reconcile_seconds.clone(),
-        );
-        controller.register("controller_runtime_active_workers", "Reconciles running", workers.clone());
-        controller.register(
-            "controller_runtime_max_concurrent_reconciles",
-            "Reconciles that may run at once",
-            max_workers.clone(),
-        );
-
-        let leading = Gauges::default();
-        registry.register("leader_election_master_status", "1 while this process leads", leading.clone());
-        let actions = Counters::default();
-        registry.register("kubeheal_healing_actions", "Healing actions by how they ended", actions.clone());
-        let suppressed = Counters::default();
-        registry.register("kubeheal_suppressed_actions", "Decisions in which a step was held back", suppressed.clone());
-        let evaluations = Counters::default();
-        registry.register("kubeheal_evaluations", "Decisions by the health found", evaluations.clone());
-        let recovery_seconds = Histogram::new(RECOVERY_BUCKETS);
-        registry.register(
-            "kubeheal_recovery_duration_seconds",
-            "Seconds from unhealthy to healthy",
-            recovery_seconds.clone(),
-        );
-        let watches = Gauges::default();
-        registry.register("kubeheal_watch_synced", "1 while a watch delivers", watches.clone());
-        let watch_errors = Counters::default();
-        registry.register("kubeheal_watch_errors", "Failures of a watch", watch_errors.clone());
-        let undecoded = Gauges::default();
-        let help = "Objects that are there and cannot be read, so that they are left out";
-        registry.register("kubeheal_undecoded_objects", help, undecoded.clone());
-        let notices = Notices::register(&mut registry);
-        let (services, work) = (Services::default(), Work::default());
-        registry.register_collector(Box::new(services.clone()));
-        registry.register_collector(Box::new(work.clone()));
-
+        let registry = Registry::new();
+        register_process(&registry, started);
         let inner = Inner {
+            reconciles: {
+                let options = of_controller("controller_runtime_reconcile_total", "Reconciles by result");
+                registered(&registry, IntCounterVec::new(options, &["result"]))
+            },
+            reconcile_errors: {
+                let options = of_controller("controller_runtime_reconcile_errors_total", "Failed reconciles");
+                registered(&registry, IntCounter::with_opts(options))
+            },
+            reconcile_seconds: {
+                let options =
+                    HistogramOpts::new("controller_runtime_reconcile_time_seconds", "Seconds a reconcile took")
+                        .const_label("controller", CONTROLLER)
+                        .buckets(RECONCILE_BUCKETS.to_vec());
+                registered(&registry, Histogram::with_opts(options))
+            },
+            workers: {
+                let options = of_controller("controller_runtime_active_workers", "Reconciles running");
+                registered(&registry, IntGauge::with_opts(options))
+            },
+            max_workers: {
+                let help = "Reconciles that may run at once";
+                let options = of_controller("controller_runtime_max_concurrent_reconciles", help);
+                registered(&registry, IntGauge::with_opts(options))
+            },
+            leading: gauges(&registry, "leader_election_master_status", "1 while this process leads", &["name"]),
+            actions: {
+                let help = "Healing actions by how they ended";
+                counters(&registry, "kubeheal_healing_actions_total", help, &["action", "outcome"])
+            },
+            suppressed: {
+                let help = "Decisions in which a step was held back";
+                counters(&registry, "kubeheal_suppressed_actions_total", help, &["reason"])
+            },
+            evaluations: counters(
+                &registry,
+                "kubeheal_evaluations_total",
+                "Decisions by the health found",
+                &["health"],
+            ),
+            recovery_seconds: {
+                let options =
+                    HistogramOpts::new("kubeheal_recovery_duration_seconds", "Seconds from unhealthy to healthy")
+                        .buckets(RECOVERY_BUCKETS.to_vec());
+                registered(&registry, Histogram::with_opts(options))
+            },
+            watches: gauges(&registry, "kubeheal_watch_synced", "1 while a watch delivers", &["resource"]),
+            watch_errors: counters(&registry, "kubeheal_watch_errors_total", "Failures of a watch", &["resource"]),
+            undecoded: {
+                let help = "Objects that are there and cannot be read, so that they are left out";
+                gauges(&registry, "kubeheal_undecoded_objects", help, &["resource"])
+            },
+            notices: Notices::register(&registry),
+            services: Services::register(&registry),
+            work: Work::register(&registry),
             registry,
-            reconciles,
-            reconcile_errors,
-            reconcile_seconds,
-            workers,
-            max_workers,
-            leading,
-            actions,
-            suppressed,
-            evaluations,
-            recovery_seconds,
-            watches,
-            watch_errors,
-            undecoded,
-            notices,
-            services,
-            work,
         };
         inner.show_zeros();
         Self { inner: Arc::new(inner) }
@@ -191,7 +199,7 @@ impl Metrics {
 
     /// A reconcile ended.
     pub fn reconciled(&self, result: ReconcileResult, took: Duration) {
-        self.inner.reconciles.get_or_create(&[("result", result.as_str())]).inc();
+        self.inner.reconciles.with_label_values(&[result.as_str()]).inc();
         self.inner.reconcile_seconds.observe(took.as_secs_f64());
         if result == ReconcileResult::Error {
             self.inner.reconcile_errors.inc();
@@ -215,18 +223,18 @@ impl Metrics {
 
     /// An action ended, or began if `outcome` is `Pending`.
     pub fn acted(&self, step: Step, outcome: Outcome) {
-        self.inner.actions.get_or_create(&action_labels(step, outcome)).inc();
+        self.inner.actions.with_label_values(&[step.as_str(), outcome.as_str()]).inc();
     }
 
     /// A step was held back.
     pub fn suppressed(&self, reason: Reason) {
-        self.inner.suppressed.get_or_create(&[("reason", reason.as_str())]).inc();
+        self.inner.suppressed.with_label_values(&[reason.as_str()]).inc();
     }
 
     /// A decision was made about a service; its series show it until the next one or [`Metrics::forget`].
     pub fn decided(&self, (namespace, name): (&str, &str), decided: &Decided<'_>) {
         let Decided { health, circuit, conditions, blocked_by, undelivered } = *decided;
-        self.inner.evaluations.get_or_create(&[("health", health.as_str())]).inc();
+        self.inner.evaluations.with_label_values(&[health.as_str()]).inc();
         let conditions = conditions.iter().map(|condition| (condition.kind, condition.status)).collect();
         let held_back = blocked_by.iter().map(|block| block.reason).collect();
         let shown = Shown { circuit, conditions, held_back, undelivered };
@@ -255,25 +263,25 @@ impl Metrics {
 
     /// A watch delivers, or does not.
     pub fn watch(&self, resource: &'static str, synced: bool) {
-        self.inner.watches.get_or_create(&[("resource", resource)]).set(i64::from(synced));
-        drop(self.inner.watch_errors.get_or_create(&[("resource", resource)]));
-        drop(self.inner.undecoded.get_or_create(&[("resource", resource)]));
+        self.inner.watches.with_label_values(&[resource]).set(i64::from(synced));
+        self.inner.watch_errors.with_label_values(&[resource]);
+        self.inner.undecoded.with_label_values(&[resource]);
     }
 
     /// So many objects of a kind are there and cannot be read.
     pub fn undecoded(&self, resource: &'static str, count: usize) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.inner.undecoded.get_or_create(&[("resource", resource)]).set(count);
+        self.inner.undecoded.with_label_values(&[resource]).set(count);
     }
 
     /// A watch failed.
     pub fn watch_failed(&self, resource: &'static str) {
-        self.inner.watch_errors.get_or_create(&[("resource", resource)]).inc();
+        self.inner.watch_errors.with_label_values(&[resource]).inc();
     }
 
     /// This process leads, or does not; then what it decided is out of date, and another process shows the services.
     pub fn leading(&self, leading: bool) {
-        self.inner.leading.get_or_create(&[("name", LEASE)]).set(i64::from(leading));
+        self.inner.leading.with_label_values(&[LEASE]).set(i64::from(leading));
         if !leading {
             self.inner.services.forget_all();
         }
@@ -285,13 +293,14 @@ impl Metrics {
     }
 
     /// Everything as text.
-    pub fn encode(&self, format: Format) -> String {
-        let mut text = String::new();
-        // Writing to a String fails only if a metric does; what was written until then is better than nothing.
-        if let Err(error) = text::encode(&mut text, &self.inner.registry) {
-            tracing::error!(%error, "the metrics cannot be written in full");
-        }
-        format.of(text)
+    pub fn encode(&self) -> String {
+        self.inner.work.refresh();
+        let _shown = self.inner.services.refresh();
+        let encoded = TextEncoder::new().encode_to_string(&self.inner.registry.gather());
+        encoded.unwrap_or_else(|error| {
+            tracing::error!(%error, "the metrics cannot be written");
+            String::new()
+        })
     }
 }
 
@@ -300,27 +309,21 @@ impl Inner {
     fn show_zeros(&self) {
         use ReconcileResult::{Error, RequeueAfter, Success};
         for result in [Success, Error, RequeueAfter] {
-            drop(self.reconciles.get_or_create(&[("result", result.as_str())]));
+            self.reconciles.with_label_values(&[result.as_str()]);
         }
         for &step in Step::ALL {
             use Outcome::{Dropped, Failed, Ineffective, Pending, Verified};
             for outcome in [Pending, Verified, Ineffective, Failed, Dropped] {
-                drop(self.actions.get_or_create(&action_labels(step, outcome)));
+                self.actions.with_label_values(&[step.as_str(), outcome.as_str()]);
             }
         }
-        drop(self.leading.get_or_create(&[("name", LEASE)]));
+        self.leading.with_label_values(&[LEASE]);
     }
 }
 
-fn action_labels(step: Step, outcome: Outcome) -> Labels<2> {
-    [("action", step.as_str()), ("outcome", outcome.as_str())]
-}
-
-fn register_process(registry: &mut Registry, started: Timestamp) {
-    let start = Gauge::<f64, AtomicU64>::default();
-    start.set(started.as_duration().as_secs_f64());
-    registry.register("process_start_time_seconds", "When the process began, in seconds since 1970", start);
-    // The encoder appends `_info`.
-    let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-    registry.register("kubeheal_build", "The version that runs", build);
+fn register_process(registry: &Registry, started: Timestamp) {
+    let help = "When the process began, in seconds since 1970";
+    registered(registry, Gauge::new("process_start_time_seconds", help)).set(started.as_duration().as_secs_f64());
+    let build = gauges(registry, "kubeheal_build_info", "The version that runs", &["version"]);
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
 }

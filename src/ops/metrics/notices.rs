@@ -1,9 +1,9 @@
 //! Metrics of what is told: alerts, by kind of receiver, and Events.
 
-use prometheus_client::{metrics::counter::Counter, registry::Registry};
+use prometheus::{IntCounter, IntCounterVec, Registry};
 
+use super::{counters, registered};
 use crate::api::ReceiverType;
-use crate::ops::metrics::Counters;
 
 /// What became of an alert, or of one attempt to send it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,29 +28,29 @@ impl AlertResult {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Notices {
-    alerts: Counters<2>,
-    events_dropped: Counter,
+    alerts: IntCounterVec,
+    events_dropped: IntCounter,
 }
 
 impl Notices {
     /// All series exist from the start, so that the first increase is seen as one.
-    pub(super) fn register(registry: &mut Registry) -> Self {
-        let notices = Self::default();
-        registry.register("kubeheal_alerts", "Alerts to receivers, by what became of them", notices.alerts.clone());
-        let help = "Events that were not written because a service had too many of them, or all together";
-        registry.register("kubeheal_events_dropped", help, notices.events_dropped.clone());
+    pub(super) fn register(registry: &Registry) -> Self {
+        let help = "Alerts to receivers, by what became of them";
+        let alerts = counters(registry, "kubeheal_alerts_total", help, &["type", "result"]);
         for kind in ReceiverType::ALL {
             for result in AlertResult::ALL {
-                drop(notices.alerts.get_or_create(&[("type", kind.as_str()), ("result", result.as_str())]));
+                alerts.with_label_values(&[kind.as_str(), result.as_str()]);
             }
         }
-        notices
+        let help = "Events that were not written because a service had too many of them, or all together";
+        let events_dropped = registered(registry, IntCounter::new("kubeheal_events_dropped_total", help));
+        Self { alerts, events_dropped }
     }
 
     pub(super) fn alerted(&self, kind: ReceiverType, result: AlertResult) {
-        self.alerts.get_or_create(&[("type", kind.as_str()), ("result", result.as_str())]).inc();
+        self.alerts.with_label_values(&[kind.as_str(), result.as_str()]).inc();
     }
 
     pub(super) fn event_dropped(&self) {

@@ -1,46 +1,42 @@
 //! The queue as client-go's workqueue shows itself, read when somebody asks.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
-use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::{MetricType, gauge::ConstGauge},
-};
+use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};
 
+use super::{CONTROLLER, gauges, registered};
 use crate::controller::queue::Queue;
 
 /// The queue to read; none before the controller has made one.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug)]
 pub(super) struct Work {
-    queue: Arc<OnceLock<Arc<Queue>>>,
+    queue: OnceLock<Arc<Queue>>,
+    depth: IntGaugeVec,
+    longest: GaugeVec,
 }
 
 impl Work {
+    pub(super) fn register(registry: &Registry) -> Self {
+        let name = "workqueue_longest_running_processor_seconds";
+        let longest = Opts::new(name, "Seconds the longest reconcile under way has taken");
+        Self {
+            queue: OnceLock::new(),
+            depth: gauges(registry, "workqueue_depth", "Services due for a reconcile", &["name"]),
+            longest: registered(registry, GaugeVec::new(longest, &["name"])),
+        }
+    }
+
     /// Reads this queue from now on. A process has one.
     pub(super) fn follow(&self, queue: Arc<Queue>) {
         let _second = self.queue.set(queue);
     }
-}
 
-impl Collector for Work {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(queue) = self.queue.get() else { return Ok(()) };
-        let labels = [("name", super::CONTROLLER)];
-        let depth = ConstGauge::new(i64::try_from(queue.depth()).unwrap_or(i64::MAX));
-        let mut family =
-            encoder.encode_descriptor("workqueue_depth", "Services due for a reconcile", None, depth.metric_type())?;
-        depth.encode(family.encode_family(&labels)?)?;
-        let slowest = ConstGauge::new(queue.slowest().map_or(0.0, |(_, took)| took.as_secs_f64()));
-        let mut family = encoder.encode_descriptor(
-            "workqueue_longest_running_processor_seconds",
-            "Seconds the longest reconcile under way has taken",
-            None,
-            MetricType::Gauge,
-        )?;
-        slowest.encode(family.encode_family(&labels)?)
+    /// Shows the queue as it is now.
+    pub(super) fn refresh(&self) {
+        let Some(queue) = self.queue.get() else { return };
+        let depth = i64::try_from(queue.depth()).unwrap_or(i64::MAX);
+        self.depth.with_label_values(&[CONTROLLER]).set(depth);
+        let longest = queue.slowest().map_or(0.0, |(_, took)| took.as_secs_f64());
+        self.longest.with_label_values(&[CONTROLLER]).set(longest);
     }
 }

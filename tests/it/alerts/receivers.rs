@@ -13,10 +13,7 @@ use kubeheal::{
         AlertDispatcher, AlertMessage, AlertRequest, AlertState, Environment, HttpSender, RetryConfig,
         SIGNATURE_HEADER, TIMESTAMP_HEADER,
     },
-    ops::{
-        clock::Clock,
-        metrics::{Format, Metrics},
-    },
+    ops::{clock::Clock, metrics::Metrics},
 };
 use kubeheal_core::model::alert::{Delivered, Severity, Subject};
 use serde_json::{Value, json};
@@ -136,8 +133,8 @@ impl Harness {
     }
 
     fn counted(&self, kind: &str, result: &str) -> bool {
-        let text = self.metrics.encode(Format::OpenMetrics);
-        let series = format!("kubeheal_alerts_total{{type=\"{kind}\",result=\"{result}\"}}");
+        let text = self.metrics.encode();
+        let series = format!("kubeheal_alerts_total{{result=\"{result}\",type=\"{kind}\"}}");
         text.lines().any(|line| line.starts_with(&series) && !line.ends_with(" 0"))
     }
 }

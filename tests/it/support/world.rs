@@ -97,7 +97,7 @@ impl World {
 
     /// What the controller's metrics say.
     pub(crate) fn metrics(&self) -> String {
-        self.shown.as_ref().unwrap().0.encode(kubeheal::ops::metrics::Format::OpenMetrics)
+        self.shown.as_ref().unwrap().0.encode()
     }
 
     /// What `/readyz` of the controller says.
