@@ -49,7 +49,7 @@ impl Context {
             (&service.namespace, &service.name),
             &Decided {
                 health: decision.verdict.health,
-                circuit: decision.state.circuit.state,
+                circuit: decision.state.circuit.state(),
                 conditions: &decision.conditions,
                 blocked_by: decision.blocked_by(),
                 undelivered: undelivered(&decision.state.alerts),

@@ -48,7 +48,7 @@ fn line(service: &HealedService, decision: &Decision, plan: Option<&Plan>, (outc
         target_uid = plan.map_or("", |plan| plan.action.uid()),
         cause = plan.map_or("", |plan| plan.cause.as_str()),
         finding = finding.map(|finding| finding.message.as_str()).unwrap_or_default(),
-        circuit = decision.state.circuit.state.as_str(),
+        circuit = decision.state.circuit.state().as_str(),
         severity = decision.escalation.as_ref().map_or("", |known| Severity::as_str(known.severity)),
         outcome,
         error,

@@ -9,7 +9,7 @@ use kubeheal_core::{
     model::{
         bounded::Bounded,
         plan::Step,
-        state::{Attempts, Circuit, CircuitState, HealthRecord, Outcome, State},
+        state::{Attempts, Circuit, CircuitPhase, CircuitState, HealthRecord, Opening, Outcome, State},
     },
     report::is_unrecovered,
 };
@@ -45,12 +45,13 @@ fn upgrade(status: &HealedServiceStatus) -> State {
 fn circuit(status: &HealedServiceStatus) -> Circuit {
     let Some(known) = &status.circuit else { return Circuit::default() };
     let time = |time: &Option<Time>| time.as_ref().map(|Time(instant)| *instant);
-    Circuit {
+    let opening = Opening::written(time(&known.opened_at), time(&known.retry_at), None);
+    let phase = match known.state {
+        CircuitState::Closed => CircuitPhase::Closed,
         // A trial that was under way is not known to be over.
-        state: if known.state == CircuitState::Closed { CircuitState::Closed } else { CircuitState::Open },
-        openings: u32::try_from(known.openings).unwrap_or(0),
-        opened_at: time(&known.opened_at),
-        retry_at: time(&known.retry_at),
-        ..Circuit::default()
-    }
+        CircuitState::Open | CircuitState::HalfOpen => {
+            CircuitPhase::Open { retry_at: time(&known.retry_at).unwrap_or(opening.at), opening }
+        }
+    };
+    Circuit { phase, openings: u32::try_from(known.openings).unwrap_or(0), closed_at: None }
 }

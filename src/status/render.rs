@@ -56,11 +56,11 @@ pub fn render(decision: &Decision, old: &HealedServiceStatus, beside: Beside, no
 /// Puts the state into a status, for a decision or for what became of it.
 pub fn store(status: &mut HealedServiceStatus, state: &State, ineffective: u32) {
     status.circuit = Some(CircuitStatus {
-        state: state.circuit.state,
+        state: state.circuit.state(),
         ineffective: number(ineffective),
         openings: number(state.circuit.openings),
-        opened_at: state.circuit.opened_at.map(Time),
-        retry_at: state.circuit.retry_at.map(Time),
+        opened_at: state.circuit.opening().map(|opening| Time(opening.at)),
+        retry_at: state.circuit.retry_at().map(Time),
     });
     status.history = state.history.clone();
     status.memory = State { history: History::default(), ..state.clone() };

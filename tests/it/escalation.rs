@@ -9,7 +9,7 @@ use kubeheal_core::{
         fleet::PeerStatus,
         reason::Reason,
         snapshot::{Snapshot, WorkloadKind},
-        state::{Circuit, CircuitState, ContainerRecord, Episode},
+        state::{Circuit, CircuitPhase, ContainerRecord, Episode, Opening},
     },
 };
 
@@ -77,12 +77,12 @@ fn half_an_hour_unhealthy_is_for_a_person() {
 fn a_trial_that_failed_too_is_for_a_person_and_the_first_opening_is_not() {
     let mut seen = unhealthy();
     let open = |openings| Circuit {
-        state: CircuitState::Open,
+        phase: CircuitPhase::Open {
+            opening: Opening { at: at(NOW - 30), template: Some("template".to_owned()) },
+            retry_at: at(NOW + 870),
+        },
         openings,
-        opened_at: Some(at(NOW - 30)),
-        retry_at: Some(at(NOW + 870)),
-        template: Some("template".to_owned()),
-        ..Circuit::default()
+        closed_at: None,
     };
     seen.state.circuit = open(1);
     assert_eq!(escalated(&seen), None);

@@ -73,7 +73,7 @@ impl View {
             plan: planned
                 .map(|plan| Step { step: plan.action.step.as_str(), target: plan.action.target.clone() })
                 .collect(),
-            breaker: decision.state.circuit.state.as_str(),
+            breaker: decision.state.circuit.state().as_str(),
             blocked_by: blocks
                 .into_iter()
                 .map(|block| Held { reason: block.reason.as_str(), message: block.message })

@@ -11,7 +11,7 @@ use crate::model::{
     inputs::Inputs,
     moment::{Moment, after, humanize},
     reason::{Block, Reason},
-    state::{Circuit, ContainerRecord, Episode, State},
+    state::{Circuit, CircuitPhase, ContainerRecord, Episode, State},
     verdict::{Escalation, Health, Verdict},
 };
 
@@ -42,7 +42,7 @@ fn several_at_once(inputs: &Inputs<'_>, fleet: &Fleet, verdict: &Verdict) -> Opt
 
 /// All rungs were tried, and the trial of an open circuit failed too.
 fn outlived_the_ladder(circuit: &Circuit, verdict: &Verdict) -> Option<Escalation> {
-    let is_ineffective = circuit.is_open_by_itself() && circuit.openings >= 2;
+    let is_ineffective = matches!(circuit.phase, CircuitPhase::Open { .. }) && circuit.openings >= 2;
     let message = || format!("healing did not help, {} times over: {}", circuit.openings, verdict.message);
     (is_ineffective && verdict.counts_as_unhealthy).then(|| Escalation::critical(Reason::LadderExhausted, message()))
 }

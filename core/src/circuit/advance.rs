@@ -3,14 +3,14 @@
 
 use jiff::Timestamp;
 
-use super::{close, template};
+use super::{close, opening, template};
 use crate::{
     model::{
         inputs::Inputs,
         moment::after,
         policy::Policy,
         snapshot::Snapshot,
-        state::{Circuit, CircuitState, MitigationPhase, State},
+        state::{CircuitPhase, CircuitState, MitigationPhase, Opening, State},
         verdict::Health,
     },
     observe::{Seen, seen},
@@ -20,7 +20,7 @@ use crate::{
 /// pod template, the reset after lasting health.
 pub fn advance(inputs: &Inputs<'_>, health: Health, state: &mut State) {
     obey(inputs, state);
-    if state.circuit.forced.is_some() {
+    if state.circuit.held_open().is_some() {
         return;
     }
     let healthy_since = state.health.healthy_since.filter(|_| health == Health::Healthy);
@@ -36,40 +36,33 @@ fn obey(inputs: &Inputs<'_>, state: &mut State) {
     let was_observed = inputs.snapshot.state.observed.since.is_some();
     let is_new = service.reset_breaker.is_some() && service.reset_breaker != state.requests.reset_breaker;
     if is_new && was_observed {
-        let before = std::mem::take(&mut state.circuit);
-        state.circuit = match before.forced {
-            // Who holds it open lets go of it.
-            Some(_) => Circuit { openings: 0, closed_at: Some(now), ..before },
-            None => Circuit { closed_at: Some(now), ..Circuit::default() },
-        };
+        state.circuit.openings = 0;
+        state.circuit.closed_at = Some(now);
+        // Who holds it open lets go of it.
+        if state.circuit.held_open().is_none() {
+            state.circuit.phase = CircuitPhase::Closed;
+        }
         state.attempts.end_back_off();
         state.history.note("ResetBreaker", now);
     }
     state.requests.reset_breaker.clone_from(&service.reset_breaker);
-    match (&service.force_open, &state.circuit.forced) {
-        (Some(reason), known) if Some(reason) != known.as_ref() => {
-            let first = known.is_none();
-            state.circuit.forced = Some(reason.clone());
-            state.circuit.state = CircuitState::Open;
-            state.circuit.retry_at = None;
-            if first {
-                state.circuit.opened_at = Some(now);
-                state.circuit.template = template(workload);
-                state.history.note("ForceOpen", now);
-            }
+    match (&service.force_open, &mut state.circuit.phase) {
+        (Some(wanted), CircuitPhase::HeldOpen { reason, .. }) => reason.clone_from(wanted),
+        (Some(reason), phase) => {
+            *phase = CircuitPhase::HeldOpen { opening: opening(workload, now), reason: reason.clone() };
+            state.history.note("ForceOpen", now);
         }
-        (None, Some(_)) => {
-            state.circuit.forced = None;
+        (None, CircuitPhase::HeldOpen { .. }) => {
             close(&mut state.circuit, now);
             state.history.note("ForceOpenEnded", now);
         }
-        _ => {}
+        (None, _) => {}
     }
 }
 
 /// Well by itself for the stabilization time closes an open breaker.
 fn recover(inputs: &Inputs<'_>, healthy_since: Option<Timestamp>, state: &mut State) {
-    if state.circuit.state == CircuitState::Closed {
+    if state.circuit.state() == CircuitState::Closed {
         return;
     }
     let Some(since) = healthy_since else { return };
@@ -82,17 +75,14 @@ fn recover(inputs: &Inputs<'_>, healthy_since: Option<Timestamp>, state: &mut St
 
 /// After the open time, or for a new pod template, one trial.
 fn allow_trial(inputs: &Inputs<'_>, state: &mut State) {
-    let circuit = &mut state.circuit;
-    if circuit.state != CircuitState::Open {
-        return;
-    }
+    let is_latched = state.circuit.is_latched(&inputs.policy.breaker);
+    let CircuitPhase::Open { opening, retry_at } = &state.circuit.phase else { return };
     let current = template(&inputs.snapshot.workload);
-    let changed = current.is_some() && circuit.template.is_some() && current != circuit.template;
-    let retry_at = circuit.retry_at.unwrap_or(inputs.now());
-    let is_due = !circuit.is_latched(&inputs.policy.breaker) && inputs.moment.reached(retry_at);
+    let changed = current.is_some() && opening.template.is_some() && current != opening.template;
+    let is_due = !is_latched && inputs.moment.reached(*retry_at);
     if changed || is_due {
-        circuit.state = CircuitState::HalfOpen;
-        circuit.template = current.or(circuit.template.take());
+        let tried = Opening { at: opening.at, template: current.or_else(|| opening.template.clone()) };
+        state.circuit.phase = CircuitPhase::HalfOpen { opening: tried };
         state.attempts.end_back_off();
         state.history.note("CircuitHalfOpen", inputs.now());
     }
@@ -116,7 +106,7 @@ fn forget(inputs: &Inputs<'_>, healthy_since: Option<Timestamp>, state: &mut Sta
 
 /// Forgets a mitigation that has no meaning any more once the circuit's state is known.
 pub fn drop_obsolete_mitigation(inputs: &Inputs<'_>, state: &mut State) {
-    let circuit = state.circuit.state;
+    let circuit = state.circuit.state();
     state.mitigation.take_if(|mitigation| match mitigation.phase {
         MitigationPhase::Overruled => circuit == CircuitState::Closed || !mitigation.is_asked_for(inputs.policy),
         MitigationPhase::Intended => {

@@ -9,7 +9,7 @@ use crate::model::{
     policy::Policy,
     reason::Reason,
     snapshot::Snapshot,
-    state::{ActionRecord, Attempts, CircuitState, DependencyRecord, InFlight, Outcome, Pause, PendingRestart, State},
+    state::{ActionRecord, Attempts, CircuitPhase, DependencyRecord, InFlight, Outcome, Pause, PendingRestart, State},
 };
 
 /// Takes note of how the repair in flight ended, if there is one.
@@ -38,20 +38,17 @@ fn trip_or_close(policy: &Policy, snapshot: &Snapshot, outcome: Outcome, state: 
         Outcome::Ineffective | Outcome::Failed => false,
         Outcome::Pending | Outcome::Dropped => return,
     };
-    if state.circuit.forced.is_some() {
-        return;
-    }
-    let opens = match (state.circuit.state, effective) {
-        (CircuitState::HalfOpen, true) => {
+    let opens = match (&state.circuit.phase, effective) {
+        (CircuitPhase::HalfOpen { .. }, true) => {
             close(&mut state.circuit, now);
             state.history.note("CircuitClosed", now);
             false
         }
-        (CircuitState::HalfOpen, false) => true,
-        (CircuitState::Closed, false) => {
+        (CircuitPhase::HalfOpen { .. }, false) => true,
+        (CircuitPhase::Closed, false) => {
             super::ineffective(&policy.breaker, state, now) >= policy.breaker.failure_threshold
         }
-        (CircuitState::Closed, true) | (CircuitState::Open, _) => false,
+        (CircuitPhase::Closed, true) | (CircuitPhase::Open { .. } | CircuitPhase::HeldOpen { .. }, _) => false,
     };
     if opens {
         open(policy, &snapshot.workload, &mut state.circuit, &mut state.history, now);

@@ -17,7 +17,7 @@ pub use self::{
 use crate::model::{
     policy::BreakerPolicy,
     snapshot::Workload,
-    state::{Circuit, CircuitState, State},
+    state::{Circuit, CircuitPhase, Opening, State},
 };
 
 /// Actions that did not help and count now.
@@ -27,13 +27,13 @@ pub fn ineffective(policy: &BreakerPolicy, state: &State, now: jiff::Timestamp) 
 }
 
 fn close(circuit: &mut Circuit, now: jiff::Timestamp) {
-    *circuit = Circuit {
-        state: CircuitState::Closed,
-        // The multiplier outlives the closing: only lasting health clears it.
-        openings: circuit.openings,
-        closed_at: Some(now),
-        ..Circuit::default()
-    };
+    circuit.phase = CircuitPhase::Closed;
+    circuit.closed_at = Some(now);
+    // The multiplier outlives the closing: only lasting health clears it.
+}
+
+fn opening(workload: &Workload, now: jiff::Timestamp) -> Opening {
+    Opening { at: now, template: template(workload) }
 }
 
 fn template(workload: &Workload) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::template;
+use super::opening;
 use crate::model::{
     inputs::Inputs,
     moment::after,
@@ -10,7 +10,7 @@ use crate::model::{
     policy::{BreakerPolicy, Policy},
     reason::Reason,
     snapshot::Workload,
-    state::{Circuit, CircuitState, History, State},
+    state::{Circuit, CircuitPhase, CircuitState, History, State},
 };
 
 /// Opens the circuit instead of making one action too many, whatever became of those before it. Whether it did.
@@ -18,7 +18,7 @@ pub fn trip_on_recurrence(inputs: &Inputs<'_>, plan: &Plan, state: &mut State) -
     let BreakerPolicy { recurrence_threshold, recurrence_window, .. } = inputs.policy.breaker;
     // A restart after an outage of a dependency is nobody's failure.
     let counts = plan.charge == Charge::Attempt && plan.cause != Reason::DependencyRecovered;
-    if !counts || state.circuit.state != CircuitState::Closed {
+    if !counts || state.circuit.state() != CircuitState::Closed {
         return false;
     }
     let made = state.attempts.counted(recurrence_window, state.circuit.closed_at, inputs.now()).count();
@@ -26,7 +26,7 @@ pub fn trip_on_recurrence(inputs: &Inputs<'_>, plan: &Plan, state: &mut State) -
         return false;
     }
     open(inputs.policy, &inputs.snapshot.workload, &mut state.circuit, &mut state.history, inputs.now());
-    if let Some(retry_at) = state.circuit.retry_at {
+    if let Some(retry_at) = state.circuit.retry_at() {
         inputs.moment.wake_at(retry_at);
     }
     true
@@ -37,10 +37,7 @@ pub(super) fn open(policy: &Policy, workload: &Workload, circuit: &mut Circuit, 
     let doublings = circuit.openings.min(30);
     let seconds = policy.breaker.open.as_secs().saturating_mul(1_i64 << doublings);
     let length = SignedDuration::from_secs(seconds).min(policy.breaker.max_open);
-    circuit.state = CircuitState::Open;
+    circuit.phase = CircuitPhase::Open { opening: opening(workload, now), retry_at: after(now, length) };
     circuit.openings = circuit.openings.saturating_add(1);
-    circuit.opened_at = Some(now);
-    circuit.retry_at = Some(after(now, length));
-    circuit.template = template(workload);
     history.note("CircuitOpened", now);
 }

@@ -3,23 +3,22 @@
 use crate::model::{
     policy::BreakerPolicy,
     reason::{Block, Reason},
-    state::{Circuit, CircuitState},
+    state::{Circuit, CircuitPhase},
 };
 
 /// Why nothing gets through.
 pub(super) fn is_open(policy: &BreakerPolicy, circuit: &Circuit) -> Option<Block> {
-    if let Some(reason) = &circuit.forced {
-        return Some(Block::new(Reason::ForcedOpen, format!("held open by annotation: {reason}")));
-    }
-    match circuit.state {
-        CircuitState::Closed | CircuitState::HalfOpen => None,
-        CircuitState::Open if circuit.is_latched(policy) => {
+    match &circuit.phase {
+        CircuitPhase::Closed | CircuitPhase::HalfOpen { .. } => None,
+        CircuitPhase::HeldOpen { reason, .. } => {
+            Some(Block::new(Reason::ForcedOpen, format!("held open by annotation: {reason}")))
+        }
+        CircuitPhase::Open { .. } if circuit.is_latched(policy) => {
             let message = format!("opened {} times: a person must set kubeheal.dev/reset-breaker", circuit.openings);
             Some(Block::new(Reason::BreakerLatched, message))
         }
-        CircuitState::Open => {
-            let until = circuit.retry_at.map(|time| format!("; one trial at {time:.0}")).unwrap_or_default();
-            Some(Block::new(Reason::BreakerOpen, format!("actions did not help{until}")))
+        CircuitPhase::Open { retry_at, .. } => {
+            Some(Block::new(Reason::BreakerOpen, format!("actions did not help; one trial at {retry_at:.0}")))
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         policy::OnOpen,
         reason::{Block, Reason},
         snapshot::{Live, Workload, WorkloadKind, WorkloadState},
-        state::{Change, CircuitState, Mitigation, MitigationPhase, State},
+        state::{Change, CircuitPhase, Mitigation, MitigationPhase, State},
         verdict::{Health, PodCounts, Verdict},
     },
     observe::{Seen, seen},
@@ -23,7 +23,7 @@ use crate::{
 
 /// What is to be done now.
 pub(super) fn propose(situation: &Situation<'_>, state: &State) -> Proposal {
-    let opened = state.circuit.is_open_by_itself();
+    let opened = matches!(state.circuit.phase, CircuitPhase::Open { .. });
     let Some(mitigation) = &state.mitigation else {
         return if opened { change(situation) } else { Proposal::Nothing };
     };
@@ -44,7 +44,7 @@ pub(super) fn propose(situation: &Situation<'_>, state: &State) -> Proposal {
 
 fn keep_or_undo(situation: &Situation<'_>, mitigation: &Mitigation, state: &State) -> Proposal {
     let live = &situation.inputs.snapshot.live;
-    let closed = state.circuit.state == CircuitState::Closed;
+    let closed = state.circuit.phase == CircuitPhase::Closed;
     let still = !closed && mitigation.is_asked_for(situation.inputs.policy);
     if let Live::Unreadable(why) = live {
         let message = format!("{} could not be read: {why}", mitigation.target);

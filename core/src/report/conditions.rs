@@ -176,7 +176,7 @@ fn circuit_open(decided: &Decided<'_>) -> Condition {
         .blocked_by()
         .iter()
         .find(|block| matches!(block.reason, Reason::BreakerOpen | Reason::BreakerLatched | Reason::ForcedOpen));
-    match (circuit.state, block) {
+    match (circuit.state(), block) {
         (CircuitState::Open, Some(block)) => {
             condition(ConditionType::CircuitOpen, Truth::True, block.reason, &block.message)
         }

@@ -36,7 +36,7 @@ impl Executor {
         match (mitigation.map(|mitigation| (&mitigation.change, &mitigation.target)), &policy.breaker.on_open) {
             (Some((Change::ToZero { .. }, _)), _) => self.replicas(service).await,
             (Some((Change::Diverted { .. }, target)), _) => self.selector(service, target).await,
-            (None, OnOpen::Fallback { service: target, .. }) if state.circuit.state != CircuitState::Closed => {
+            (None, OnOpen::Fallback { service: target, .. }) if state.circuit.state() != CircuitState::Closed => {
                 self.selector(service, target).await
             }
             (None, OnOpen::Hold | OnOpen::ScaleToZero | OnOpen::Fallback { .. }) => Live::NotAsked,

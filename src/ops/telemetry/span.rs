@@ -31,7 +31,7 @@ pub fn decided(decision: &Decision) {
     let (plan, proposal, blocked_by) = (decision.plan(), decision.proposal(), decision.blocked_by());
     span.set_attribute("kubeheal.health", verdict.health.as_str());
     span.set_attribute("kubeheal.reason", verdict.reason.as_str());
-    span.set_attribute("kubeheal.circuit", state.circuit.state.as_str());
+    span.set_attribute("kubeheal.circuit", state.circuit.state().as_str());
     if let Some(wanted) = plan.or(proposal) {
         let fate = if plan.is_some() { "kubeheal.step" } else { "kubeheal.held_step" };
         span.set_attribute(fate, wanted.action.step.as_str());

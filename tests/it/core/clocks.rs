@@ -74,7 +74,7 @@ proptest! {
         simulation.all(&policy, &history, |_| {});
         simulation.well(&policy, |turn| assert!(only_gives_back(turn.decision), "{:?}", turn.decision.plan()));
         let memory = load(&simulation.status);
-        prop_assert_eq!(memory.circuit.state, CircuitState::Closed);
+        prop_assert_eq!(memory.circuit.state(), CircuitState::Closed);
         prop_assert_eq!(&memory.mitigation, &None, "everything is given back");
         prop_assert!(memory.attempts.in_flight.is_none() && memory.attempts.actions.is_empty() && memory.circuit.openings == 0, "{memory:?}");
     }

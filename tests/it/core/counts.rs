@@ -11,7 +11,7 @@ use kubeheal_core::{
         policy::Policy,
         reason::Reason,
         snapshot::{Snapshot, WorkloadKind},
-        state::{ActionRecord, CircuitState, InFlight, Outcome},
+        state::{ActionRecord, CircuitPhase, CircuitState, InFlight, Opening, Outcome},
     },
 };
 
@@ -41,10 +41,11 @@ fn a_latched_breaker_makes_no_trial_however_long_it_waits() {
     for (latch_after, expected) in [(3, CircuitState::HalfOpen), (2, CircuitState::Open), (0, CircuitState::HalfOpen)] {
         let (mut policy, mut seen) = (policy(), unhealthy());
         policy.breaker.latch_after = latch_after;
-        let circuit = &mut seen.state.circuit;
-        (circuit.state, circuit.openings, circuit.retry_at) = (CircuitState::Open, 2, Some(at(NOW - 1)));
+        let opening = Opening { at: at(NOW - 900), template: None };
+        seen.state.circuit.phase = CircuitPhase::Open { opening, retry_at: at(NOW - 1) };
+        seen.state.circuit.openings = 2;
         let decision = decided(&policy, &seen);
-        assert_eq!(decision.state.circuit.state, expected, "{latch_after}");
+        assert_eq!(decision.state.circuit.state(), expected, "{latch_after}");
         let latched = expected == CircuitState::Open;
         assert_eq!(
             (decision.plan().is_none(), reasons(&decision).contains(&Reason::BreakerLatched)),
@@ -61,7 +62,7 @@ fn the_last_of_many_actions_that_all_helped_is_not_made() {
             vec![ActionRecord { time: at(NOW - 400), outcome: Outcome::Verified }; count].into();
         let decision = decided(&policy(), &seen);
         assert_eq!(decision.plan().is_none(), opens, "{count}");
-        assert_eq!(decision.state.circuit.state == CircuitState::Open, opens, "{count}");
+        assert_eq!(decision.state.circuit.state() == CircuitState::Open, opens, "{count}");
     }
 }
 

@@ -167,7 +167,7 @@ proptest! {
         simulation.status = status;
         simulation.well(&policy(), |turn| assert!(turn.decision.plan().is_none(), "{:?}", turn.decision.plan()));
         let memory = load(&simulation.status);
-        prop_assert_eq!(memory.circuit.state, CircuitState::Closed);
+        prop_assert_eq!(memory.circuit.state(), CircuitState::Closed);
         prop_assert!(memory.attempts.in_flight.is_none() && memory.attempts.actions.is_empty() && memory.circuit.openings == 0, "{memory:?}");
     }
 }

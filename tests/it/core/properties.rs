@@ -110,15 +110,15 @@ proptest! {
         Simulation::new().all(&policy, &history, |turn| {
             let (before, after) = (&turn.seen.state, &turn.decision.state);
             let tried = attempt(turn.decision);
-            assert!(after.circuit.state != CircuitState::Open || tried.is_none(), "open: {tried:?}");
-            assert!(after.circuit.forced.is_none() || tried.is_none(), "held open by hand");
+            assert!(after.circuit.state() != CircuitState::Open || tried.is_none(), "open: {tried:?}");
+            assert!(after.circuit.held_open().is_none() || tried.is_none(), "held open by hand");
             if let Some(step) = turn.decision.plan().filter(|_| tried.is_none()).map(|plan| plan.action.step) {
                 let takes = matches!(step, Step::ScaleToZero | Step::UseFallback);
-                let may = after.circuit.state == CircuitState::Open && after.circuit.forced.is_none();
+                let may = after.circuit.state() == CircuitState::Open && after.circuit.held_open().is_none();
                 assert!(!takes || (may && policy.breaker.on_open != OnOpen::Hold), "{step:?}");
             }
             if tried.is_some() {
-                let half_open = after.circuit.state == CircuitState::HalfOpen;
+                let half_open = after.circuit.state() == CircuitState::HalfOpen;
                 let this = (after.circuit.openings, turn.now);
                 if let Some((openings, time)) = trial.filter(|_| half_open) {
                     // Another one of the same opening is no second trial only if the first was never made.
@@ -262,7 +262,7 @@ proptest! {
         simulation.all(&policy, &history, |_| {});
         simulation.well(&policy, |turn| assert!(only_gives_back(turn.decision), "it is well: {:?}", turn.decision.plan()));
         let memory = load(&simulation.status);
-        assert_eq!(memory.circuit.state, CircuitState::Closed);
+        assert_eq!(memory.circuit.state(), CircuitState::Closed);
         assert!(memory.attempts.actions.is_empty() && memory.attempts.in_flight.is_none() && memory.circuit.openings == 0, "{memory:?}");
         assert_eq!(memory.mitigation, None, "everything is given back");
         assert_eq!(memory.health.ongoing(), None, "no trouble goes on");
@@ -278,7 +278,7 @@ proptest! {
         simulation.reset();
         simulation.well(&policy, |turn| assert!(only_gives_back(turn.decision), "it is well: {:?}", turn.decision.plan()));
         let memory = load(&simulation.status);
-        assert_eq!((memory.circuit.state, memory.mitigation, memory.attempts.in_flight), (CircuitState::Closed, None, None));
+        assert_eq!((memory.circuit.state(), memory.mitigation, memory.attempts.in_flight), (CircuitState::Closed, None, None));
     }
 
     #[test]
@@ -300,7 +300,7 @@ proptest! {
             let memory = load(&simulation.status);
             let State { circuit, attempts, mitigation, dependency, .. } = memory;
             let Attempts { actions, in_flight, pause, .. } = attempts;
-            (circuit.state, circuit.openings, actions, in_flight, pause, mitigation, dependency.restart)
+            (circuit.state(), circuit.openings, actions, in_flight, pause, mitigation, dependency.restart)
         };
         assert_eq!(of(&changed), of(&fresh));
     }

@@ -143,7 +143,7 @@ fn after_an_outage_every_pod_is_restarted_once_and_the_breaker_counts_none_of_th
     assert!(restarted.windows(2).all(|two| two[1].0 - two[0].0 >= 300), "each proves itself first: {restarted:?}");
     let memory = scene.memory();
     assert_eq!(
-        (memory.circuit.state, memory.attempts.actions.len(), memory.dependency.restart),
+        (memory.circuit.state(), memory.attempts.actions.len(), memory.dependency.restart),
         (CircuitState::Closed, 0, None)
     );
     let told: Vec<_> =

@@ -362,7 +362,7 @@ impl Simulation {
     /// What the controller would ask for.
     fn live(&self, policy: &Policy, seen: &Snapshot) -> Live {
         let reaction = seen.state.mitigation.as_ref().map(|reaction| &reaction.change);
-        let opened = seen.state.circuit.state != CircuitState::Closed;
+        let opened = seen.state.circuit.state() != CircuitState::Closed;
         let uid = "uid-front".to_owned();
         let front = Live::Service { uid, selector: self.selector.clone(), tool: None };
         match (reaction, &policy.breaker.on_open, &seen.workload) {

@@ -7,7 +7,7 @@ use kubeheal_core::{
         plan::Step,
         policy::{OnOpen, Recreate, Rung},
         snapshot::{ContainerState, Phase, WorkloadKind},
-        state::{Circuit, CircuitState},
+        state::{CircuitPhase, Opening},
     },
 };
 use serde_json::{Value, json};
@@ -309,21 +309,23 @@ fn a_bare_pod_that_its_node_rejected_is_replaced() {
 
 #[test]
 fn every_step_that_takes_something_away_is_asked() {
-    let circuit = |state: CircuitState| Circuit { state, retry_at: Some(fixtures::at(9000)), ..Circuit::default() };
+    let opening = Opening { at: fixtures::at(0), template: None };
+    let half_open = CircuitPhase::HalfOpen { opening: opening.clone() };
+    let open = CircuitPhase::Open { opening, retry_at: fixtures::at(9000) };
     let table = [
-        ("a restart", Rung::RestartPod, CircuitState::Closed, Step::RestartPod),
-        ("the trial of a half-open circuit", Rung::RestartPod, CircuitState::HalfOpen, Step::RestartPod),
-        ("making the workload anew", Rung::RecreateWorkload, CircuitState::Closed, Step::RecreateWorkload),
-        ("scaling it to zero", Rung::RestartPod, CircuitState::Open, Step::ScaleToZero),
+        ("a restart", Rung::RestartPod, CircuitPhase::Closed, Step::RestartPod),
+        ("the trial of a half-open circuit", Rung::RestartPod, half_open, Step::RestartPod),
+        ("making the workload anew", Rung::RecreateWorkload, CircuitPhase::Closed, Step::RecreateWorkload),
+        ("scaling it to zero", Rung::RestartPod, open, Step::ScaleToZero),
     ];
-    for (what, rung, state, step) in table {
+    for (what, rung, phase, step) in table {
         for image_is_gone in [false, true] {
             let mut policy = fixtures::policy();
             policy.remediation.ladder = vec![rung];
             policy.remediation.recreate = Recreate::OnFailure;
             policy.breaker.on_open = OnOpen::ScaleToZero;
             let mut seen = fixtures::sick(fixtures::workload(WorkloadKind::Deployment, 2));
-            seen.state.circuit = circuit(state);
+            seen.state.circuit.phase = phase.clone();
             if image_is_gone {
                 let (reason, message) = ("ErrImagePull".to_owned(), "access denied".to_owned());
                 seen.pods[1].containers[0].state = ContainerState::Waiting { reason, message };

@@ -19,7 +19,7 @@ pub use self::{
     attempts::{
         ActionRecord, Attempts, InFlight, MAX_ACTIONS, MAX_RECENT, MAX_ROLLBACKS, Outcome, Pause, RollbackRecord,
     },
-    circuit::{Circuit, CircuitState},
+    circuit::{Circuit, CircuitPhase, CircuitState, Opening},
     dependency::{DependencyRecord, MAX_RESTARTED, PendingRestart},
     health::{Episode, HealthRecord},
     history::{History, HistoryEntry, MAX_HISTORY},
