@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kubeheal_core::{
+    circuit::summary,
     model::{execution::Execution, plan::Plan, snapshot::Workload},
     settle,
 };
@@ -69,7 +70,7 @@ impl Context {
         }
         let old = recorded.service().status.clone().unwrap_or_default();
         let mut status = old.clone();
-        store(&mut status, &state, seen.decision.ineffective);
+        store(&mut status, &state, summary(&seen.policy.breaker, &state, now));
         let written = self.write(recorded.service(), status).await?;
         self.tell(seen, &old, &written, now).await;
         Ok(())

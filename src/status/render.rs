@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kubeheal_core::model::{
     self,
     cause::Probe,
-    decision::Decision,
+    decision::{CircuitSummary, Decision},
     moment::clamp,
     plan::Plan,
     state::{History, State},
@@ -49,18 +49,18 @@ pub fn render(decision: &Decision, old: &HealedServiceStatus, beside: Beside, no
         effective_policy: policy,
         ..HealedServiceStatus::default()
     };
-    store(&mut status, &decision.state, decision.ineffective);
+    store(&mut status, &decision.state, decision.circuit);
     status
 }
 
 /// Puts the state into a status, for a decision or for what became of it.
-pub fn store(status: &mut HealedServiceStatus, state: &State, ineffective: u32) {
+pub fn store(status: &mut HealedServiceStatus, state: &State, circuit: CircuitSummary) {
     status.circuit = Some(CircuitStatus {
         state: state.circuit.state(),
-        ineffective: number(ineffective),
+        ineffective: number(circuit.ineffective),
         openings: number(state.circuit.openings),
         opened_at: state.circuit.opening().map(|opening| Time(opening.at)),
-        retry_at: state.circuit.retry_at().map(Time),
+        retry_at: circuit.retry_at.map(Time),
     });
     status.history = state.history.clone();
     status.memory = State { history: History::default(), ..state.clone() };

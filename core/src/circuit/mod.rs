@@ -15,21 +15,28 @@ pub use self::{
     trip::trip_on_recurrence,
 };
 use crate::model::{
+    decision::CircuitSummary,
     policy::BreakerPolicy,
     snapshot::Workload,
     state::{Circuit, CircuitPhase, Opening, State},
 };
 
+/// What people read about the circuit beside its state.
+pub fn summary(policy: &BreakerPolicy, state: &State, now: jiff::Timestamp) -> CircuitSummary {
+    let retry_at = state.circuit.retry_at().filter(|_| !state.circuit.is_latched(policy));
+    CircuitSummary { ineffective: ineffective(policy, state, now), retry_at }
+}
+
 /// Actions that did not help and count now.
-pub fn ineffective(policy: &BreakerPolicy, state: &State, now: jiff::Timestamp) -> u32 {
+fn ineffective(policy: &BreakerPolicy, state: &State, now: jiff::Timestamp) -> u32 {
     let counted = state.attempts.counted(policy.window, state.circuit.closed_at, now);
     u32::try_from(counted.filter(|action| action.outcome.is_ineffective()).count()).unwrap_or(u32::MAX)
 }
 
 fn close(circuit: &mut Circuit, now: jiff::Timestamp) {
+    // The multiplier outlives the closing: only lasting health clears it.
     circuit.phase = CircuitPhase::Closed;
     circuit.closed_at = Some(now);
-    // The multiplier outlives the closing: only lasting health clears it.
 }
 
 fn opening(workload: &Workload, now: jiff::Timestamp) -> Opening {

@@ -26,8 +26,8 @@ pub struct Decision {
     pub dependencies: Dependencies,
     /// Restarts inside the window, over all containers.
     pub restarts_in_window: u32,
-    /// Actions that did not help and count towards opening the breaker.
-    pub ineffective: u32,
+    /// What people read about the circuit.
+    pub circuit: CircuitSummary,
     /// The workload is as it should be and its definition is new: keep it as last known good.
     pub record_good: bool,
     /// Why a person is needed, if one is.
@@ -40,6 +40,15 @@ pub struct Decision {
     pub state: State,
     /// When the decision could change although nothing else does.
     pub next_check: Option<Timestamp>,
+}
+
+/// What people read about the circuit beside its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CircuitSummary {
+    /// Actions that did not help and count towards opening it.
+    pub ineffective: u32,
+    /// When it tries again by itself. None unless it is open, and if only a person may close it.
+    pub retry_at: Option<Timestamp>,
 }
 
 /// What is to be done, or why nothing is.

@@ -9,7 +9,7 @@ pub use self::conditions::is_unrecovered;
 use self::{alerts::Scene, conditions::Decided};
 use crate::{
     assess::escalate,
-    circuit::ineffective,
+    circuit::summary,
     model::{
         condition::{Condition, ConditionType},
         decision::{Decision, Intent},
@@ -49,7 +49,7 @@ pub fn report(report: Report<'_>, mut state: State) -> Decision {
         intent,
         dependencies: observed.dependencies.clone(),
         restarts_in_window: restarts.fold(0, u32::saturating_add),
-        ineffective: ineffective(&inputs.policy.breaker, &state, inputs.now()),
+        circuit: summary(&inputs.policy.breaker, &state, inputs.now()),
         record_good: is_new_good(inputs.snapshot, &observed.workload, verdict),
         escalation,
         notices,

@@ -55,6 +55,18 @@ fn a_latched_breaker_makes_no_trial_however_long_it_waits() {
 }
 
 #[test]
+fn an_open_breaker_says_when_it_tries_again_and_a_latched_one_does_not() {
+    for (latch_after, says) in [(0, true), (3, true), (2, false)] {
+        let (mut policy, mut seen) = (policy(), unhealthy());
+        policy.breaker.latch_after = latch_after;
+        let opening = Opening { at: at(NOW - 60), template: None };
+        seen.state.circuit.phase = CircuitPhase::Open { opening, retry_at: at(NOW + 60) };
+        seen.state.circuit.openings = 2;
+        assert_eq!(decided(&policy, &seen).circuit.retry_at, says.then_some(at(NOW + 60)), "{latch_after}");
+    }
+}
+
+#[test]
 fn the_last_of_many_actions_that_all_helped_is_not_made() {
     for (count, opens) in [(4, false), (5, true)] {
         let mut seen = unhealthy();

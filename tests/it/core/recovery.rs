@@ -231,7 +231,7 @@ fn the_first_restart_that_does_not_prove_itself_ends_the_round_and_is_charged() 
     let mut scene = Scene::after_outage(3, asked_for());
     assert!(scene.act(280, WELL, false).is_some());
     let decision = scene.reconcile(280 + 600, WELL);
-    assert_eq!((decision.ineffective, scene.left()), (1, 0));
+    assert_eq!((decision.circuit.ineffective, scene.left()), (1, 0));
     let mut more = Vec::new();
     for second in (890..3000).step_by(10) {
         more.extend(scene.reconcile(second, WELL).plan().map(|plan| plan.cause));

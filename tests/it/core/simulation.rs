@@ -8,6 +8,7 @@ use kubeheal::{
     status::{load, render, store},
 };
 use kubeheal_core::{
+    circuit::summary,
     decide,
     model::{
         alert::{Receiver, Receivers},
@@ -306,7 +307,7 @@ impl Simulation {
             Answer::Failed => Execution::Failed("forbidden".to_owned()),
         };
         let settled = settle(policy, &seen, &decision.state, (plan, &execution), now);
-        store(&mut self.status, &settled, decision.ineffective);
+        store(&mut self.status, &settled, summary(&policy.breaker, &settled, now));
         if execution == Execution::Done {
             self.carry_out(plan, now);
         }
