@@ -170,6 +170,15 @@ impl Container {
         self.state == State::Finished
     }
 
+    /// Whether the next container of the pod may start.
+    pub(super) fn lets_next_start(&self) -> bool {
+        match self.role {
+            Role::Init => self.succeeded(),
+            Role::Sidecar => self.started || self.instances > 1,
+            Role::Main => true,
+        }
+    }
+
     /// Whether it ended well.
     pub(crate) fn succeeded(&self) -> bool {
         self.is_finished() && self.exited.as_ref().is_some_and(|exited| exited.code == 0)

@@ -238,12 +238,7 @@ impl PodMachine {
             if container.state == State::Idle {
                 container.prepare(&mut scene, at);
             }
-            let done = match container.role {
-                Role::Init => container.succeeded(),
-                Role::Sidecar => container.started || container.instances > 1,
-                Role::Main => true,
-            };
-            if !done {
+            if !container.lets_next_start() {
                 return;
             }
         }
