@@ -4,12 +4,12 @@ use super::context::ContainerContext;
 use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
-    snapshot::{Pod, WorkloadKind, WorkloadState},
+    snapshot::{Pod, WorkloadKind, WorkloadState, living},
 };
 
 /// Pods that the controller does not make.
 pub(super) fn missing_pods(context: &ContainerContext<'_>, state: &WorkloadState, pods: &[Pod]) -> Option<Finding> {
-    let living = u32::try_from(pods.iter().filter(|pod| pod.is_living()).count()).unwrap_or(u32::MAX);
+    let living = living(pods);
     if state.kind == WorkloadKind::Pod || (living >= state.desired && state.replica_failure.is_none()) {
         return None;
     }

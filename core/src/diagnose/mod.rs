@@ -34,8 +34,9 @@ pub fn diagnose(inputs: &Inputs<'_>, observed: &Observed, state: &mut State) -> 
         Some(_) => Vec::new(),
         None => findings(&ContainerContext::new(inputs, state), &observed.workload, &inputs.snapshot.pods),
     };
+    // By its own cause, by which it is dated the next time.
     state.observed.findings = found.iter().map(KnownFinding::from).take(MAX_FINDINGS).collect();
-    found
+    found.into_iter().map(|finding| stuck_on_old_revision(&inputs.snapshot.pods, finding)).collect()
 }
 
 /// In a stable order: what is over its threshold first, then by pod and container.
@@ -43,8 +44,7 @@ fn findings(context: &ContainerContext<'_>, workload: &Workload, pods: &[Pod]) -
     let Workload::Present(state) = workload else { return Vec::new() };
     let mut found: Vec<Finding> = controller::missing_pods(context, state, pods).into_iter().collect();
     for pod in pods.iter().filter(|pod| !pod.deleting) {
-        let of_pod = of_pod(context, state, pods, pod);
-        found.extend(of_pod.into_iter().map(|finding| stuck_on_old_revision(pod, finding)));
+        found.extend(of_pod(context, state, pods, pod));
     }
     for finding in &mut found {
         // What was found before began then: `since` must not move with every observation.
@@ -93,8 +93,9 @@ fn of_container(context: &ContainerContext<'_>, pod: &Pod, container: &Container
 
 /// A StatefulSet waits for a broken pod of an old revision before it replaces it by a repaired one, for ever: here
 /// replacing the pod helps whatever the cause, unless its node is gone.
-fn stuck_on_old_revision(pod: &Pod, finding: Finding) -> Finding {
-    if !(pod.old_revision && finding.over_threshold) || finding.cause == Cause::NodeLost {
+fn stuck_on_old_revision(pods: &[Pod], finding: Finding) -> Finding {
+    let is_old = pods.iter().any(|pod| pod.old_revision && Some(pod.uid.as_str()) == finding.place.uid());
+    if !(is_old && finding.over_threshold) || finding.cause == Cause::NodeLost {
         return finding;
     }
     let message = format!("stuck on an old revision: {}", finding.message);

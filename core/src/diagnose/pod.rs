@@ -6,7 +6,7 @@ use super::context::ContainerContext;
 use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
-    snapshot::{Pod, Readiness, WorkloadKind, WorkloadState},
+    snapshot::{Pod, Readiness, WorkloadKind, WorkloadState, living},
 };
 
 /// On a node that does not answer, or on none: its containers tell nothing.
@@ -29,9 +29,7 @@ pub(super) fn failed(
     pods: &[Pod],
     pod: &Pod,
 ) -> Option<Finding> {
-    let living = pods.iter().filter(|pod| pod.is_living()).count();
-    let living = u32::try_from(living).unwrap_or(u32::MAX);
-    if state.kind != WorkloadKind::Pod && living >= state.desired {
+    if state.kind != WorkloadKind::Pod && living(pods) >= state.desired {
         return None;
     }
     let why = pod.reason.as_deref().unwrap_or("its containers ended badly");

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::startup::is_starting;
 use crate::model::{
     inputs::Inputs,
-    snapshot::{Phase, Rollout, Workload, WorkloadKind, WorkloadState},
+    snapshot::{Phase, Rollout, Workload, WorkloadKind, WorkloadState, living},
     state::{ObservedState, Progress},
 };
 
@@ -19,7 +19,7 @@ const PROGRESS_DEADLINE: SignedDuration = SignedDuration::from_secs(600);
 pub(super) fn track(inputs: &Inputs<'_>, observed: &mut ObservedState) -> Workload {
     let Workload::Present(state) = &inputs.snapshot.workload else { return inputs.snapshot.workload.clone() };
     let pods = &inputs.snapshot.pods;
-    let living = u32::try_from(pods.iter().filter(|pod| pod.is_living()).count()).unwrap_or(u32::MAX);
+    let living = living(pods);
     let rolling = state.rollout == Rollout::InProgress && state.kind != WorkloadKind::Deployment;
     if !(rolling || living < state.desired) {
         observed.progress = None;

@@ -384,6 +384,11 @@ fn a_pod_of_an_old_revision_that_blocks_the_repaired_one_is_replaced_whatever_is
                 let plan = decision.plan().map(|plan| (plan.action.step.as_str(), plan.action.target.clone()));
                 assert_eq!(plan, Some(("RestartPod", "app-2".to_owned())), "{trouble}");
             }
+            // The same pod is the same trouble at the next look, whatever was planned at this one.
+            for second in [301, 310, 330] {
+                let again = described(&scene.reconcile(second));
+                assert_eq!(again, described(&decision), "{revision}, partition {partition}, at {second}: {trouble}");
+            }
         }
     }
 }

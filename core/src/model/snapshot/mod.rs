@@ -13,7 +13,7 @@ use jiff::Timestamp;
 pub use self::{
     pod::{
         CRASH_LOOP_BACK_OFF, Container, ContainerState, Diagnosis, Origin, Patience, Phase, Pod, Readiness, Role,
-        Termination,
+        Termination, living,
     },
     workload::{LastKnownGood, Ordinals, Rollout, Tool, Workload, WorkloadKind, WorkloadState},
 };

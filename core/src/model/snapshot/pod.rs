@@ -232,3 +232,8 @@ pub struct Diagnosis {
     /// The line that told, plain and without secrets; empty if it was a reason or an exit code.
     pub line: String,
 }
+
+/// How many pods are there and neither about to go nor done.
+pub fn living(pods: &[Pod]) -> u32 {
+    u32::try_from(pods.iter().filter(|pod| pod.is_living()).count()).unwrap_or(u32::MAX)
+}
