@@ -5,7 +5,7 @@ use kubeheal_core::{
     model::{
         alert::Severity,
         decision::Decision,
-        dependency::{Dependency, DependencyHealth},
+        dependency::DependencyHealth,
         fleet::PeerStatus,
         reason::Reason,
         snapshot::{Snapshot, WorkloadKind},
@@ -13,7 +13,7 @@ use kubeheal_core::{
     },
 };
 
-use crate::support::fixtures::{at, fleet, pod, policy, sick, snapshot, unhealthy_since, workload};
+use crate::support::fixtures::{at, database, fleet, pod, policy, sick, snapshot, unhealthy_since, workload};
 
 const NOW: i64 = 1_000;
 
@@ -121,14 +121,6 @@ fn a_burst_of_restarts_is_a_warning_for_as_long_as_it_lasts() {
 fn what_a_dependency_causes_is_told_of_the_dependency_alone() {
     let mut seen = unhealthy();
     seen.state.health.episode = Some(since(NOW - 1_800));
-    seen.dependencies = vec![Dependency {
-        namespace: "shop".to_owned(),
-        name: "db".to_owned(),
-        stable: jiff::SignedDuration::from_secs(60),
-        health: DependencyHealth::NotHealthy,
-        down: false,
-        recovering: false,
-        root: None,
-    }];
+    seen.dependencies = vec![database(DependencyHealth::NotHealthy)];
     assert_eq!(escalated(&seen), None);
 }

@@ -39,7 +39,7 @@ pub fn verify(inputs: &Inputs<'_>, observed: &Observed, verdict: &Verdict, state
     let created = in_flight.action.step == Step::RecreateWorkload;
     match excuse(inputs, observed, verdict) {
         Excuse::GoneAgain if created => {
-            let is_due = inputs.moment.elapsed(in_flight.started) >= VISIBLE_AFTER;
+            let is_due = inputs.moment.lasts(in_flight.started, VISIBLE_AFTER);
             is_due.then_some(Outcome::Ineffective)
         }
         Excuse::GoneAgain | Excuse::NothingWanted => Some(Outcome::Dropped),

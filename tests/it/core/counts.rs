@@ -1,21 +1,20 @@
 //! Counts and pauses at their edges: one less is nothing, one more is too much.
 
-use jiff::SignedDuration;
 use kubeheal_core::model::state::Pause;
 use kubeheal_core::{
     decide,
     model::{
         decision::Decision,
-        dependency::{Dependency, DependencyHealth},
+        dependency::DependencyHealth,
         plan::{Action, Step},
         policy::Policy,
         reason::Reason,
-        snapshot::{Snapshot, WorkloadKind},
+        snapshot::{Snapshot, Workload, WorkloadKind},
         state::{ActionRecord, CircuitPhase, CircuitState, InFlight, Opening, Outcome},
     },
 };
 
-use crate::support::fixtures::{at, policy, sick, workload};
+use crate::support::fixtures::{at, database, policy, sick, workload};
 
 const NOW: i64 = 3_000;
 
@@ -29,11 +28,6 @@ fn decided(policy: &Policy, seen: &Snapshot) -> Decision {
 
 fn reasons(decision: &Decision) -> Vec<Reason> {
     decision.blocked_by().iter().map(|block| block.reason).collect()
-}
-
-fn depends(state: DependencyHealth) -> Vec<Dependency> {
-    let (namespace, name, stable) = ("shop".to_owned(), "db".to_owned(), SignedDuration::from_secs(60));
-    vec![Dependency { namespace, name, stable, health: state, down: false, recovering: false, root: None }]
 }
 
 #[test]
@@ -94,7 +88,7 @@ fn a_back_off_is_waited_for_to_its_end() {
 
 #[test]
 fn a_repair_that_could_not_prove_itself_for_a_dependency_is_not_charged() {
-    let down = depends(DependencyHealth::NotHealthy);
+    let down = vec![database(DependencyHealth::NotHealthy)];
     for (dependencies, outcome, charged) in [(down, Outcome::Dropped, 0), (Vec::new(), Outcome::Ineffective, 1)] {
         let mut seen = unhealthy();
         seen.dependencies = dependencies;
@@ -102,7 +96,7 @@ fn a_repair_that_could_not_prove_itself_for_a_dependency_is_not_charged() {
             Action { step: Step::RestartPod, target: "api-9".to_owned(), target_uid: Some("uid-api-9".to_owned()) };
         let started = at(NOW - 600);
         seen.state.attempts.in_flight =
-            Some(InFlight { id: 1, action, cause: Reason::CrashLoop, started, verify_by: at(NOW), ready_before: 0 });
+            Some(InFlight { action, cause: Reason::CrashLoop, started, verify_by: at(NOW), ready_before: 0 });
         seen.state.attempts.actions = vec![ActionRecord { time: started, outcome: Outcome::Pending }].into();
         let memory = decided(&policy(), &seen).state;
         assert_eq!(
@@ -114,9 +108,30 @@ fn a_repair_that_could_not_prove_itself_for_a_dependency_is_not_charged() {
 }
 
 #[test]
+fn a_created_workload_that_is_gone_again_is_judged_as_soon_as_it_should_have_been_seen() {
+    for (age, outcome) in [(10, None), (29, None), (30, Some(Outcome::Ineffective))] {
+        let mut seen = unhealthy();
+        seen.workload = Workload::Missing { kind: WorkloadKind::Deployment, name: "api".to_owned() };
+        seen.pods.clear();
+        seen.state.observed.missing_since = Some(at(NOW - age));
+        let action = Action { step: Step::RecreateWorkload, target: "api".to_owned(), target_uid: None };
+        let started = at(NOW - age);
+        let verify_by = at(NOW + 600);
+        seen.state.attempts.in_flight =
+            Some(InFlight { action, cause: Reason::WorkloadMissing, started, verify_by, ready_before: 0 });
+        seen.state.attempts.actions = vec![ActionRecord { time: started, outcome: Outcome::Pending }].into();
+        let decision = decided(&policy(), &seen);
+        let outcomes = decision.state.attempts.actions.iter().map(|action| action.outcome).collect::<Vec<_>>();
+        assert_eq!(outcomes, [outcome.unwrap_or(Outcome::Pending)], "{age}");
+        let is_awake = decision.next_check.is_some_and(|next| next <= at(NOW - age + 30));
+        assert_eq!(is_awake, outcome.is_none(), "{age}: {:?}", decision.next_check);
+    }
+}
+
+#[test]
 fn when_the_dependencies_are_well_the_patience_begins_anew() {
     let mut seen = unhealthy();
-    seen.dependencies = depends(DependencyHealth::Healthy(at(NOW - 60)));
+    seen.dependencies = vec![database(DependencyHealth::Healthy(at(NOW - 60)))];
     assert!(decided(&policy(), &seen).plan().is_some(), "nobody held it");
     seen.state.dependency.held = true;
     let decision = decided(&policy(), &seen);

@@ -1,7 +1,5 @@
 //! What runs while a dependency is down is restarted after it, one pod after the other; and every reason not to.
 
-use crate::support::fixtures::{fleet, unhealthy_since};
-use jiff::SignedDuration;
 use kubeheal::{api::status::HealedServiceStatus, status::load};
 use kubeheal_core::{
     decide,
@@ -18,7 +16,7 @@ use kubeheal_core::{
 };
 
 use super::simulation::stored;
-use crate::support::fixtures::{at, pod, policy, snapshot, workload};
+use crate::support::fixtures::{at, database, fleet, pod, policy, snapshot, unhealthy_since, workload};
 
 /// How the dependency is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,8 +40,7 @@ fn db(how: Db) -> Dependency {
         Db::Weak => (DependencyHealth::NotHealthy, false, false),
         Db::Down => (DependencyHealth::NotHealthy, true, false),
     };
-    let (namespace, name, stable) = ("shop".to_owned(), "db".to_owned(), SignedDuration::from_secs(60));
-    Dependency { namespace, name, stable, health: state, down, recovering, root: None }
+    Dependency { down, recovering, ..database(state) }
 }
 
 fn asked_for() -> Policy {

@@ -6,14 +6,14 @@ use kubeheal_core::{
     decide,
     model::{
         decision::Decision,
-        dependency::{Dependency, DependencyHealth},
+        dependency::DependencyHealth,
         policy::Policy,
         snapshot::{Container, ContainerState, Readiness, Snapshot, Termination, WorkloadKind},
     },
 };
 
 use super::simulation::stored;
-use crate::support::fixtures::{at, pod, policy, snapshot, workload};
+use crate::support::fixtures::{at, database, pod, policy, snapshot, workload};
 
 /// The dependency is well again.
 const RELEASED: i64 = 1_000;
@@ -38,9 +38,7 @@ impl Scene {
 
     fn depends(&mut self, well: bool) {
         let state = if well { DependencyHealth::Healthy(at(-3600)) } else { DependencyHealth::NotHealthy };
-        let (namespace, name, stable) = ("shop".to_owned(), "db".to_owned(), SignedDuration::from_secs(60));
-        self.seen.dependencies =
-            vec![Dependency { namespace, name, stable, health: state, down: !well, recovering: false, root: None }];
+        self.seen.dependencies = vec![database(state)];
     }
 
     fn container(&mut self) -> &mut Container {

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use kubeheal::{api, policy::translate, status::Beside};
 use kubeheal_core::model::{
     alert::Receivers,
+    dependency::{Dependency, DependencyHealth},
     fleet::{Fleet, FleetIndex, PeerStatus},
     policy::{ClusterPolicy, Policy},
     snapshot::{
@@ -133,6 +134,19 @@ pub(crate) fn sick(state: WorkloadState) -> Snapshot {
         })
         .collect();
     seen
+}
+
+/// The service's database. It is down where it is not healthy.
+pub(crate) fn database(health: DependencyHealth) -> Dependency {
+    Dependency {
+        namespace: "shop".to_owned(),
+        name: "db".to_owned(),
+        stable: SignedDuration::from_secs(60),
+        health,
+        down: health == DependencyHealth::NotHealthy,
+        recovering: false,
+        root: None,
+    }
 }
 
 /// So many actions that did not help, the last some minutes ago.
