@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use kubeheal_core::model::{
+    alert::Receiver,
     fleet::{FleetIndex, PeerStatus, ServiceKey},
     moment::Moment,
     policy::ClusterPolicy,
@@ -19,6 +20,7 @@ type News = (usize, Option<PeerStatus>);
 
 const SERVICES: usize = 6;
 const NOW: i64 = 1_000;
+const DESTINATIONS: [&str; 2] = ["ops", "shop"];
 
 fn key(number: usize) -> ServiceKey {
     ("shop".to_owned(), format!("app-{number}"))
@@ -29,10 +31,36 @@ fn episode() -> impl Strategy<Value = Option<Episode>> {
     option::weighted(0.8, (time(), option::of(time())).prop_map(|(since, until)| Episode { since, until }))
 }
 
+/// Some of the destinations.
+fn destinations() -> impl Strategy<Value = Vec<String>> {
+    vec(prop::sample::select(&DESTINATIONS[..]).prop_map(str::to_owned), 0..3)
+}
+
 fn peer() -> impl Strategy<Value = PeerStatus> {
     let actions = vec((NOW - 120..NOW + 30).prop_map(at), 0..3);
-    (episode(), prop::bool::weighted(0.2), any::<bool>(), actions).prop_map(|(episode, held, in_flight, actions)| {
-        PeerStatus { episode, held, in_flight, actions, ..PeerStatus::default() }
+    let receivers = destinations().prop_map(|destinations| {
+        let named = |destination: String| Receiver { name: "hook".to_owned(), destination, kept_alive: false };
+        destinations.into_iter().map(named).collect::<Vec<_>>()
+    });
+    (episode(), prop::bool::weighted(0.2), any::<bool>(), actions, receivers, destinations()).prop_map(
+        |(episode, held, in_flight, actions, receivers, notifies_of_storm)| PeerStatus {
+            episode,
+            held,
+            in_flight,
+            actions,
+            receivers: receivers.into(),
+            notifies_of_storm,
+        },
+    )
+}
+
+/// Whether the service notifies a destination of a storm, told by asking each other one.
+fn comes_first(peers: &BTreeMap<usize, PeerStatus>, me: usize, destination: &str) -> bool {
+    peers.iter().filter(|(number, _)| **number != me).all(|(number, peer)| {
+        let is_unhealthy = peer.episode.is_some_and(|episode| episode.until.is_none()) && !peer.held;
+        let shares = peer.receivers.iter().any(|receiver| receiver.destination == destination);
+        let notifies = peer.notifies_of_storm.iter().any(|one| one == destination);
+        !notifies && !(is_unhealthy && shares && *number < me)
     })
 }
 
@@ -87,7 +115,11 @@ proptest! {
         }
         let anew: FleetIndex = peers.iter().map(|(number, peer)| (key(*number), peer.clone())).collect();
         for number in 0..SERVICES {
-            prop_assert_eq!(index.seen_by(&key(number)), anew.seen_by(&key(number)));
+            let seen = index.seen_by(&key(number));
+            prop_assert_eq!(&seen, &anew.seen_by(&key(number)));
+            for destination in DESTINATIONS.into_iter().filter(|_| peers.contains_key(&number)) {
+                prop_assert_eq!(seen.is_first_at(destination), comes_first(&peers, number, destination), "{}", number);
+            }
         }
     }
 

@@ -27,7 +27,7 @@ use kubeheal_core::{
 };
 use proptest::{collection::vec, option, prelude::*};
 
-use crate::support::fixtures::{at, beside, pod, snapshot, workload};
+use crate::support::fixtures::{at, beside, database, pod, snapshot, workload};
 
 /// Pods of the service.
 pub(crate) const PODS: usize = 2;
@@ -74,7 +74,7 @@ pub(crate) enum Request {
 }
 
 /// What the API server makes of an action.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     Done,
     Refused,
@@ -245,6 +245,8 @@ pub(crate) struct Turn<'a> {
     /// As it was written before the action.
     pub(crate) status: &'a HealedServiceStatus,
     pub(crate) now: Timestamp,
+    /// What the API server will make of the action, if there is one.
+    pub(crate) answer: Option<Answer>,
 }
 
 /// A service on its way through a history.
@@ -271,15 +273,7 @@ impl Simulation {
             resets: 0,
             replicas: u32::try_from(PODS).unwrap(),
             selector: BTreeMap::from([("app".to_owned(), "api".to_owned())]),
-            dependency: Dependency {
-                namespace: "shop".to_owned(),
-                name: "db".to_owned(),
-                stable: seconds(60),
-                health: DependencyHealth::Healthy(at(-3600)),
-                down: false,
-                recovering: false,
-                root: None,
-            },
+            dependency: database(DependencyHealth::Healthy(at(-3600))),
             status: HealedServiceStatus::default(),
         }
     }
@@ -298,7 +292,8 @@ impl Simulation {
         let seen = self.see(policy, step, now);
         let decision = decide(policy, &seen, now);
         self.status = stored(&decision, &self.status, now);
-        check(&Turn { seen: &seen, decision: &decision, status: &self.status, now });
+        let answer = decision.plan().map(|_| step.answer);
+        check(&Turn { seen: &seen, decision: &decision, status: &self.status, now, answer });
         let Some(plan) = decision.plan() else { return };
         let execution = match step.answer {
             Answer::Done => Execution::Done,
