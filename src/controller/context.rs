@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use backon::ExponentialBackoff;
 use kube::Client;
 use parking_lot::Mutex;
 use tokio::{sync::mpsc, time::Instant};
@@ -33,7 +34,7 @@ pub(super) struct Context {
     pub(super) queue: Arc<Queue>,
     /// Held from the last judgement on the cluster-wide limits until the intent is recorded and visible to all workers.
     pub(super) limits: tokio::sync::Mutex<()>,
-    pub(super) retries: Mutex<BTreeMap<Key, u32>>,
+    pub(super) retries: Mutex<BTreeMap<Key, ExponentialBackoff>>,
     pub(super) recorder: EventRecorder,
     pub(super) alerts: Arc<AlertDispatcher>,
     /// Alerts end with the controller, however it ends.

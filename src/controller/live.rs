@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use kubeheal_core::model::{policy::Policy, snapshot::Workload};
+use kubeheal_core::model::{
+    moment::after,
+    policy::Policy,
+    snapshot::{Workload, WorkloadLease},
+};
 
 use super::{
     context::Context,
-    turn::{LiveReads, Turn, turn},
+    turn::{LiveReads, Observation, Turn, observe},
 };
 use crate::{
     api::HealedService,
@@ -15,8 +19,8 @@ use crate::{
 };
 
 impl Context {
-    /// Reads live what the caches alone do not say, and decides.
-    pub(super) async fn decide(&self, key: &Key) -> Option<(LiveReads, Turn)> {
+    /// Reads live what the caches alone do not say, and decides. The caches are locked only while they are read.
+    pub(super) async fn decide(&self, key: &Key) -> Option<Turn> {
         let service = self.shared.caches().service(key)?;
         let (presence, namespace) = self.ask_for_workload(&service).await;
         let behind = self.shared.behind();
@@ -30,31 +34,35 @@ impl Context {
             ..LiveReads::default()
         };
         // What is to be asked depends on what is seen.
-        let first = turn(&self.shared.caches(), key, &live, self.clock.now())?;
+        let first = observe(&self.shared.caches(), key, &live, self.clock.now())?;
         live.clock_jumped = self.distrusts_clock(&first.policy).is_some();
         live.field = self.executor.live(&service, &first.policy, &first.snapshot.state).await;
         if self.namespace_ends(&first).await {
             live.namespace = Stay::Ends;
         }
         // The object and its state are taken together, and last.
-        let turn = turn(&self.shared.caches(), key, &live, self.clock.now())?;
-        self.logs.ask(&turn.wanted_logs, key, &turn.effective);
-        Some((live, turn))
+        let seen = observe(&self.shared.caches(), key, &live, self.clock.now())?;
+        self.logs.ask(&seen.wanted_logs, key, &seen.effective);
+        Some(seen.decide())
     }
 
-    /// The last questions before acting, asked live. The answers become part of what was seen.
-    pub(super) async fn confirm(&self, key: &Key, mut live: LiveReads, seen: Turn) -> Option<Turn> {
-        let Some(plan) = seen.decision.plan() else { return Some(seen) };
-        live.namespace_at_last = match self.executor.namespaces().ask(&key.0).await {
+    /// The last questions before acting, asked live. It is decided again about the same observation and the answers: what else
+    /// changed meanwhile fails at the resourceVersion of the status or at the UID of what is acted on.
+    pub(super) async fn confirm(&self, key: &Key, turn: Turn) -> Turn {
+        let Some(plan) = turn.decision.plan() else { return turn };
+        let stay = match self.executor.namespaces().ask(&key.0).await {
             // What would be missed if it did not come back is not taken away.
             Stay::Unclear if !plan.effect.replaces() => Stay::Stays,
             stay => stay,
         };
-        if live.namespace_at_last == Stay::Stays {
-            let until = kubeheal_core::model::moment::after(seen.now, seen.policy.remediation.verify);
-            live.lease = self.executor.take_lease(&seen.service, until, seen.now).await;
-        }
-        turn(&self.shared.caches(), key, &live, seen.now)
+        let seen = turn.seen;
+        let lease = if stay == Stay::Stays {
+            let until = after(seen.now, seen.policy.remediation.verify);
+            self.executor.take_lease(&seen.service, until, seen.now).await
+        } else {
+            WorkloadLease::default()
+        };
+        seen.confirmed(stay, lease).decide()
     }
 
     /// A workload that the cache does not have is asked for live: a cache alone never says that something is gone.
@@ -76,7 +84,7 @@ impl Context {
     }
 
     /// Whether the namespace is being deleted, asked where it looks as if: pods go or are missing.
-    async fn namespace_ends(&self, seen: &Turn) -> bool {
+    async fn namespace_ends(&self, seen: &Observation) -> bool {
         let Workload::Present(state) = &seen.snapshot.workload else { return false };
         let pods = &seen.snapshot.pods;
         let pods_go = state.deleting || pods.iter().any(|pod| pod.deleting);

@@ -19,7 +19,7 @@ const RESYNC: Duration = Duration::from_secs(600);
 impl Context {
     /// One service, start to end. Returns when to reconcile it again.
     pub(super) async fn reconcile(&self, key: &Key) -> Result<Option<Duration>, Error> {
-        let Some((_, seen)) = self.decide(key).await else {
+        let Some(seen) = self.decide(key).await else {
             self.forget(key);
             return Ok(None);
         };
@@ -28,7 +28,7 @@ impl Context {
             self.report(&seen, &recorded).await;
             return Ok(Some(self.next_reconcile(&seen)));
         }
-        let Some((seen, recorded)) = self.decide_alone(key).await? else { return Ok(None) };
+        let Some((seen, recorded)) = Box::pin(self.decide_alone(key)).await? else { return Ok(None) };
         self.report(&seen, &recorded).await;
         if let Some(plan) = seen.decision.plan() {
             let execution = self.act(&seen, &recorded, plan).await;
@@ -48,13 +48,13 @@ impl Context {
     async fn decide_alone(&self, key: &Key) -> Result<Option<(Turn, Recorded)>, Error> {
         let _alone = self.limits.lock().await;
         // Others may have acted while we waited: the shared limits are judged again.
-        let Some((live, again)) = self.decide(key).await else { return Ok(None) };
-        let Some(seen) = self.confirm(key, live, again).await else { return Ok(None) };
+        let Some(again) = self.decide(key).await else { return Ok(None) };
+        let seen = self.confirm(key, again).await;
         let recorded = self.record(&seen).await?;
         Ok(Some((seen, recorded)))
     }
 
-    /// Carries out the plan, unless the lease is about to run out: then the attempt counts and is not made.
+    /// Carries out the plan, unless the lease is about to run out: then nothing is done, and nothing charged.
     async fn act(&self, seen: &Turn, _intent: &Recorded, plan: &Plan) -> Execution {
         if self.options.leader.as_ref().is_some_and(|leader| !leader.may_act()) {
             return Execution::Refused("the lease of this controller is about to run out".to_owned());

@@ -1,7 +1,7 @@
 //! One turn of a service: what is in the caches and was read live → what is decided. Pure: the controller, replays and tests
 //! all decide by it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 use jiff::Timestamp;
 use kubeheal_core::{
@@ -35,12 +35,8 @@ pub struct LiveReads {
     pub presence: Presence,
     /// Whether the namespace stays.
     pub namespace: Stay,
-    /// Asked once more right before acting: what was seen stands, and only nothing is done.
-    pub namespace_at_last: Stay,
     /// The field that an open circuit changed or is about to change.
     pub field: Live,
-    /// Where the Lease of the workload stands.
-    pub lease: WorkloadLease,
     /// What became of notices to receivers.
     pub deliveries: Vec<Delivery>,
     /// What logs told, and no status says yet.
@@ -53,9 +49,9 @@ pub struct LiveReads {
     pub observe_only: bool,
 }
 
-/// One turn of a service.
+/// What was seen of a service at one moment.
 #[derive(Debug, Clone)]
-pub struct Turn {
+pub struct Observation {
     /// The object that was judged. Its resourceVersion vouches for the state in the snapshot.
     pub service: Arc<HealedService>,
     /// What applies to it.
@@ -64,8 +60,6 @@ pub struct Turn {
     pub policy: Policy,
     /// What was seen.
     pub snapshot: Snapshot,
-    /// What follows from it.
-    pub decision: Decision,
     /// When.
     pub now: Timestamp,
     /// Logs that are to be read.
@@ -74,28 +68,65 @@ pub struct Turn {
     pub namespace_ends: bool,
 }
 
+/// One turn of a service.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    /// What was seen.
+    pub seen: Observation,
+    /// What follows from it.
+    pub decision: Decision,
+}
+
+impl Deref for Turn {
+    type Target = Observation;
+
+    fn deref(&self) -> &Observation {
+        &self.seen
+    }
+}
+
 /// Decides about one service. `None` if there is no such service.
 pub fn turn(caches: &Caches, key: &Key, live: &LiveReads, now: Timestamp) -> Option<Turn> {
+    observe(caches, key, live, now).map(Observation::decide)
+}
+
+/// Takes from the caches, and from what was read live, all that a decision is about.
+pub fn observe(caches: &Caches, key: &Key, live: &LiveReads, now: Timestamp) -> Option<Observation> {
     let (service, effective) = (caches.service(key)?, caches.effective(key)?);
     let mut seen = snapshot(caches, key, &live.presence)?;
     seen.receivers.deliveries.clone_from(&live.deliveries);
     seen.live = live.field.clone();
-    seen.ownership.lease = live.lease.clone();
     if let Some(why) = &live.behind {
         seen.workload = Workload::Unknown(why.clone());
     }
     leave_alone(&mut seen, live);
     let wanted_logs = log::complete(&mut seen, &effective, &live.logs, now);
     let policy = policy_now(&effective, live);
-    let decision = decide(&policy, &seen, now);
-    let namespace_ends = [live.namespace, live.namespace_at_last].contains(&Stay::Ends);
-    Some(Turn { service, effective, policy, snapshot: seen, decision, now, wanted_logs, namespace_ends })
+    let namespace_ends = live.namespace == Stay::Ends;
+    Some(Observation { service, effective, policy, snapshot: seen, now, wanted_logs, namespace_ends })
+}
+
+impl Observation {
+    /// What follows from it.
+    pub fn decide(self) -> Turn {
+        let decision = decide(&self.policy, &self.snapshot, self.now);
+        Turn { seen: self, decision }
+    }
+
+    /// What was asked right before acting becomes part of it: what was seen stands, and only nothing is done.
+    #[must_use]
+    pub fn confirmed(mut self, stay: Stay, lease: WorkloadLease) -> Self {
+        self.snapshot.service.deleting |= stay != Stay::Stays;
+        self.namespace_ends |= stay == Stay::Ends;
+        self.snapshot.ownership.lease = lease;
+        self
+    }
 }
 
 /// All that goes wrong in a namespace that is being deleted is meant to. One that cannot be read counts as being deleted:
 /// nothing is brought back on a guess.
 fn leave_alone(seen: &mut Snapshot, live: &LiveReads) {
-    seen.service.deleting |= [live.namespace, live.namespace_at_last].iter().any(|stay| *stay != Stay::Stays);
+    seen.service.deleting |= live.namespace != Stay::Stays;
     if live.namespace == Stay::Ends && matches!(seen.workload, Workload::Present(_)) {
         seen.workload = Workload::Unknown("the namespace is being deleted".to_owned());
     }

@@ -143,7 +143,7 @@ impl Player {
         let presence = if self.caches.workload(&service).is_some() { Presence::Cached } else { Presence::Missing };
         let live = LiveReads { presence, observe_only: true, ..LiveReads::default() };
         let turn = turn(&self.caches, &self.key, &live, now)?;
-        Some((turn.decision, turn.effective.policy.mode))
+        Some((turn.decision, turn.seen.effective.policy.mode))
     }
 
     /// Puts the decision into the status; says whether that changed it.
