@@ -2,11 +2,13 @@
 
 mod digest;
 pub mod error_text;
+mod field_manager;
 mod key;
 mod target;
 
 pub use self::{
     digest::digest,
+    field_manager::written_by_us,
     key::{Key, key_of},
     target::target_of,
 };

@@ -1,13 +1,14 @@
 //! Recording: the decision is written into the status, before anything is done.
 
-use kube::{Api, ResourceExt, api::PostParams};
+use kube::{Api, ResourceExt};
 
 use super::{context::Context, error::Error, turn::Turn};
 use crate::{
     api::{
-        FIELD_MANAGER, HealedService,
+        HealedService,
         status::{HealedServiceStatus, LastKnownGood},
     },
+    base::{key_of, written_by_us},
     cluster::{decode::Lenient, execute::keep},
     ops::telemetry,
     status::{Beside, render},
@@ -36,7 +37,7 @@ impl Context {
         let policy = Some(seen.effective.shown.clone());
         let beside = Beside { generation: seen.service.metadata.generation, good, policy };
         let recorded = self.write(&seen.service, render(&seen.decision, &old, beside, seen.now)).await?;
-        let key = (recorded.namespace().unwrap_or_default(), recorded.name_any());
+        let key = key_of(&recorded.metadata);
         self.alerts.written(&key, &seen.snapshot.receivers.deliveries);
         self.logs.written(&seen.decision.state.observed.logs);
         Ok(Recorded(recorded))
@@ -68,7 +69,7 @@ impl Context {
         written.status = Some(status);
         let api: Api<Lenient<HealedService>> =
             Api::namespaced(self.reads.clone(), &service.namespace().unwrap_or_default());
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let params = written_by_us();
         match api.replace_status(&service.name_any(), &params, &Lenient(written)).await {
             Ok(Lenient(answer)) => {
                 self.shared.wrote(answer.clone());

@@ -1,7 +1,6 @@
 //! Reporting: Events, alerts, metrics and the audit line.
 
 use jiff::Timestamp;
-use kube::ResourceExt;
 use kubeheal_core::model::{
     alert::{Notice, undelivered},
     plan::Step,
@@ -13,7 +12,7 @@ use tokio::time::Instant;
 use super::{context::Context, record::Recorded, turn::Turn};
 use crate::{
     api::{HealedService, status::HealedServiceStatus},
-    base::Key,
+    base::key_of,
     cluster::execute::Stay,
     notify::{
         alert::{AlertMessage, AlertRequest},
@@ -28,7 +27,7 @@ impl Context {
     pub(super) async fn report(&self, seen: &Turn, recorded: &Recorded) {
         let recorded = recorded.service();
         let old = seen.service.status.clone().unwrap_or_default();
-        self.count(seen, &old);
+        self.count(seen, &old, recorded);
         let reasons_before = old.blocked_by.iter().map(|block| block.reason.as_str());
         let blocked_by = seen.decision.blocked_by();
         let is_news = !blocked_by.iter().map(|block| block.reason.as_str()).eq(reasons_before);
@@ -38,11 +37,11 @@ impl Context {
         self.alert(seen);
         self.tell(seen, &old, recorded, seen.now).await;
         if !seen.decision.state.health.degraded {
-            self.recorder.well(&key_of(recorded));
+            self.recorder.well(&key_of(&recorded.metadata));
         }
     }
 
-    fn count(&self, seen: &Turn, old: &HealedServiceStatus) {
+    fn count(&self, seen: &Turn, old: &HealedServiceStatus, recorded: &HealedService) {
         let (metrics, decision) = (&self.options.metrics, &seen.decision);
         let service = &seen.snapshot.service;
         metrics.decided(
@@ -55,9 +54,9 @@ impl Context {
                 undelivered: undelivered(&decision.state.alerts),
             },
         );
-        let reason_and_message = |block: &crate::api::status::Block| (block.reason.clone(), block.message.clone());
-        let shown = decision.blocked_by().iter().map(|block| (block.reason.as_str().to_owned(), block.message.clone()));
-        if !shown.eq(old.blocked_by.iter().map(reason_and_message)) {
+        // What is written is cut to what the status holds, so that only written things compare.
+        let written = recorded.status.as_ref().map(|status| &status.blocked_by[..]).unwrap_or_default();
+        if written != old.blocked_by {
             for block in decision.blocked_by() {
                 metrics.suppressed(block.reason);
             }
@@ -83,7 +82,7 @@ impl Context {
             })
         };
         let requests = seen.decision.notices.iter().filter_map(request).collect();
-        self.alerts.request(&key_of(&seen.service), requests);
+        self.alerts.request(&key_of(&seen.service.metadata), requests);
         self.wake_in_storm(seen);
     }
 
@@ -93,7 +92,7 @@ impl Context {
         let is_new = since(seen.decision.state.health.episode) != since(seen.snapshot.state.health.episode);
         let in_storm = seen.decision.escalation.as_ref().is_some_and(|known| known.reason == Reason::StormHold);
         if is_new && in_storm {
-            let me = key_of(&seen.service);
+            let me = key_of(&seen.service.metadata);
             for other in seen.snapshot.fleet.unhealthy().filter(|other| **other != me) {
                 self.queue.add(other.clone(), Instant::now());
             }
@@ -119,11 +118,7 @@ impl Context {
         }
         for draft in drafts {
             tracing::info!(reason = draft.reason, action = draft.action, note = draft.note, "event");
-            self.recorder.tell(&key_of(&seen.service), &seen.service, draft, now);
+            self.recorder.tell(&key_of(&seen.service.metadata), &seen.service, draft, now);
         }
     }
-}
-
-fn key_of(service: &HealedService) -> Key {
-    (service.namespace().unwrap_or_default(), service.name_any())
 }

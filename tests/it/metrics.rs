@@ -77,6 +77,13 @@ fn series(text: &str) -> BTreeMap<String, f64> {
     found
 }
 
+/// Metrics that were scraped already, and showed that.
+fn shown(series: &str) -> Metrics {
+    let metrics = busy();
+    assert!(metrics.encode().contains(series), "{series}");
+    metrics
+}
+
 #[test]
 fn every_name_is_written_as_documented() {
     let text = busy().encode();
@@ -159,7 +166,7 @@ fn labels_name_no_pod_and_no_message() {
 
 #[test]
 fn a_deleted_service_leaves_no_series() {
-    let metrics = busy();
+    let metrics = shown(r#"name="api""#);
     metrics.forget("shop", "api");
     let text = metrics.encode();
     assert!(!text.contains(r#"name="api""#), "{text}");
@@ -168,14 +175,14 @@ fn a_deleted_service_leaves_no_series() {
 
 #[test]
 fn who_leads_no_longer_shows_no_services() {
-    let metrics = busy();
+    let metrics = shown(r#"namespace="shop""#);
     metrics.leading(false);
     assert!(!metrics.encode().contains(r#"namespace="shop""#));
 }
 
 #[test]
 fn a_condition_that_is_no_longer_said_leaves_no_series() {
-    let metrics = busy();
+    let metrics = shown("kubeheal_status_condition{");
     metrics.decided(
         ("shop", "api"),
         &Decided {

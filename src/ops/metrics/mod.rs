@@ -21,6 +21,7 @@ use prometheus::{
     Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
     core::Collector,
 };
+use strum::VariantArray as _;
 
 pub use notices::AlertResult;
 use notices::Notices;
@@ -43,7 +44,8 @@ const RECOVERY_BUCKETS: [f64; 11] =
     [10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0, 14_400.0, 43_200.0];
 
 /// How a reconcile ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum ReconcileResult {
     /// Done; nothing more to do until something changes.
     Success,
@@ -56,11 +58,7 @@ pub enum ReconcileResult {
 impl ReconcileResult {
     /// The value of the `result` label.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Error => "error",
-            Self::RequeueAfter => "requeue_after",
-        }
+        self.into()
     }
 }
 
@@ -307,8 +305,7 @@ impl Metrics {
 impl Inner {
     /// Series that exist from the start, so that the first increase is seen as one.
     fn show_zeros(&self) {
-        use ReconcileResult::{Error, RequeueAfter, Success};
-        for result in [Success, Error, RequeueAfter] {
+        for result in ReconcileResult::VARIANTS {
             self.reconciles.with_label_values(&[result.as_str()]);
         }
         for &step in Step::ALL {

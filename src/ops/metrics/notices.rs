@@ -1,12 +1,14 @@
 //! Metrics of what is told: alerts, by kind of receiver, and Events.
 
 use prometheus::{IntCounter, IntCounterVec, Registry};
+use strum::VariantArray as _;
 
 use super::{counters, registered};
 use crate::api::ReceiverType;
 
 /// What became of an alert, or of one attempt to send it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum AlertResult {
     /// The receiver has it.
     Sent,
@@ -17,14 +19,8 @@ pub enum AlertResult {
 }
 
 impl AlertResult {
-    const ALL: [Self; 3] = [Self::Sent, Self::Failed, Self::Dropped];
-
     fn as_str(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Dropped => "dropped",
-        }
+        self.into()
     }
 }
 
@@ -39,8 +35,8 @@ impl Notices {
     pub(super) fn register(registry: &Registry) -> Self {
         let help = "Alerts to receivers, by what became of them";
         let alerts = counters(registry, "kubeheal_alerts_total", help, &["type", "result"]);
-        for kind in ReceiverType::ALL {
-            for result in AlertResult::ALL {
+        for kind in ReceiverType::VARIANTS {
+            for result in AlertResult::VARIANTS {
                 alerts.with_label_values(&[kind.as_str(), result.as_str()]);
             }
         }
