@@ -192,8 +192,8 @@ fn is_held(definition: &Value) -> bool {
     object::is_terminating(definition) && object::finalizers(definition).any(|finalizer| finalizer == FINALIZER)
 }
 
-/// From the start: after 5 ms, doubled each time up to 16 minutes, like client-go's rate limiter.
+/// From the start: after 5 ms, doubled each time up to 1000 s, like client-go's rate limiter.
 fn again(work: &Work, now: Instant) -> Work {
-    let delay = Duration::from_millis(5) * (1 << work.failures.min(17));
+    let delay = (Duration::from_millis(5) * (1 << work.failures.min(18))).min(Duration::from_secs(1000));
     Work { due: now + delay, until: None, failures: work.failures + 1 }
 }
