@@ -85,7 +85,21 @@ pub struct Receiver {
 }
 
 /// What a receiver speaks.
-#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 pub enum ReceiverType {
     /// Prometheus Alertmanager, API v2.
     Alertmanager,
@@ -100,18 +114,9 @@ pub enum ReceiverType {
 }
 
 impl ReceiverType {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Alertmanager, Self::PagerDuty, Self::Slack, Self::Webhook, Self::CloudEvents];
-
     /// Its name in the API and in metrics.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Alertmanager => "Alertmanager",
-            Self::PagerDuty => "PagerDuty",
-            Self::Slack => "Slack",
-            Self::Webhook => "Webhook",
-            Self::CloudEvents => "CloudEvents",
-        }
+        self.into()
     }
 }
 

@@ -14,9 +14,9 @@ use super::healed_service::HealedService;
 /// The last second that we can hold.
 pub const LAST_SECOND: &str = "9999-12-30T22:00:00Z";
 
-/// Times that say "not before": without one, something would be done sooner. One that is too far to be held is as far as can
-/// be held, and is pulled back like any that is too far.
-const DEADLINES: [&str; 3] = ["notBefore", "retryAt", "verifyBy"];
+/// A time that says "not before" and may be absent: without it, something would be done sooner. One that is too far to be held
+/// is as far as can be held, and is pulled back like any that is too far.
+const DEADLINE: &str = "retryAt";
 
 /// Whether we can hold a time.
 pub fn is_held(time: &str) -> bool {
@@ -45,9 +45,10 @@ fn fit(value: &mut Value, schema: &Value) -> bool {
             true
         }
         (Some("string"), Value::String(text)) => !is_time(schema) || is_held(text),
+        // No number of a status may be less than zero where it has a least one.
         (Some("integer"), Value::Number(number)) => number.as_i64().is_some_and(|number| {
             let is_held = schema["format"] != "int32" || i32::try_from(number).is_ok();
-            is_held && schema["minimum"].as_f64().is_none_or(|least| least <= 0.0 && number >= 0 || least > 0.0)
+            is_held && (schema["minimum"].is_null() || number >= 0)
         }),
         (Some(_), _) => false,
     }
@@ -61,7 +62,7 @@ fn fit_members(members: &mut Map<String, Value>, schema: &Value) -> bool {
         if fit(member, known) {
             return true;
         }
-        let must_stay = required.contains(&name.as_str()) || DEADLINES.contains(&name.as_str());
+        let must_stay = required.contains(&name.as_str()) || name == DEADLINE;
         if is_time(known) && must_stay {
             *member = LAST_SECOND.into();
         }

@@ -11,17 +11,21 @@ use kubeheal_core::model::{
     state::{InFlight, PendingRestart, State},
 };
 
-use crate::api::status::{HealedServiceStatus, HealthState, condition};
+use crate::{
+    api::status::{HealedServiceStatus, HealthState, condition},
+    status::load,
+};
 
 /// What is known of a service, from its status.
 pub(super) fn peer(status: &HealedServiceStatus, receivers: &Arc<[Receiver]>) -> PeerStatus {
-    let State { health, dependency, attempts, .. } = &status.memory;
+    let state = load(status);
+    let State { health, dependency, attempts, .. } = &state;
     PeerStatus {
         episode: health.episode,
         held: dependency.held,
         in_flight: attempts.in_flight.is_some(),
         actions: attempts.recent.to_vec(),
-        notifies_of_storm: notifies_of_storm(&status.memory, receivers),
+        notifies_of_storm: notifies_of_storm(&state, receivers),
         receivers: receivers.clone(),
     }
 }

@@ -30,7 +30,7 @@ pub struct PodRecord {
     pub revision: Option<String>,
     /// What deciding reads.
     pub pod: Pod,
-    /// Digest of the whole pod definition; only for pods without a controller, which can be a workload themselves.
+    /// The pod as a workload; only for pods without a controller, which can be one themselves.
     pub bare: Option<super::workload::WorkloadRecord>,
 }
 watched!(PodRecord, "", "v1", "Pod", "pods");

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::record::{RawMeta, moment, watched};
 
-/// A `Killing` or `Unhealthy` Event of a pod. It names a probe and proves nothing.
+/// A `Killing` Event of a pod. It names a probe and proves nothing.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(from = "RawEvent")]
 pub struct ProbeEvent {

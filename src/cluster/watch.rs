@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures::{StreamExt, TryStreamExt, future::BoxFuture};
 use kube::{
     Api, Client, Resource,
@@ -46,6 +47,11 @@ const WATCH_TIMEOUT_SECONDS: u32 = 80;
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 /// Longest wait after an error.
 const LAST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// The waits after errors in a row.
+fn waits() -> ExponentialBackoff {
+    ExponentialBuilder::new().with_min_delay(FIRST_BACKOFF).with_max_delay(LAST_BACKOFF).without_max_times().build()
+}
 
 /// The caches, shared between the watches that fill them and the workers that read them.
 #[derive(Debug)]
@@ -85,7 +91,7 @@ impl Shared {
 
     /// The first stream that is needed and behind, for how long and why.
     pub fn behind(&self) -> Option<(Kind, Duration, String)> {
-        let streams = self.streams();
+        let streams = self.streams.lock();
         let (kind, stream) = streams.iter().find(|(kind, stream)| kind.is_needed() && !stream.synced)?;
         Some((*kind, stream.behind_since.elapsed(), stream.error.clone()))
     }
@@ -100,12 +106,8 @@ impl Shared {
         self.wake(touched);
     }
 
-    fn streams(&self) -> MutexGuard<'_, BTreeMap<Kind, Stream>> {
-        self.streams.lock()
-    }
-
     fn mark(&self, kind: Kind, error: Option<String>) {
-        let mut streams = self.streams();
+        let mut streams = self.streams.lock();
         let Some(stream) = streams.get_mut(&kind) else { return };
         if stream.synced && error.is_some() {
             stream.behind_since = Instant::now();
@@ -235,13 +237,14 @@ impl Source {
     {
         let kind = watched.kind;
         let mut known = BTreeSet::new();
-        let mut backoff = FIRST_BACKOFF;
+        let mut waits = waits();
         let mut told = String::new();
         loop {
-            let failure = self.follow_once(&watched, &mut known, &mut backoff).await;
+            let failure = self.follow_once(&watched, &mut known, &mut waits).await;
+            let wait = waits.next().unwrap_or(LAST_BACKOFF);
             let Failure { error, unavailable } = failure;
             if error != told {
-                tracing::warn!(resource = kind.as_str(), error, retry_in = ?backoff, "watch failed, listing again");
+                tracing::warn!(resource = kind.as_str(), error, retry_in = ?wait, "watch failed, listing again");
                 told.clone_from(&error);
             }
             match (kind.policy(), unavailable) {
@@ -259,13 +262,17 @@ impl Source {
                     self.shared.mark(kind, Some(error));
                 }
             }
-            sleep(backoff).await;
-            backoff = (backoff * 2).min(LAST_BACKOFF);
+            sleep(wait).await;
         }
     }
 
     /// Lists and watches until something goes wrong; tells what.
-    async fn follow_once<K>(&self, watched: &Watched<K>, known: &mut BTreeSet<Key>, backoff: &mut Duration) -> Failure
+    async fn follow_once<K>(
+        &self,
+        watched: &Watched<K>,
+        known: &mut BTreeSet<Key>,
+        waits: &mut ExponentialBackoff,
+    ) -> Failure
     where
         K: Resource<DynamicType = ()> + Decode + Clone + Debug + Send + 'static,
     {
@@ -285,7 +292,7 @@ impl Source {
                         self.remove(kind, gone);
                     }
                     *known = std::mem::take(&mut listed);
-                    *backoff = FIRST_BACKOFF;
+                    *waits = self::waits();
                     if let Some(policy) = kind.policy() {
                         let touched = self.shared.caches().readable(policy, None);
                         self.shared.wake(touched);

@@ -3,7 +3,7 @@
 //! It must not space actions: a wake-up never is a permission. What must not happen before a certain time says so in the
 //! status, so an event that comes early only costs a reconcile.
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -34,7 +34,7 @@ struct State {
 impl Queue {
     /// Asks for `key` to be reconciled at `when`, or earlier if that was asked for already.
     pub fn add(&self, key: Key, when: Instant) {
-        self.lock().add(key, when);
+        self.state.lock().add(key, when);
         self.changed.notify_one();
     }
 
@@ -42,7 +42,7 @@ impl Queue {
     pub async fn next(&self) -> Key {
         loop {
             let changed = self.changed.notified();
-            let (ready, earliest) = self.lock().take_due();
+            let (ready, earliest) = self.state.lock().take_due();
             if let Some(key) = ready {
                 // There may be more for the next worker.
                 self.changed.notify_one();
@@ -57,7 +57,7 @@ impl Queue {
 
     /// Gives a key back. What was asked for in the meantime is due again.
     pub fn done(&self, key: &Key) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.running.remove(key);
         if let Some(due) = state.due.get(key).copied() {
             state.order.insert((due, key.clone()));
@@ -69,18 +69,13 @@ impl Queue {
     /// How many keys are due and wait for a worker.
     pub fn depth(&self) -> usize {
         let now = Instant::now();
-        self.lock().order.iter().take_while(|(due, _)| *due <= now).count()
+        self.state.lock().order.iter().take_while(|(due, _)| *due <= now).count()
     }
 
     /// How long the slowest key has been worked on.
     pub fn slowest(&self) -> Option<(Key, Duration)> {
-        let state = self.lock();
+        let state = self.state.lock();
         state.running.iter().min_by_key(|(_, since)| **since).map(|(key, since)| (key.clone(), since.elapsed()))
-    }
-
-    /// A lock that another worker's panic cannot take away: the state is consistent after each statement.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
     }
 }
 

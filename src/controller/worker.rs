@@ -81,11 +81,8 @@ impl Context {
     /// The wait after one more failure in a row.
     fn next_retry(&self, key: &Key) -> Duration {
         let mut retries = self.retries.lock();
-        let tries = retries.entry(key.clone()).or_insert(0);
         let waits =
             ExponentialBuilder::new().with_min_delay(FIRST_RETRY).with_max_delay(LAST_RETRY).without_max_times();
-        let wait = waits.build().nth(usize::try_from(*tries).unwrap_or(usize::MAX)).unwrap_or(LAST_RETRY);
-        *tries = tries.saturating_add(1).min(16);
-        wait
+        retries.entry(key.clone()).or_insert_with(|| waits.build()).next().unwrap_or(LAST_RETRY)
     }
 }

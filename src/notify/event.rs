@@ -15,7 +15,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{Patch, PatchParams, PostParams},
+    api::{Patch, PatchParams},
     core::{ApiResource, DynamicObject},
 };
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ use crate::{
         FIELD_MANAGER, HealedService,
         status::{Block, HealedServiceStatus},
     },
-    base::digest,
+    base::{digest, written_by_us},
     cluster::decode::Lenient,
 };
 use kubeheal_core::model::text::cut;
@@ -201,7 +201,7 @@ pub async fn publish(
         reporting_instance: Some(FIELD_MANAGER.to_owned()),
         ..Event::default()
     };
-    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let params = written_by_us();
     match events.create(&params, &event).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 409 => again(client, &namespace, &name, now).await,

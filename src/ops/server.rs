@@ -54,7 +54,7 @@ pub struct CircuitReport {
     pub state: CircuitState,
     /// Openings in a row.
     pub openings: i32,
-    /// When it last opened.
+    /// When it opened; empty while it is closed.
     pub opened_at: Option<Time>,
     /// When it tries again; empty while it is closed, or if only a person may close it.
     pub retry_at: Option<Time>,

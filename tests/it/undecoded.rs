@@ -207,7 +207,7 @@ fn a_status_of_ours_is_read_whatever_times_are_in_it() {
         ("/status/memory/observed/since", json!("2026-01-05T08:00:00ZTrailing")),
         ("/status/circuit/state", json!("Melted")),
         ("/status/memory/observed/containers/0/restartCount", json!("many")),
-        ("/status/memory/attempts/inFlight/id", json!({})),
+        ("/status/memory/attempts/inFlight/started", json!({})),
         ("/status", json!("gone")),
     ];
     for (place, value) in worse {

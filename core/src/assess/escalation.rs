@@ -16,9 +16,9 @@ use crate::model::{
 };
 
 /// More restarts of one container than this …
-pub const BURST_RESTARTS: u32 = 3;
+const BURST_RESTARTS: u32 = 3;
 /// … within this time are a burst.
-pub const BURST_WINDOW: SignedDuration = SignedDuration::from_secs(300);
+const BURST_WINDOW: SignedDuration = SignedDuration::from_secs(300);
 
 /// The gravest rule that holds. `fleet` knows this service as it is now.
 pub fn escalate(inputs: &Inputs<'_>, fleet: &Fleet, verdict: &Verdict, state: &State) -> Option<Escalation> {

@@ -9,7 +9,7 @@ mod stable;
 
 pub use self::{
     episodes::track as track_episodes,
-    escalation::{BURST_RESTARTS, BURST_WINDOW, escalate},
+    escalation::escalate,
     health::{is_well, sum as assess},
     stable::track as track_stable,
 };

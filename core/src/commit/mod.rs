@@ -63,7 +63,6 @@ fn begin(situation: &Situation<'_>, plan: &Plan, state: &mut State) {
     let attempts = &mut state.attempts;
     attempts.last_id = attempts.last_id.saturating_add(1);
     attempts.in_flight = Some(InFlight {
-        id: attempts.last_id,
         action: plan.action.clone(),
         cause: plan.cause,
         started: now,

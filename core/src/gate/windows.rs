@@ -13,7 +13,7 @@ pub(super) fn outside(windows: &[Window], moment: &Moment) -> Option<Block> {
     if windows.is_empty() || windows.iter().any(|window| is_inside(window, moment.now())) {
         return None;
     }
-    // Windows begin at full minutes at the earliest: asking again within the hour is near enough and cheap.
+    // Windows begin at full minutes: asking again after one is near enough and cheap.
     moment.wake_at(after(moment.now(), SignedDuration::from_secs(60)));
     Some(Block::new(Reason::OutsideWindow, "no maintenance window is open now"))
 }

@@ -14,9 +14,6 @@ use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 pub struct Bounded<T, const MOST: usize>(Vec<T>);
 
 impl<T, const MOST: usize> Bounded<T, MOST> {
-    /// The bound.
-    pub const MOST: usize = MOST;
-
     /// There is no entry.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

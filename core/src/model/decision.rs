@@ -8,7 +8,7 @@ use super::{
     dependency::Dependencies,
     finding::Finding,
     plan::Plan,
-    reason::{Block, Reason},
+    reason::Block,
     state::State,
     verdict::{Escalation, Verdict},
 };
@@ -116,10 +116,5 @@ impl Decision {
     /// Why nothing happens, when something should.
     pub fn blocked_by(&self) -> &[Block] {
         self.intent.blocked_by()
-    }
-
-    /// Whether this is among what holds back.
-    pub fn is_blocked_by(&self, reason: Reason) -> bool {
-        self.blocked_by().iter().any(|block| block.reason == reason)
     }
 }

@@ -61,7 +61,7 @@ pub enum Mode {
 /// When a pod counts as unhealthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthPolicy {
-    /// Time a container may take to become ready; the startup probe's own budget always applies on top.
+    /// Time a container may take to become ready; more if its startup probe allows more.
     pub startup_grace: SignedDuration,
     /// Unready for this long counts.
     pub not_ready: SignedDuration,

@@ -15,7 +15,7 @@ use crate::model::{
 };
 
 /// No ready pod for a shorter time is a blip.
-pub const OUTAGE: SignedDuration = SignedDuration::from_secs(30);
+const OUTAGE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Follows the dependencies: an outage that begins, lasts and ends, and the pods that are left of it.
 pub(super) fn track(inputs: &Inputs<'_>, dependencies: &Dependencies, record: &mut DependencyRecord) {

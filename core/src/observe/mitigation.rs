@@ -95,7 +95,7 @@ fn is_seen_up(mitigation: &Mitigation, snapshot: &Snapshot) -> bool {
 }
 
 /// Replicas that the workload is meant to have, while it is at zero because we scaled it.
-pub fn scaled_down_from(snapshot: &Snapshot, mitigation: Option<&Mitigation>) -> Option<u32> {
+pub(super) fn scaled_down_from(snapshot: &Snapshot, mitigation: Option<&Mitigation>) -> Option<u32> {
     let mitigation = mitigation.filter(|known| known.phase != MitigationPhase::Overruled)?;
     let Workload::Present(state) = &snapshot.workload else { return None };
     let is_zero = state.desired == 0 || seen(mitigation, &snapshot.live) == Seen::AsChanged;

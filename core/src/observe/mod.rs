@@ -11,8 +11,7 @@ mod startup;
 mod workload;
 
 pub use self::{
-    dependency_outage::OUTAGE,
-    mitigation::{Seen, conclude as conclude_mitigation, scaled_down_from, seen},
+    mitigation::{Seen, conclude as conclude_mitigation, seen},
     restarts::{end_proof, track_pods},
     startup::{is_starting, startup_allowance},
 };

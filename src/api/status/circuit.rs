@@ -20,7 +20,7 @@ pub struct CircuitStatus {
     #[schemars(range(min = 0))]
     pub openings: i32,
 
-    /// When it last opened.
+    /// When it opened. Absent while it is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<Time>,
 

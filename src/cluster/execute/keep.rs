@@ -12,12 +12,13 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Resource, ResourceExt,
-    api::{DeleteParams, ListParams, PostParams},
+    api::{DeleteParams, ListParams},
 };
 
 use crate::cluster::execute::{Executor, namespace};
 use crate::{
-    api::{FIELD_MANAGER, HealedService, status::LastKnownGood},
+    api::{HealedService, status::LastKnownGood},
+    base::written_by_us,
     cluster::{decode::Lenient, definition, revision::revision_mark, workload::WorkloadRecord},
 };
 use kubeheal_core::model::snapshot::Tool;
@@ -51,7 +52,7 @@ pub async fn keep(
     let revision = revision(service, judged, live.metadata.generation, &object);
     let name = revision.name_any();
     let revisions: Api<Lenient<ControllerRevision>> = Api::namespaced(executor.client.clone(), &namespace(service));
-    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let params = written_by_us();
     match revisions.create(&params, &Lenient(revision)).await {
         Ok(_) => prune(&revisions, service, &name).await.map_err(failed)?,
         Err(kube::Error::Api(status)) if status.code == 409 => {}

@@ -8,13 +8,13 @@ use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
 };
-use kube::{Api, Resource, ResourceExt, api::PostParams};
+use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 
 use crate::cluster::execute::{Executor, namespace};
 use crate::{
-    api::{FIELD_MANAGER, HealedService},
-    base::{digest, error_text::error_text, target_of},
+    api::HealedService,
+    base::{digest, error_text::error_text, target_of, written_by_us},
     cluster::decode::Lenient,
 };
 use kubeheal_core::model::{
@@ -45,7 +45,7 @@ impl Executor {
         now: Timestamp,
     ) -> Result<WorkloadLease, kube::Error> {
         let leases: Api<Lenient<Lease>> = Api::namespaced(self.client.clone(), &namespace(service));
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let params = written_by_us();
         let Some(Lenient(known)) = leases.get_opt(name).await? else {
             let meta = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
             let new = ours(service, Lease { metadata: meta, spec: None }, until, now);

@@ -5,13 +5,14 @@
 
 use kube::{
     ResourceExt,
-    api::{Patch, PatchParams, PostParams},
+    api::{Patch, PatchParams},
 };
 use serde_json::{Map, Value, json};
 
 use crate::cluster::execute::{Executor, live::selector_of};
 use crate::{
     api::{FIELD_MANAGER, HealedService},
+    base::written_by_us,
     cluster::decode::Lenient,
 };
 use kubeheal_core::model::{
@@ -38,7 +39,7 @@ impl Executor {
             return Ok(Execution::Vanished);
         }
         scale.spec.get_or_insert_default().replicas = Some(i32::try_from(to).unwrap_or(i32::MAX));
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let params = written_by_us();
         workloads.replace_scale(name, &params, &scale).await?;
         Ok(Execution::Done)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use k8s_openapi::api::{apps::v1::ControllerRevision, autoscaling::v2::HorizontalPodAutoscaler};
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy},
+    api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions, PropagationPolicy},
     core::{ApiResource, DynamicObject},
 };
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::cluster::execute::{Executor, namespace};
 use crate::{
     api::{FIELD_MANAGER, HealedService},
-    base::{error_text::error_text, target_of},
+    base::{error_text::error_text, target_of, written_by_us},
     cluster::decode::Lenient,
 };
 use kubeheal_core::model::{execution::Execution, snapshot::WorkloadKind};
@@ -177,8 +177,4 @@ fn is_scalable(service: &HealedService) -> bool {
         WorkloadKind::Deployment | WorkloadKind::StatefulSet => true,
         WorkloadKind::DaemonSet | WorkloadKind::Pod => false,
     }
-}
-
-fn written_by_us() -> PostParams {
-    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
 }

@@ -16,7 +16,7 @@ use kubeheal_core::model::{
     moment::after,
 };
 
-/// A firing alert is over for Alertmanager when nobody repeats it for so long: three times what the dispatcher's retry is.
+/// A firing alert is over for Alertmanager when nobody repeats it for so long: three times `RetryConfig::keep_alive`.
 const ENDS_AFTER: SignedDuration = SignedDuration::from_secs(900);
 
 pub(super) fn request(alert: &AlertMessage, target: &Target, now: Timestamp) -> Result<Request<Vec<u8>>, String> {

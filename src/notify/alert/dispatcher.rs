@@ -2,7 +2,7 @@
 //!
 //! What it remembers is of use and never needed: whoever leads next requests the same from the status.
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
     fmt,
@@ -14,7 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::notify::alert::{
     AlertMessage, AlertState, HttpSender, RetryConfig,
-    queue::{About, ReceiverQueue, Report, Surroundings},
+    queue::{About, Leading, ReceiverQueue, Report, Surroundings},
 };
 use crate::{
     api::{Receiver, ReceiverType},
@@ -26,11 +26,8 @@ use crate::{
 };
 use kubeheal_core::model::alert::{Delivered, Delivery, Subject};
 
-/// Whether this process leads.
-pub type Leading = Box<dyn Fn() -> bool + Send + Sync>;
-
 /// Wakes a service whose status has something to write down.
-pub type Wake = Box<dyn Fn(Key) + Send + Sync>;
+pub(super) type Wake = Box<dyn Fn(Key) + Send + Sync>;
 
 /// What became of notices about a service: by their subject and the receiver.
 type News = BTreeMap<(Subject, String), Delivered>;
@@ -81,7 +78,7 @@ pub struct AlertDispatcher {
 
 impl fmt::Debug for AlertDispatcher {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("AlertDispatcher").field("queues", &lock(&self.queues).len()).finish_non_exhaustive()
+        formatter.debug_struct("AlertDispatcher").field("queues", &self.queues.lock().len()).finish_non_exhaustive()
     }
 }
 
@@ -113,7 +110,7 @@ impl AlertDispatcher {
 
     /// All that receivers are to know of one service now. What was told before and is not among it is over.
     pub fn request(self: &Arc<Self>, key: &Key, requests: Vec<AlertRequest>) {
-        let before = lock(&self.requested).insert(key.clone(), requests.clone()).unwrap_or_default();
+        let before = self.requested.lock().insert(key.clone(), requests.clone()).unwrap_or_default();
         for old in before {
             let still =
                 |new: &AlertRequest| new.destination == old.destination && new.alert.subject == old.alert.subject;
@@ -124,7 +121,7 @@ impl AlertDispatcher {
         for request in requests {
             self.pass_on(key, &request);
         }
-        let mut requested = lock(&self.requested);
+        let mut requested = self.requested.lock();
         if requested.get(key).is_some_and(Vec::is_empty) {
             requested.remove(key);
         }
@@ -132,8 +129,8 @@ impl AlertDispatcher {
 
     /// A service is gone: what its receivers know is over. This is lost with the process, since nothing is left to write on.
     pub fn forget(self: &Arc<Self>, key: &Key) {
-        lock(&self.news).remove(key);
-        for old in lock(&self.requested).remove(key).unwrap_or_default() {
+        self.news.lock().remove(key);
+        for old in self.requested.lock().remove(key).unwrap_or_default() {
             if old.alert.state == AlertState::Firing && old.alert.subject == Subject::Service {
                 self.end(key, &old, "the HealedService was deleted");
             }
@@ -142,16 +139,16 @@ impl AlertDispatcher {
 
     /// Somebody else leads, and tells: all that is known of a service may be outdated when we lead again.
     pub fn leave(&self, key: &Key) {
-        lock(&self.news).remove(key);
-        lock(&self.requested).remove(key);
-        for queue in lock(&self.queues).values() {
+        self.news.lock().remove(key);
+        self.requested.lock().remove(key);
+        for queue in self.queues.lock().values() {
             queue.forget(key);
         }
     }
 
     /// What became of notices about a service since it was last written down.
     pub fn deliveries(&self, key: &Key) -> Vec<Delivery> {
-        let news = lock(&self.news);
+        let news = self.news.lock();
         let deliveries = news.get(key).into_iter().flatten();
         deliveries
             .map(|((subject, receiver), result)| Delivery {
@@ -164,7 +161,7 @@ impl AlertDispatcher {
 
     /// These have been written down.
     pub fn written(&self, key: &Key, deliveries: &[Delivery]) {
-        let mut news = lock(&self.news);
+        let mut news = self.news.lock();
         let Some(of_service) = news.get_mut(key) else { return };
         for Delivery { subject, receiver, result } in deliveries {
             let about = (*subject, receiver.clone());
@@ -189,7 +186,7 @@ impl AlertDispatcher {
 
     fn pass_on(self: &Arc<Self>, key: &Key, request: &AlertRequest) {
         let about = (key.clone(), request.alert.subject);
-        let mut queues = lock(&self.queues);
+        let mut queues = self.queues.lock();
         let queue = queues.entry(request.destination.clone()).or_insert_with(|| {
             let queue = Arc::new(ReceiverQueue::new(key.0.clone(), request.receiver.clone()));
             self.open(queue.clone(), request.destination.clone());
@@ -204,7 +201,7 @@ impl AlertDispatcher {
         let work = async move {
             loop {
                 queue.work(&dispatcher.around).await;
-                let mut queues = lock(&dispatcher.queues);
+                let mut queues = dispatcher.queues.lock();
                 if queue.is_idle() {
                     queues.remove(&destination);
                     return;
@@ -228,7 +225,7 @@ impl AlertDispatcher {
             self.metrics.alerted(kind, result);
         }
         let Some(news) = news else { return };
-        lock(&self.news).entry(key.clone()).or_default().insert((*subject, name.to_owned()), news);
+        self.news.lock().entry(key.clone()).or_default().insert((*subject, name.to_owned()), news);
         (self.wake)(key.clone());
     }
 
@@ -238,8 +235,4 @@ impl AlertDispatcher {
             AlertState::Resolved(_) => Delivered::Resolved,
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock()
 }

@@ -23,7 +23,7 @@ mod slack;
 mod webhook;
 
 pub use content::{AlertMessage, AlertState};
-pub use dispatcher::{AlertDispatcher, AlertRequest, Environment, Leading, Wake};
+pub use dispatcher::{AlertDispatcher, AlertRequest, Environment};
 pub use queue::RetryConfig;
-pub use sender::{Answer, HttpSender};
+pub use sender::HttpSender;
 pub use webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER};

@@ -1,9 +1,9 @@
-//! One receiver's queue: its queue and the task that works on it.
+//! One receiver's queue, and the task that works on it.
 //!
 //! A notice about the same subject replaces the one before, so the queue is no longer than there are services; beyond its
 //! bound the oldest gives way. What fails is tried again, ever more slowly. Nobody waits for a queue.
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use std::{collections::BTreeMap, time::Duration};
 
 use tokio::{
@@ -79,6 +79,9 @@ pub(super) enum Report {
     Dropped,
 }
 
+/// Whether this process leads.
+pub(super) type Leading = Box<dyn Fn() -> bool + Send + Sync>;
+
 /// Takes what became of an attempt: about what, of which receiver by its name there, of which kind.
 pub(super) type Reporting = Box<dyn Fn(&About, &str, ReceiverType, Report) + Send + Sync>;
 
@@ -89,7 +92,7 @@ pub(super) struct Surroundings {
     pub(super) clock: Clock,
     pub(super) retry: RetryConfig,
     /// Only who leads may tell.
-    pub(super) leading: Box<dyn Fn() -> bool + Send + Sync>,
+    pub(super) leading: Leading,
     /// Takes what became of an attempt.
     pub(super) report: Reporting,
 }
@@ -150,7 +153,7 @@ impl ReceiverQueue {
             (around.report)(&about, name, self.receiver.type_, Report::TakenBack);
             return;
         }
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         let asks_twice = queue.was_told(&about, name, alert, due);
         if let Some(known) = queue.items.get_mut(&about) {
             if known.alert.id() != alert.id() {
@@ -182,7 +185,7 @@ impl ReceiverQueue {
     /// Takes back a notice that the receiver cannot have heard of, if it knows nothing else of it. Otherwise it must hear the
     /// end: an attempt that failed here may have arrived there.
     fn take_back(&self, about: &About, name: &str, over: &AlertMessage) -> bool {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         let unheard = queue.items.get(about).is_some_and(|item| !item.tried && item.alert.state == AlertState::Firing);
         let taken = unheard && over.knows.is_none();
         if taken {
@@ -194,13 +197,13 @@ impl ReceiverQueue {
 
     /// Drops what waits about a service, unsaid.
     pub(super) fn forget(&self, key: &Key) {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         queue.items.retain(|(about, _), _| about != key);
         queue.told.retain(|((about, _), _), _| about != key);
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.lock().items.is_empty()
+        self.queue.lock().items.is_empty()
     }
 
     /// Works until there has been nothing to do for long.
@@ -215,15 +218,15 @@ impl ReceiverQueue {
     async fn next(&self, around: &Surroundings) -> Option<(About, Item)> {
         loop {
             let changed = self.changed.notified();
-            let due = self.lock().next(around.retry.forget);
+            let due = self.queue.lock().next(around.retry.forget);
             match due {
                 Some((at, about, item)) if at <= Instant::now() => {
                     if (around.leading)() {
-                        self.lock().try_now(&about);
+                        self.queue.lock().try_now(&about);
                         return Some((about, item));
                     }
                     // Whoever leads knows what fires and tells.
-                    self.lock().items.clear();
+                    self.queue.lock().items.clear();
                 }
                 Some((at, _, _)) => tokio::select! { biased; () = changed => {}, () = sleep_until(at) => {} },
                 None => timeout(IDLE, changed).await.ok()?,
@@ -248,7 +251,7 @@ impl ReceiverQueue {
 
     fn conclude(&self, around: &Surroundings, about: &About, sent: &Item, answer: Answer) {
         let now = Instant::now();
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         let report = match answer {
             Answer::Delivered => {
                 (queue.failures, queue.closed_until) = (0, None);
@@ -288,10 +291,6 @@ impl ReceiverQueue {
         let bytes = self.receiver.name.bytes().chain(self.namespace.bytes());
         let seed = bytes.fold(failures, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
         wait + wait * (seed % 64) / 256
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock()
     }
 }
 

@@ -43,7 +43,7 @@ impl fmt::Debug for HttpSender {
 
 /// What a receiver made of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub(super) enum Answer {
     /// It knows now.
     Delivered,
     /// Not now, perhaps later; after so long, if it says so.

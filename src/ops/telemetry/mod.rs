@@ -152,7 +152,7 @@ mod tests {
         let filter = parse(DEFAULT_FILTER).unwrap();
         let subscriber = fmt().with_env_filter(filter).with_writer(io::sink).finish();
         tracing::subscriber::with_default(subscriber, || {
-            assert!(tracing::enabled!(target: "kubeheal::leader", tracing::Level::INFO));
+            assert!(tracing::enabled!(target: "kubeheal::ops::leader", tracing::Level::INFO));
             assert!(!tracing::enabled!(target: "kube_client::client", tracing::Level::INFO));
         });
     }

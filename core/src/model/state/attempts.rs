@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::is_zero;
+use super::is_default;
 use crate::model::{
     bounded::Bounded,
     moment::{after, clamp, elapsed},
@@ -45,7 +45,7 @@ pub struct Attempts {
     #[schemars(length(max = 253))]
     pub stable: Option<String>,
     /// Number of the last action, for ids.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(range(min = 0))]
     pub last_id: i64,
 }
@@ -102,9 +102,6 @@ impl From<Pause> for PauseForm {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InFlight {
-    /// Number of the action.
-    #[schemars(range(min = 0))]
-    pub id: i64,
     /// What was done.
     pub action: Action,
     /// Why.
@@ -238,7 +235,7 @@ impl Attempts {
         }
         self.actions.iter_mut().for_each(|action| action.time = clamp(action.time, now));
         self.recent.iter_mut().for_each(|time| *time = clamp(*time, now));
-        self.in_flight.take_if(|in_flight| !in_flight.action.is_fit() || in_flight.id < 0);
+        self.in_flight.take_if(|in_flight| !in_flight.action.is_fit());
         self.rollbacks.retain(|rollback| fits(&rollback.from, MAX_UID) && fits(&rollback.to, MAX_UID));
         self.last_id = self.last_id.max(0);
         self.stable.take_if(|revision| !fits(revision, MAX_NAME));

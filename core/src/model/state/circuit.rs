@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{is_zero, past};
+use super::{is_default, past};
 use crate::model::{
     moment::{after, clamp},
     policy::BreakerPolicy,
@@ -159,7 +159,7 @@ struct CircuitForm {
     /// Its state.
     state: CircuitState,
     /// Openings since the last reset: the exponent of the open time.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     openings: u32,
     /// When it opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -100,7 +100,3 @@ fn past(instant: &mut Option<Timestamp>, now: Timestamp) {
 fn is_default<T: Default + PartialEq>(part: &T) -> bool {
     *part == T::default()
 }
-
-fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
-    is_default(number)
-}

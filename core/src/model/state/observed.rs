@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    is_zero,
+    is_default,
     log_evidence::{LogRead, MAX_LOGS},
     past,
 };
@@ -77,7 +77,7 @@ pub struct ContainerRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_ready_since: Option<Timestamp>,
     /// So many times it had ended before the dependencies were well again: those count for nothing.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub forgiven: u32,
 }
 

@@ -21,7 +21,7 @@ use crate::demo::{hands, stage::*, story::Breakage};
 const EVERY: Duration = Duration::from_secs(10);
 /// How long Flux is away after something was deleted, as one that is suspended: kubeheal creates it again meanwhile.
 const AWAY: Duration = Duration::from_secs(600);
-/// Ownership wait until all is well.
+/// Rivals wait until all is well.
 const RIVALS_AFTER: Duration = Duration::from_secs(300);
 
 /// Who applies.
