@@ -6,11 +6,12 @@ use jiff::SignedDuration;
 
 use crate::{
     circuit::pause,
-    model::policy::{BreakerPolicy, Policy, SPACING},
+    model::{
+        moment::HOUR,
+        policy::{BreakerPolicy, Policy, SPACING},
+    },
 };
 
-/// What is counted in.
-const HOUR: i64 = 3600;
 /// Jitter may shorten a back-off to this part of it.
 const SHORTEST: (i64, i64) = (3, 4);
 
@@ -22,7 +23,7 @@ pub fn actions_in_an_hour(policy: &Policy) -> u32 {
     // A short pause in which all is well may be enough to forget everything.
     let forgets = remediation.reset_after_healthy.as_secs() <= proof;
     let (mut passed, mut actions, mut since_closed, mut open) = (0, 0_u32, 0_u32, breaker.open);
-    while passed < HOUR {
+    while passed < HOUR.as_secs() {
         actions = actions.saturating_add(1);
         since_closed = if forgets { 1 } else { since_closed.saturating_add(1) };
         let shortest = pause(remediation, if forgets { 1 } else { actions }) * SHORTEST.0 / SHORTEST.1;
@@ -35,7 +36,8 @@ pub fn actions_in_an_hour(policy: &Policy) -> u32 {
     }
     if remediation.restart_on_recovery {
         // A dependency that comes and goes: what helps is not counted, so that only the proofs take time.
-        let after_another = u32::try_from((HOUR / (proof + SPACING.as_secs())).saturating_add(1)).unwrap_or(u32::MAX);
+        let after_another =
+            u32::try_from((HOUR.as_secs() / (proof + SPACING.as_secs())).saturating_add(1)).unwrap_or(u32::MAX);
         return actions.max(after_another);
     }
     actions
@@ -44,7 +46,7 @@ pub fn actions_in_an_hour(policy: &Policy) -> u32 {
 /// Whether the circuit can open at all when so many actions an hour are allowed.
 pub fn can_open(breaker: &BreakerPolicy, actions_per_hour: u32) -> bool {
     let within = |window: SignedDuration| {
-        let hours = window.as_secs().max(1).saturating_add(HOUR - 1) / HOUR;
+        let hours = window.as_secs().max(1).saturating_add(HOUR.as_secs() - 1) / HOUR.as_secs();
         i64::from(actions_per_hour).saturating_mul(hours)
     };
     i64::from(breaker.failure_threshold) <= within(breaker.window)

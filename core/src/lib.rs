@@ -9,7 +9,7 @@
 //! an unchanged world and an unchanged time it decides the same again and plans nothing more: the intent of an action is part
 //! of the state before the action is carried out.
 //!
-//! Each stage reads what the stages before it found, and changes the one part of the state that it owns.
+//! Each stage reads what the stages before it found. [`State`] names for each of its parts the stages that may change it.
 
 pub mod action_rate;
 pub mod assess;

@@ -2,7 +2,7 @@
 //!
 //! The words only. What follows from an error is decided where it happened.
 
-use std::error::Error as _;
+use std::error::Error;
 
 // Codes are compared, not `Status::is_not_found` and the like: those read the reason alone, which plain text does not have.
 
@@ -47,15 +47,13 @@ pub fn is_namespace_ending(error: &kube::Error) -> bool {
     status.code == 403 && causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
-/// The innermost error: the outer ones only say that there was one.
-fn root(error: &kube::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        words = inner.to_string();
-        source = inner.source();
+/// The innermost error, in its own words: the outer ones only say that there was one, or name the address.
+pub fn root(error: &dyn Error) -> String {
+    let mut innermost = error;
+    while let Some(inner) = innermost.source() {
+        innermost = inner;
     }
-    one_line(&words)
+    one_line(&innermost.to_string())
 }
 
 fn one_line(text: &str) -> String {

@@ -19,16 +19,13 @@ use kubeheal_core::model::text::cut;
 use kubeheal_core::model::{
     alert::Receivers,
     snapshot::{
-        CRASH_LOOP_BACK_OFF, Container, ContainerState, Diagnosis, LastKnownGood, Live, Origin, Ownership, Pod,
-        Service, Snapshot, Termination, Workload, WorkloadKind, WorkloadLease,
+        Container, ContainerState, Diagnosis, LastKnownGood, Live, Origin, Ownership, Pod, Service, Snapshot,
+        Termination, Workload, WorkloadKind, WorkloadLease,
     },
 };
 
 /// Longest annotation value that is compared, in characters.
 const MAX_ANNOTATION: usize = 1024;
-
-/// Waiting reasons that a container passes through at every start, or between two.
-const EVERY_START: [&str; 4] = ["", "ContainerCreating", "PodInitializing", CRASH_LOOP_BACK_OFF];
 
 /// What a live read said about a workload that the cache does not have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -148,7 +145,7 @@ fn origin(workload: &WorkloadRecord, record: &PodRecord) -> Origin {
 /// Of a container that waits for more than its next start, why it waits; of any other, how it ended last.
 fn diagnose(container: &Container, rules: &Rules) -> Option<Diagnosis> {
     match &container.state {
-        ContainerState::Waiting { reason, message } if !EVERY_START.contains(&reason.as_str()) => {
+        ContainerState::Waiting { reason, message } if !container.waits_to_start() && !container.is_in_back_off() => {
             rules.diagnose(&Said { reason, message, ..Said::default() })
         }
         ContainerState::Terminated(end) => rules.diagnose(&last_words(end)),

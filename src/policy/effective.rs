@@ -12,17 +12,18 @@ use crate::policy::{
 };
 use crate::{
     api::{
-        self, AsWritten, Dependency, HealedService, HealingSettings, OnOpen, OnOpenAction, ReceiverType, WorkloadKind,
+        self, AsWritten, Dependency, HealedService, HealingSettings, OnOpen, OnOpenAction, ReceiverType,
         contradictions,
         status::{EffectivePolicy, MAX_OVERRIDES},
     },
-    base::{Key, digest},
+    base::{Key, digest, target_of},
     diagnosis::Rules,
 };
 use kubeheal_core::model::{
     alert::Receiver,
     policy::Policy,
     reason::{Block, Reason},
+    snapshot::WorkloadKind,
 };
 
 /// Problems named in one sentence.
@@ -54,7 +55,7 @@ impl Effective {
         // What cannot be understood as a whole is still watched by what the service says itself.
         let settings = written.written.settings().or_else(|_| spec.settings.settings());
         let mut settings = settings.unwrap_or_default();
-        leave_out_what_does_not_apply(&mut settings, &written.inherited, key, spec.workload_ref.kind);
+        leave_out_what_does_not_apply(&mut settings, &written.inherited, key, target_of(service).0);
 
         let ceilings = ceiling::hold(&mut settings, &policies.ceilings(spec));
         let mut policy = translate(&settings, &policies.limits());
@@ -121,12 +122,8 @@ fn contradiction(written: &AsWritten, from: Option<&str>) -> Option<Block> {
 /// A policy is for many services, and not everything in it fits each of them.
 fn leave_out_what_does_not_apply(settings: &mut HealingSettings, inherited: &[String], key: &Key, kind: WorkloadKind) {
     let is_inherited = |field: &str| inherited.iter().any(|path| path == field);
-    let scales = match kind {
-        WorkloadKind::Deployment | WorkloadKind::StatefulSet => true,
-        WorkloadKind::DaemonSet | WorkloadKind::Pod => false,
-    };
     let on_open = &mut settings.circuit_breaker.on_open;
-    if on_open.action == OnOpenAction::ScaleToZero && !scales && is_inherited("circuitBreaker.onOpen") {
+    if on_open.action == OnOpenAction::ScaleToZero && !kind.is_scalable() && is_inherited("circuitBreaker.onOpen") {
         *on_open = OnOpen::default();
     }
     // What everybody depends on does not depend on itself, nor on what else everybody depends on.

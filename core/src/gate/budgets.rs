@@ -4,16 +4,12 @@ use jiff::SignedDuration;
 
 use crate::model::{
     fleet::Fleet,
-    moment::{Moment, after},
+    moment::{HOUR, MINUTE, Moment, after},
     policy::{Ceiling, ClusterPolicy},
     reason::{Block, Reason},
     state::Attempts,
 };
 
-/// What a ceiling counts in.
-const HOUR: SignedDuration = SignedDuration::from_secs(3600);
-/// What the rate of actions in the cluster is counted in.
-const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 /// Others end their repairs without telling us: they are counted again after so long.
 const RECOUNT: SignedDuration = SignedDuration::from_secs(10);
 

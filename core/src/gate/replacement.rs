@@ -11,12 +11,11 @@ use crate::{
     model::{
         plan::{Effect, Plan},
         reason::{Block, Reason},
-        snapshot::{Container, ContainerState, Ordinals, Phase, Pod, Role, Workload, WorkloadKind, WorkloadState},
+        snapshot::{
+            Container, ContainerState, EVERY_START, Ordinals, Phase, Pod, Role, Workload, WorkloadKind, WorkloadState,
+        },
     },
 };
-
-/// What a container waits for at every start.
-const EVERY_START: [&str; 3] = ["", "ContainerCreating", "PodInitializing"];
 
 /// Why what a step takes away may not come back, if there is doubt.
 ///
@@ -133,11 +132,7 @@ fn still_to_come(context: &ContainerContext<'_>, siblings: &[&Pod]) -> Option<(T
 /// What a pod still waits for, as every pod does for a moment.
 fn still_waits(pod: &Pod) -> Option<String> {
     let name = &pod.name;
-    let to_be_created = |container: &&Container| {
-        matches!(&container.state, ContainerState::Waiting { reason, .. }
-        if EVERY_START.contains(&reason.as_str()))
-    };
-    let container = pod.containers.iter().find(to_be_created);
+    let container = pod.containers.iter().find(|container| container.waits_to_start());
     match (pod.phase, container) {
         (Phase::Pending | Phase::Running, Some(container)) => {
             Some(format!("{} of {name} has not been created", container.name))

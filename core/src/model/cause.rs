@@ -12,7 +12,6 @@ use super::reason::Reason;
     PartialOrd,
     Ord,
     strum::IntoStaticStr,
-    strum::EnumString,
     strum::VariantArray,
     serde::Deserialize,
     serde::Serialize,
@@ -100,7 +99,7 @@ impl Cause {
 }
 
 /// The three probes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::EnumString)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 pub enum Probe {
     /// `startupProbe`.
     Startup,

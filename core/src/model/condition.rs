@@ -3,7 +3,7 @@
 use super::reason::Reason;
 
 /// The condition types, in the order in which they are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::EnumString)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 pub enum ConditionType {
     /// All that is wanted is ready.
     Ready,
@@ -29,7 +29,7 @@ impl ConditionType {
 }
 
 /// `status` of a condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 pub enum Truth {
     /// `True`.
     True,

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     alert::Receiver,
-    moment::{Moment, after, before},
+    moment::{MINUTE, Moment, after, before},
     policy::ClusterPolicy,
     reason::{Block, Reason},
     state::Episode,
@@ -21,8 +21,6 @@ use super::{
 /// Namespace and name.
 pub type ServiceKey = (String, String);
 
-/// What the rate of actions is counted in.
-const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 /// Others get well without telling us: a storm is asked about again after so long.
 const STORM_CHECK: SignedDuration = SignedDuration::from_secs(30);
 

@@ -6,6 +6,11 @@ use std::cell::Cell;
 
 use jiff::{SignedDuration, Timestamp};
 
+/// What a ceiling counts in.
+pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// What the rate of actions in the cluster is counted in.
+pub const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
 /// `start + length`, pinned to the largest instant instead of overflowing.
 pub fn after(start: Timestamp, length: SignedDuration) -> Timestamp {
     start.checked_add(length).unwrap_or(Timestamp::MAX)

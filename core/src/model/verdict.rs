@@ -3,7 +3,7 @@
 use super::{alert::Severity, reason::Reason};
 
 /// How the service is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 pub enum Health {
     /// All wanted pods are ready.
     Healthy,

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use crate::model::{
     moment::{Moment, after},
     policy::HealthPolicy,
-    snapshot::{Container, ContainerState},
+    snapshot::Container,
 };
 
 /// The time that the container may take to start; its probe's budget ends when the probe has passed.
@@ -18,8 +18,7 @@ pub fn startup_allowance(container: &Container, policy: &HealthPolicy) -> Signed
 /// Whether the container still has a right to be unready.
 pub fn is_starting(container: &Container, policy: &HealthPolicy, moment: &Moment) -> bool {
     let Some(since) = container.running_since(moment.now()) else {
-        return matches!(&container.state, ContainerState::Waiting { reason, .. }
-            if matches!(reason.as_str(), "ContainerCreating" | "PodInitializing" | ""));
+        return container.waits_to_start();
     };
     !container.ready && !moment.reached(after(since, startup_allowance(container, policy)))
 }

@@ -14,7 +14,7 @@ use crate::{
         plan::{Action, Charge, Effect, Plan, Selector, Step},
         policy::OnOpen,
         reason::{Block, Reason},
-        snapshot::{Live, Workload, WorkloadKind, WorkloadState},
+        snapshot::{Live, Workload, WorkloadState},
         state::{Change, CircuitPhase, Mitigation, MitigationPhase, State},
         verdict::{Health, PodCounts, Verdict},
     },
@@ -87,11 +87,8 @@ fn scale_to_zero(state: &WorkloadState, verdict: &Verdict) -> Proposal {
     let name = &state.name;
     let held =
         |why: String| Proposal::NoStep(Block::new(Reason::OnOpenHeld, format!("{name} is not scaled to zero: {why}")));
-    match state.kind {
-        WorkloadKind::Deployment | WorkloadKind::StatefulSet => {}
-        WorkloadKind::DaemonSet | WorkloadKind::Pod => {
-            return held(format!("a {} has no replicas", state.kind.as_str()));
-        }
+    if !state.kind.is_scalable() {
+        return held(format!("a {} has no replicas", state.kind.as_str()));
     }
     if let Some(who) = &state.scaled_by {
         return held(format!("{who} sets its replicas"));

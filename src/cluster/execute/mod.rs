@@ -1,7 +1,8 @@
 //! Execute: a plan → API calls, each with preconditions.
 //!
 //! Every write names the UID that the decision was about, so a lost reply or a stale cache can never hit a successor. Must
-//! not decide: an answer of the API server is translated, never interpreted.
+//! not decide what is to be done: it reads once more, live, what the decision relied on, does nothing where that no longer
+//! holds, and translates the answer of the API server.
 
 mod evict;
 mod keep;

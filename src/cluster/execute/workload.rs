@@ -19,7 +19,7 @@ use crate::{
     base::{error_text::error_text, target_of, written_by_us},
     cluster::decode::Lenient,
 };
-use kubeheal_core::model::{execution::Execution, snapshot::WorkloadKind};
+use kubeheal_core::model::execution::Execution;
 
 /// How long a replaced workload may take to go away before its successor is created.
 const GONE_WITHIN: Duration = Duration::from_secs(120);
@@ -37,7 +37,7 @@ impl Executor {
             return Ok(Execution::Failed(format!("the kept definition {revision} is gone")));
         };
         if let (Some(replicas), true, Some(spec)) =
-            (replicas, is_scalable(service), definition.get_mut("spec").and_then(Value::as_object_mut))
+            (replicas, target_of(service).0.is_scalable(), definition.get_mut("spec").and_then(Value::as_object_mut))
         {
             spec.insert("replicas".to_owned(), json!(replicas));
         }
@@ -109,7 +109,7 @@ impl Executor {
     /// The workload is back, whatever becomes of this: without it, who applies the workload from a file without replicas
     /// would take an autoscaler's number away together with our ownership of it.
     async fn leave_replicas_to_autoscaler(&self, service: &HealedService, created: &DynamicObject) {
-        if !is_scalable(service) {
+        if !target_of(service).0.is_scalable() {
             return;
         }
         let released = match self.autoscaler(service).await {
@@ -169,12 +169,5 @@ impl Executor {
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch = Patch::Merge(json!({ "metadata": metadata }));
         self.workloads(service).patch(&created.name_any(), &params, &patch).await.map(drop)
-    }
-}
-
-fn is_scalable(service: &HealedService) -> bool {
-    match target_of(service).0 {
-        WorkloadKind::Deployment | WorkloadKind::StatefulSet => true,
-        WorkloadKind::DaemonSet | WorkloadKind::Pod => false,
     }
 }

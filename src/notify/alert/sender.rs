@@ -3,7 +3,6 @@
 //! Follows no redirect and shows nothing of an answer but its number and how long to wait.
 
 use std::{
-    error::Error,
     fmt,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -17,7 +16,11 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy, client::legacy::connect::HttpConnector, rt::TokioExecutor};
 use tokio::time::timeout;
 
-use crate::notify::alert::link_local::{Resolver, is_forbidden_host};
+use crate::{
+    base::error_text,
+    diagnosis::line,
+    notify::alert::link_local::{Resolver, is_forbidden_host},
+};
 
 /// How much of an answer is read, so that the connection can be used again.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -63,7 +66,9 @@ impl HttpSender {
             let client = client.clone();
             Box::pin(async move {
                 let client = client.get_or_init(network).as_ref().map_err(Clone::clone)?;
-                let answer = client(request.map(|body| Full::new(body.into()))).await.map_err(|error| root(&error))?;
+                let answer = client(request.map(|body| Full::new(body.into())))
+                    .await
+                    .map_err(|error| line(&error_text::root(&error), 200))?;
                 let (parts, body) = answer.into_parts();
                 let _read = Limited::new(body, MAX_ANSWER).collect().await;
                 Ok(Response::from_parts(parts, ()))
@@ -125,13 +130,4 @@ fn judge(answer: &Response<()>) -> Answer {
 fn retry_after(answer: &Response<()>) -> Option<Duration> {
     let seconds = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
-}
-
-/// The innermost error: the outer ones only say that there was one, or name the address.
-fn root(error: &dyn Error) -> String {
-    let mut innermost = error;
-    while let Some(inner) = innermost.source() {
-        innermost = inner;
-    }
-    crate::diagnosis::line(&innermost.to_string(), 200)
 }

@@ -12,7 +12,7 @@ use kubeheal_core::{
         plan::{Charge, Effect, Plan, Step},
         policy::{Mode, OnOpen, Policy},
         reason::{Block, Reason},
-        snapshot::{CRASH_LOOP_BACK_OFF, Container, ContainerState, Diagnosis, Phase, Pod, Snapshot, Workload},
+        snapshot::{Container, ContainerState, Diagnosis, Phase, Pod, Snapshot, Workload},
         state::{Attempts, CircuitState, Pause, State},
     },
     settle,
@@ -69,7 +69,7 @@ fn takes_away(plan: &Plan) -> bool {
 /// It waits for something else than its next try after a crash.
 fn cannot_start(pod: &Pod) -> bool {
     let waits = |container: &Container| match &container.state {
-        ContainerState::Waiting { reason, .. } => reason != CRASH_LOOP_BACK_OFF,
+        ContainerState::Waiting { reason, .. } => reason != "CrashLoopBackOff",
         ContainerState::Running(_) | ContainerState::Terminated(_) | ContainerState::Unknown => false,
     };
     pod.phase == Phase::Pending || pod.containers.iter().any(waits)

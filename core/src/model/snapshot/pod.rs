@@ -5,7 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::cause::Probe;
 
 /// The waiting reason with which the kubelet spaces restarts.
-pub const CRASH_LOOP_BACK_OFF: &str = "CrashLoopBackOff";
+const CRASH_LOOP_BACK_OFF: &str = "CrashLoopBackOff";
+
+/// The waiting reasons that a container passes through at every start.
+pub const EVERY_START: [&str; 3] = ["", "ContainerCreating", "PodInitializing"];
 
 /// A pod, as small as deciding allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,6 +167,11 @@ impl Container {
             ContainerState::Running(since) => Some(since.unwrap_or(now).min(now)),
             ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => None,
         }
+    }
+
+    /// It waits for what every container waits for at its start.
+    pub fn waits_to_start(&self) -> bool {
+        matches!(&self.state, ContainerState::Waiting { reason, .. } if EVERY_START.contains(&reason.as_str()))
     }
 
     /// It is in the kubelet's back-off between two runs.

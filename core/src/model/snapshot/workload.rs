@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 /// The kinds of workload that can be healed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::EnumString)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 pub enum WorkloadKind {
     /// `apps/v1` Deployment.
     Deployment,
@@ -19,6 +19,14 @@ impl WorkloadKind {
     /// The kind's name in the Kubernetes API.
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    /// Whether it has a number of replicas that can be set.
+    pub fn is_scalable(self) -> bool {
+        match self {
+            Self::Deployment | Self::StatefulSet => true,
+            Self::DaemonSet | Self::Pod => false,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::is_default;
 use crate::model::{
     bounded::Bounded,
-    moment::{after, clamp, elapsed},
+    moment::{HOUR, after, clamp, elapsed},
     plan::Action,
     policy::{Policy, RemediationPolicy, SPACING},
     reason::Reason,
@@ -18,8 +18,6 @@ pub const MAX_ACTIONS: usize = 64;
 pub const MAX_RECENT: usize = 60;
 /// Rollbacks remembered.
 pub const MAX_ROLLBACKS: usize = 8;
-/// What a ceiling counts in.
-const HOUR: SignedDuration = SignedDuration::from_secs(3600);
 
 /// What was tried, how it ended, and what is under way.
 #[derive(Debug, Clone, Default, PartialEq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
@@ -149,7 +147,6 @@ pub struct RollbackRecord {
     Eq,
     strum::Display,
     strum::IntoStaticStr,
-    strum::EnumString,
     serde::Deserialize,
     serde::Serialize,
     schemars::JsonSchema,

@@ -66,7 +66,6 @@ pub struct Opening {
     PartialEq,
     Eq,
     strum::IntoStaticStr,
-    strum::EnumString,
     serde::Deserialize,
     serde::Serialize,
     schemars::JsonSchema,

@@ -54,16 +54,7 @@ pub enum Change {
 
 /// Where a mitigation stands.
 #[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    strum::IntoStaticStr,
-    strum::EnumString,
-    serde::Deserialize,
-    serde::Serialize,
-    schemars::JsonSchema,
+    Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, serde::Deserialize, serde::Serialize, schemars::JsonSchema,
 )]
 pub enum MitigationPhase {
     /// About to be done; not seen yet.

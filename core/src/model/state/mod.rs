@@ -1,7 +1,8 @@
 //! What a decision leaves for the next one. It lives in the object's status and nowhere else, so that a restart or a
 //! failover of the controller changes nothing.
 //!
-//! Each part has one owner: the stage that changes it. Bounds keep the status small; what falls out is the oldest.
+//! Each part names the stages that change it; all others only read it. Bounds keep the status small; what falls out is the
+//! oldest.
 
 mod attempts;
 mod circuit;
@@ -41,28 +42,32 @@ use super::{
 #[derive(Debug, Clone, Default, PartialEq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
-    /// What was seen of the workload and its pods. Owned by `observe`; the findings by `diagnose`.
+    /// What was seen of the workload and its pods. Changed by `observe`; the findings by
+    /// `diagnose`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub observed: ObservedState,
-    /// How long the service has been healthy or not. Owned by `assess`.
+    /// How long the service has been healthy or not. Changed by `assess`; `report` notes whether it was
+    /// degraded.
     #[serde(default, skip_serializing_if = "is_default")]
     pub health: HealthRecord,
-    /// What was tried, and what is under way. Owned by `verify`, `circuit` and `commit`.
+    /// What was tried, and what is under way. `commit` begins an attempt, `circuit` ends it;
+    /// `assess` notes the definition that proved stable.
     #[serde(default, skip_serializing_if = "is_default")]
     pub attempts: Attempts,
-    /// The circuit breaker. Owned by `circuit`.
+    /// The circuit breaker. Changed by `circuit`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub circuit: Circuit,
-    /// What was changed because the circuit opened. Owned by `observe` until it is proposed, then by `commit`.
+    /// What was changed because the circuit opened. `commit` begins it, `observe` follows what became
+    /// of it, `circuit` drops it once it is obsolete.
     #[serde(default, deserialize_with = "mitigation::read", skip_serializing_if = "Option::is_none")]
     pub mitigation: Option<Mitigation>,
-    /// What dependencies did to the service. Owned by `observe`.
+    /// What dependencies did to the service. Changed by `observe`; `circuit` ends a round of restarts that does not help.
     #[serde(default, skip_serializing_if = "is_default")]
     pub dependency: DependencyRecord,
-    /// What fires, and who knows. Owned by `report`.
+    /// What fires, and who knows. Changed by `report`.
     #[serde(default, skip_serializing_if = "Bounded::is_empty")]
     pub alerts: Bounded<Alert, MAX_ALERTS>,
-    /// Annotations that were answered.
+    /// Annotations that were answered. Changed by `commit`; a reset by `circuit`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub requests: Requests,
     /// For people: what was done. It stands beside the rest in the status.
