@@ -70,6 +70,8 @@ pub struct Played {
     pub id: u64,
     /// What was asked.
     pub asked: String,
+    /// The status that was recorded and the one of the answer, where there was one.
+    pub status: Option<(u64, u64)>,
     /// Every difference to what was recorded, each with its place.
     pub differences: Vec<String>,
     /// Whether two recordings agree in the body, so that it was compared.
@@ -105,15 +107,16 @@ pub async fn play_some(server: &impl Server, known: &[Known], cases: &[Case]) ->
             let is_known = listed.is_some_and(Known::is_expected_to_differ);
             let line = &but_for(line, listed.map_or(&[], |known| known.apart));
             sleep(settling(case, line, before, is_known)).await;
-            let differences = if line["watch"].is_string() {
-                session.watched(id, line, !is_known).await
+            let (answered, differences) = if line["watch"].is_string() {
+                (None, session.watched(id, line, !is_known).await)
             } else {
                 session.asked(id, line, !is_known).await
             };
+            let status = line["status"].as_u64().zip(answered);
             let text = |key: &str| line[key].as_str().unwrap_or_default();
             let asked = format!("{} {}{}", text("method"), text("path"), text("watch")).trim().to_owned();
             let (in_full, aged) = (!case.is_status_only(id), case.is_aged(id));
-            played.push(Played { case: case.name, id, asked, differences, in_full, aged });
+            played.push(Played { case: case.name, id, asked, status, differences, in_full, aged });
             before = recorded;
         }
     }
@@ -258,7 +261,8 @@ impl<'a, S: Server> Session<'a, S> {
     }
 
     /// Asks what was asked, again while the answer may still become the one that was recorded.
-    async fn asked(&mut self, id: u64, line: &Value, waits: bool) -> Vec<String> {
+    /// The status of the answer, if there was one, and every difference.
+    async fn asked(&mut self, id: u64, line: &Value, waits: bool) -> (Option<u64>, Vec<String>) {
         self.until_gone(line).await;
         if let (true, Some(path)) = (line["method"] == "DELETE", line["path"].as_str()) {
             self.deleted.insert(path.split('?').next().unwrap_or_default().to_owned());
@@ -269,7 +273,7 @@ impl<'a, S: Server> Session<'a, S> {
             let mut bindings = self.bindings.clone();
             let answer = match self.ask(line).await {
                 Ok(answer) => answer,
-                Err(problem) => return vec![problem],
+                Err(problem) => return (None, vec![problem]),
             };
             let mut differences = answer.head_differs(line, self.case.first);
             if !self.case.is_status_only(id) {
@@ -280,7 +284,7 @@ impl<'a, S: Server> Session<'a, S> {
             let harmless = line["method"] == "GET" || (answer.status >= 400 && line["status"].as_u64() >= Some(400));
             if differences.is_empty() || !waits || !harmless || Instant::now() >= end {
                 self.bindings = bindings;
-                return differences;
+                return (Some(answer.status.into()), differences);
             }
             sleep(PAUSE).await;
         }

@@ -45,13 +45,20 @@ impl Report {
     }
 
     fn judge(&mut self, line: &Played, known: Option<&Known>) {
-        let Played { case, id, asked, differences, in_full, aged } = line;
+        let Played { case, id, asked, status, differences, in_full, aged } = line;
         let shown: Vec<_> = differences.iter().take(SHOWN).map(String::as_str).collect();
         let shown = format!("{case} {id}: {asked}\n    {}", shown.join("\n    "));
         let is_alike = differences.is_empty();
         if *aged && !is_alike {
             self.aged.push(shown);
             return;
+        }
+        if let (Some(known), Some((recorded, answered))) = (known, status)
+            && !known.allows(*recorded, *answered)
+        {
+            self.surprises.push(format!(
+                "{case} {id} is answered with {answered} instead of {recorded}, which is not known: {shown}"
+            ));
         }
         if let Some(on) = known.and_then(|known| known.on) {
             let (lines, alike) = self.depending.entry(on).or_default();
@@ -121,7 +128,7 @@ impl fmt::Display for Report {
                 "{lines} depend on {on}: two real servers differ in them, so they count for nothing; {alike} of them are alike"
             )?;
         }
-        for Known { case, lines, why, served, on, apart } in &self.listed {
+        for Known { case, lines, why, served, on, apart, instead: _ } in &self.listed {
             let not_served = match (served, apart.is_empty()) {
                 (false, _) => "not served: ",
                 (true, false) => "compared without entries about what is not served: ",
@@ -146,11 +153,19 @@ mod tests {
 
     fn played(id: u64, differences: &[&str]) -> Played {
         let differences = differences.iter().map(|&text| text.to_owned()).collect();
-        Played { case: "crud", id, asked: "GET /".to_owned(), differences, in_full: true, aged: false }
+        Played {
+            case: "crud",
+            id,
+            asked: "GET /".to_owned(),
+            status: Some((200, 200)),
+            differences,
+            in_full: true,
+            aged: false,
+        }
     }
 
     const KNOWN: Known =
-        Known { case: "crud", lines: &[2, 3], why: "for a reason", served: true, on: None, apart: &[] };
+        Known { case: "crud", lines: &[2, 3], why: "for a reason", served: true, on: None, apart: &[], instead: None };
 
     #[test]
     fn only_what_nobody_expected_is_a_surprise() {
@@ -179,6 +194,22 @@ mod tests {
         assert!(
             report.to_string().contains("2 depend on the node that runs the pods: two real servers differ in them")
         );
+    }
+
+    #[test]
+    fn what_is_known_to_differ_has_the_status_that_was_recorded_or_says_that_it_is_not_served() {
+        let answered = |status, known| {
+            let line = Played { status: Some((200, status)), ..played(2, &["differs"]) };
+            Report::new(&[line], &[known]).surprises().len()
+        };
+        let unserved = Known { served: false, ..KNOWN };
+        let depends = Known { on: Some(Circumstance::Node), ..KNOWN };
+        let refused = Known { instead: Some(404), ..KNOWN };
+        for (known, expected) in
+            [(KNOWN, [0, 1, 1, 1]), (depends, [0, 1, 1, 1]), (unserved, [0, 0, 0, 1]), (refused, [1, 0, 1, 1])]
+        {
+            assert_eq!([200, 404, 501, 500].map(|status| answered(status, known)), expected, "{known:?}");
+        }
     }
 
     #[test]

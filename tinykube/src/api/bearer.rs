@@ -2,8 +2,6 @@
 //!
 //! They are JWTs, signed with a key the cluster draws when it starts.
 
-use std::hash::{BuildHasher, RandomState};
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -13,14 +11,15 @@ use sha2::Sha256;
 /// Whom a token is for unless its holder asks otherwise: the API server.
 pub(crate) const AUDIENCE: &str = "https://kubernetes.default.svc";
 
-/// Signs tokens. The key is nobody's: it is drawn from the machine and never shown.
+/// Signs tokens. The key is nobody's: it is drawn from the system and never shown.
 #[derive(Clone)]
-pub(super) struct Signer(Vec<u8>);
+pub(super) struct Signer([u8; 32]);
 
 impl Signer {
     pub(super) fn new() -> Signer {
-        // The standard library draws the keys of its hashers from the system.
-        Signer((0..4).flat_map(|part| RandomState::new().hash_one(part).to_be_bytes()).collect())
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).expect("the system has random numbers");
+        Signer(key)
     }
 
     fn mac(&self, text: &str) -> Option<Hmac<Sha256>> {

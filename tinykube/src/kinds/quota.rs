@@ -64,7 +64,7 @@ pub(crate) fn admit(api: &Api, resource: &Resource, namespace: &str, object: &Va
                 limited.push(format!("{what}={limit}"));
             }
             // What the controller has not counted yet it will count.
-            if let Some(known) = after["status"]["used"].get_mut(*what) {
+            if let Some(known) = after.pointer_mut("/status/used").and_then(|used| used.get_mut(*what)) {
                 *known = (before + more).to_string().into();
             }
         }

@@ -14,7 +14,7 @@ pub(super) fn read(body: &[u8]) -> Result<Value, String> {
     serde_saphyr::from_str_with_options(text, options).map_err(|error| in_go(error.without_snippet()))
 }
 
-/// The first key that is there twice in one mapping.
+/// The first key that is there twice in one mapping. (Go's library goes on and names all of them.)
 pub(super) fn repeated(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::Error };
@@ -24,7 +24,7 @@ pub(super) fn repeated(body: &[u8]) -> Option<String> {
     Some(format!("yaml: unmarshal errors:\n  line {line}: key {key:?} already set in map"))
 }
 
-/// Go's library counts lines from 0 and does not name the first one.
+/// Go's library does not name the first line.
 fn in_go(error: &Error) -> String {
     let Error::ExternalMessage { msg, location, .. } = error else { return format!("yaml: {error}") };
     match location.line() {

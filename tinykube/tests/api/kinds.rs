@@ -39,6 +39,10 @@ async fn what_is_let_in_is_counted_at_once_and_nothing_else_is() {
     let map = |name: &str| json!({"metadata": {"name": name}});
     post(&cluster, quotas, &json!({"metadata": {"name": "few"}, "spec": {"hard": {"configmaps": "3", "pods": "9"}}}))
         .await;
+    // Nobody has counted yet, and admission does not do it.
+    post(&cluster, maps, &map("early")).await;
+    assert_eq!(send(&cluster, "GET", &one, "", "").await.1["status"], json!({}));
+    assert_eq!(send(&cluster, "DELETE", &format!("{maps}/early"), "", "").await.0, 200);
     tokio::time::sleep(Duration::from_secs(1)).await;
     let used = || async { send(&cluster, "GET", &one, "", "").await.1["status"]["used"]["configmaps"].clone() };
     // One is the root certificate's.

@@ -49,7 +49,12 @@ async fn a_secret_of_an_account_is_filled_with_a_token_that_is_good_for_years() 
     let uid = world.get("", "serviceaccounts", "ann").unwrap()["metadata"]["uid"].clone();
     assert_eq!(filled["metadata"]["annotations"]["kubernetes.io/service-account.uid"], uid);
     assert_eq!(filled["data"]["namespace"], STANDARD.encode("test"));
-    assert!(filled["data"]["ca.crt"].is_string(), "{filled}");
+    let certificates = world.get("", "configmaps", "kube-root-ca.crt").unwrap()["data"]["ca.crt"].clone();
+    assert_eq!(
+        filled["data"]["ca.crt"],
+        STANDARD.encode(certificates.as_str().unwrap()),
+        "the same as every namespace has"
+    );
     assert!(world.get("", "secrets", "other").unwrap().get("data").is_none());
     world.pass(3 * 365 * 86_400).await;
     assert_eq!(holder(&world, &token(&world, "of-ann")).await, "system:serviceaccount:test:ann");

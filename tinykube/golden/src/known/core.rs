@@ -40,6 +40,6 @@ pub(super) const KNOWN: &[Known] = &[
         &[6],
         "OpenAPI documents hold what kubectl reads, without lists, scales and descriptions of parameters",
     ),
-    Known::but_for(NOT_SERVED, "discovery", &[6, 16, 17, 18], "groups, kinds and parts that the README lists"),
+    Known::but_for(NOT_SERVED, "discovery", &[6, 16, 17, 18], "groups, kinds and parts that are not served"),
     Known::differs("discovery", &[19, 20], "OpenAPI documents hold what kubectl reads, of the groups that are served"),
 ];

@@ -1,7 +1,9 @@
 //! What follows from a definition: resources that are served.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
+use kube::core::Version;
 use serde_json::Value;
 
 use super::condition;
@@ -48,21 +50,9 @@ pub(super) fn stored_resource(definition: &Value) -> Option<Resource> {
     versions.find(|version| version["storage"] == true).map(|version| resource_of(definition, version))
 }
 
-/// Stable versions before betas before alphas, newer before older.
+/// Stable versions before betas before alphas, newer before older, and last what is named otherwise.
 fn in_order_of_preference(mut versions: Vec<&Value>) -> Vec<&Value> {
-    let rank = |version: &Value| {
-        let name = version["name"].as_str().unwrap_or_default();
-        let stage = if name.contains("alpha") {
-            0
-        } else if name.contains("beta") {
-            1
-        } else {
-            2
-        };
-        let mut numbers = name.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse::<u64>().ok());
-        (stage, numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
-    };
-    versions.sort_by_key(|version| std::cmp::Reverse(rank(version)));
+    versions.sort_by_key(|version| Reverse(Version::parse(version["name"].as_str().unwrap_or_default()).priority()));
     versions
 }
 
