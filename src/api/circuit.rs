@@ -36,8 +36,8 @@ pub struct CircuitBreaker {
     #[schemars(range(min = 1, max = 604_800))]
     pub max_open_seconds: i32,
 
-    /// After so many openings in a row it stays open until a person closes it with the annotation
-    /// kubeheal.dev/reset-breaker. 0: it always tries again by itself.
+    /// After so many openings since the last reset it makes no more trial by itself: a person closes it with the annotation
+    /// kubeheal.dev/reset-breaker, or a new pod template or lasting health ends it. 0: it always tries again by itself.
     #[schemars(range(min = 0, max = 100))]
     pub latch_after: i32,
 

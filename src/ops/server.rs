@@ -52,7 +52,7 @@ pub struct CircuitReport {
     pub name: String,
     /// Whether healing goes on.
     pub state: CircuitState,
-    /// Openings in a row.
+    /// Openings since the last reset.
     pub openings: i32,
     /// When it opened; empty while it is closed.
     pub opened_at: Option<Time>,

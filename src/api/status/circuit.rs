@@ -16,7 +16,7 @@ pub struct CircuitStatus {
     #[schemars(range(min = 0))]
     pub ineffective: i32,
 
-    /// Openings in a row. Each doubles the time the circuit stays open.
+    /// Openings since the last reset. Each doubles the time the circuit stays open.
     #[schemars(range(min = 0))]
     pub openings: i32,
 

@@ -117,7 +117,7 @@ impl Circuit {
         if let CircuitPhase::HeldOpen { reason, .. } = &self.phase { Some(reason) } else { None }
     }
 
-    /// It opened so often that a person must close it.
+    /// It opened so often that it makes no more trial by itself.
     pub fn is_latched(&self, policy: &BreakerPolicy) -> bool {
         policy.latch_after > 0 && self.openings >= policy.latch_after
     }
