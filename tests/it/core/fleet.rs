@@ -60,7 +60,7 @@ fn comes_first(peers: &BTreeMap<usize, PeerStatus>, me: usize, destination: &str
         let is_unhealthy = peer.episode.is_some_and(|episode| episode.until.is_none()) && !peer.held;
         let shares = peer.receivers.iter().any(|receiver| receiver.destination == destination);
         let notifies = peer.notifies_of_storm.iter().any(|one| one == destination);
-        !notifies && !(is_unhealthy && shares && *number < me)
+        !(notifies || is_unhealthy && shares && *number < me)
     })
 }
 
