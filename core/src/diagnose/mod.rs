@@ -48,8 +48,9 @@ fn findings(context: &ContainerContext<'_>, workload: &Workload, pods: &[Pod]) -
     }
     for finding in &mut found {
         // What was found before began then: `since` must not move with every observation.
-        let known = context.observed.known_since(&finding.place, finding.cause);
-        finding.since = known.map_or(finding.since, |since| since.min(context.now()));
+        if let Some(since) = context.observed.known_since(&finding.place, finding.cause) {
+            finding.since = since;
+        }
     }
     let order =
         |one: &Finding| (!one.over_threshold, one.place.object().to_owned(), one.place.container().map(str::to_owned));

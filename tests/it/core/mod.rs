@@ -5,6 +5,7 @@ mod clocks;
 mod counts;
 mod fleet;
 mod hostile;
+mod loaded;
 mod policies;
 mod properties;
 mod recovery;

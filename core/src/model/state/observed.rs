@@ -168,6 +168,9 @@ impl ObservedState {
             past(&mut pod.pending_since, now);
             past(&mut pod.ready_since, now);
         }
+        for finding in &mut self.findings {
+            finding.since = clamp(finding.since, now);
+        }
         if let Some(progress) = &mut self.progress {
             progress.since = clamp(progress.since, now);
         }
