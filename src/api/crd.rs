@@ -14,6 +14,11 @@ const HEADER: &str = "\
 # Generated from src/api by `cargo run --bin crdgen`. Do not edit: change the types there and generate again.
 ";
 
+// Each is made from its type once: that is slow, and they never change.
+pub(super) static HEALED_SERVICE: LazyLock<CustomResourceDefinition> = LazyLock::new(HealedService::crd);
+pub(super) static HEALING_POLICY: LazyLock<CustomResourceDefinition> = LazyLock::new(HealingPolicy::crd);
+pub(super) static CLUSTER_HEALING_POLICY: LazyLock<CustomResourceDefinition> = LazyLock::new(ClusterHealingPolicy::crd);
+
 /// A generated file of `crds/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
@@ -33,10 +38,7 @@ pub struct CrdError {
 
 /// Every `CustomResourceDefinition` of kubeheal.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    // Made from the types once: that is slow, and they never change.
-    static CRDS: LazyLock<[CustomResourceDefinition; 3]> =
-        LazyLock::new(|| [HealedService::crd(), HealingPolicy::crd(), ClusterHealingPolicy::crd()]);
-    CRDS.to_vec()
+    [&HEALED_SERVICE, &HEALING_POLICY, &CLUSTER_HEALING_POLICY].map(|crd| CustomResourceDefinition::clone(crd)).to_vec()
 }
 
 /// Every CRD as the file it is published in.

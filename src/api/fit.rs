@@ -6,10 +6,9 @@
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use kube::CustomResourceExt;
 use serde_json::{Map, Value};
 
-use super::healed_service::HealedService;
+use super::crd::HEALED_SERVICE;
 
 /// The last second that we can hold.
 pub const LAST_SECOND: &str = "9999-12-30T22:00:00Z";
@@ -26,7 +25,7 @@ pub fn is_held(time: &str) -> bool {
 /// Takes out of the status of a `HealedService` what its type cannot read. Whether anything is left.
 pub fn fit_status(status: &mut Value) -> bool {
     static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-        let crd = serde_json::to_value(HealedService::crd()).unwrap_or_default();
+        let crd = serde_json::to_value(&*HEALED_SERVICE).unwrap_or_default();
         crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/status").cloned().unwrap_or_default()
     });
     fit(status, &SCHEMA)

@@ -8,11 +8,11 @@ use std::sync::LazyLock;
 
 use jiff::tz::{self, TimeZone};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::CustomResourceExt;
 use kube::core::cel::{CompiledSchema, Validator, compile_schema};
 use serde_json::Value;
 
 use super::as_written::AsWritten;
+use super::crd::{CLUSTER_HEALING_POLICY, HEALED_SERVICE, HEALING_POLICY};
 use super::healed_service::HealedService;
 use super::policy::{ClusterHealingPolicy, HealingPolicy};
 use super::problem::Problem;
@@ -74,8 +74,8 @@ pub fn settings_schema() -> &'static Value {
 }
 
 static SETTINGS: LazyLock<Schema> = LazyLock::new(|| {
-    let whole = schema_of(&HealingPolicy::crd()).unwrap_or_else(|_| Schema::new(Value::Null));
-    Schema::new(whole.json["properties"]["spec"]["properties"]["template"].clone())
+    let whole = schema_of(&HEALING_POLICY).unwrap_or_default();
+    Schema::new(whole["properties"]["spec"]["properties"]["template"].clone())
 });
 
 fn fail_on(problems: Vec<Problem>) -> Result<(), Vec<Problem>> {
@@ -102,17 +102,17 @@ impl Schema {
 }
 
 fn schema(object: &Value) -> Result<Schema, Problem> {
-    schema_of(&match kind_of(object) {
-        "HealingPolicy" => HealingPolicy::crd(),
-        "ClusterHealingPolicy" => ClusterHealingPolicy::crd(),
-        _ => HealedService::crd(),
-    })
+    let crd = match kind_of(object) {
+        "HealingPolicy" => &HEALING_POLICY,
+        "ClusterHealingPolicy" => &CLUSTER_HEALING_POLICY,
+        _ => &HEALED_SERVICE,
+    };
+    schema_of(crd).map(Schema::new)
 }
 
-fn schema_of(crd: &CustomResourceDefinition) -> Result<Schema, Problem> {
+fn schema_of(crd: &CustomResourceDefinition) -> Result<Value, Problem> {
     let schema = crd.spec.versions.first().and_then(|version| version.schema.as_ref());
     serde_json::to_value(schema.and_then(|schema| schema.open_api_v3_schema.as_ref()))
-        .map(Schema::new)
         .map_err(|error| Problem::new("", format!("cannot be checked: reading our CRD: {error}")))
 }
 
