@@ -37,9 +37,9 @@ pub struct HealthCriteria {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into(), "status".into()]))]
     pub pod_conditions: Vec<PodConditionRule>,
 
-    /// Exit codes that are no failure, for example 143 of a process that ends on SIGTERM.
+    /// Exit codes that are no failure, for example 143 of a process that ends on SIGTERM. Windows has codes of 32 bits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(range(min = 0, max = 255)))]
+    #[schemars(length(max = 32), inner(range(min = i32::MIN, max = i32::MAX)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub ignore_exit_codes: Vec<i32>,
 }

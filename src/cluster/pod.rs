@@ -46,8 +46,15 @@ struct RawPod {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct RawSpec {
+    scheduling_gates: Vec<RawSchedulingGate>,
     init_containers: Vec<RawContainer>,
     containers: Vec<RawContainer>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawSchedulingGate {
+    name: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -157,6 +164,7 @@ impl From<RawPod> for PodRecord {
                 .find(|condition| condition.r#type == "Ready")
                 .and_then(|ready| ready.last_transition_time),
             unschedulable: unschedulable(&raw.status.conditions),
+            scheduling_gates: raw.spec.scheduling_gates.iter().map(|gate| clean(&gate.name)).collect(),
             old_revision: false,
             conditions: raw.status.conditions.iter().filter_map(custom_condition).collect(),
             containers: containers(&raw),

@@ -356,7 +356,7 @@ fn refusals() -> Vec<(Value, &'static str, &'static str)> {
         (json!({"spec": {"health": {"minReady": true}}}), "spec.health.minReady", "must be a whole number or a percentage, but true was given"),
         (json!({"spec": {"health": {"restarts": {"threshold": 0}}}}), "spec.health.restarts.threshold", "0 is too small: write a number from 1 to 30"),
         (json!({"spec": {"health": {"ignoreExitCodes": [143, 143]}}}), "spec.health.ignoreExitCodes[1]", "repeats 143: write it once"),
-        (json!({"spec": {"health": {"ignoreExitCodes": [256]}}}), "spec.health.ignoreExitCodes[0]", "256 is too large"),
+        (json!({"spec": {"health": {"ignoreExitCodes": [2_147_483_648_i64]}}}), "spec.health.ignoreExitCodes[0]", "2147483648 is too large"),
         (json!({"spec": {"health": {"podConditions": [{"type": "A"}, {"type": "A", "status": "True"}]}}}), "spec.health.podConditions[1]", "repeats type \"A\", status \"True\": write it once"),
         (remediation(json!({"backoff": {"factor": 1.5}})), "spec.remediation.backoff.factor", "must be a whole number, but 1.5 was given"),
         (remediation(json!({"backoff": {"factor": 0}})), "spec.remediation.backoff.factor", "0 is too small"),

@@ -14,6 +14,7 @@ mod termination;
 pub use self::{
     context::ContainerContext,
     evidence::explained,
+    pod::gates,
     readiness::has_just_started,
     startup::{cannot_be_helped, init_failure, obstacle},
 };

@@ -15,11 +15,21 @@ pub(super) fn out_of_reach(context: &ContainerContext<'_>, pod: &Pod) -> Option<
         let message = "its node does not answer; the containers may be well".to_owned();
         return Some(Finding::new(Place::pod(pod), Cause::NodeLost, context.now(), true, message));
     }
-    let message = pod.unschedulable.clone()?;
-    // A node may be on its way.
-    let since = context.known_since(&Place::pod(pod), Cause::Unschedulable);
+    let (cause, message) = match gates(pod) {
+        Some(message) => (Cause::SchedulingGated, message),
+        None => (Cause::Unschedulable, pod.unschedulable.clone()?),
+    };
+    // A node may be on its way, or whoever set the gate.
+    let since = context.known_since(&Place::pod(pod), cause);
     let over_threshold = context.moment.lasts(since, context.policy.not_ready);
-    Some(Finding::new(Place::pod(pod), Cause::Unschedulable, since, over_threshold, message))
+    Some(Finding::new(Place::pod(pod), cause, since, over_threshold, message))
+}
+
+/// The gates that hold a pod's scheduling back, as a sentence.
+pub fn gates(pod: &Pod) -> Option<String> {
+    let names = pod.scheduling_gates.join(", ");
+    (!names.is_empty())
+        .then(|| format!("its scheduling gates hold it back, until whoever set them takes them away: {names}"))
 }
 
 /// A failed pod stays as it is. Its controller makes another one; a bare pod has none.

@@ -19,14 +19,15 @@ use crate::model::{
 /// Waiting reasons that a restart cannot change.
 pub(super) fn blocked(context: &ContainerContext<'_>, pod: &Pod, container: &Container) -> Option<Finding> {
     let (reason, message) = obstacle(container)?;
-    let cause = cannot_be_helped(reason)?;
+    let cause = cannot_be_helped(reason, message)?;
     let text = format!("{reason}{}", explained(container, message));
     Some(finding(context, pod, container, cause, text))
 }
 
-/// The cause behind a reason to wait that no restart changes.
-pub fn cannot_be_helped(reason: &str) -> Option<Cause> {
+/// The cause behind a reason to wait that no restart changes, and what is said of it.
+pub fn cannot_be_helped(reason: &str, message: &str) -> Option<Cause> {
     match reason {
+        "CreateContainerError" | "RunContainerError" if is_of_the_runtime(message) => Some(Cause::RuntimeError),
         "ErrImagePull"
         | "ImagePullBackOff"
         | "InvalidImageName"
@@ -43,6 +44,19 @@ pub fn cannot_be_helped(reason: &str) -> Option<Cause> {
         | "ContainerCannotRun" => Some(Cause::ConfigError),
         _ => None,
     }
+}
+
+/// The container could not be created whatever was asked for: containerd and CRI-O say so when they are slow, when the
+/// container before this one is still in the way, when they stop, and when their disk is full.
+fn is_of_the_runtime(message: &str) -> bool {
+    const SAID: [&str; 5] = [
+        "context deadline exceeded",
+        "is reserved",
+        "is already in use",
+        "transport is closing",
+        "no space left on device",
+    ];
+    SAID.iter().any(|said| message.contains(said))
 }
 
 /// What the container waits for. One whose process cannot be started at all is tried again and again like one that crashes;

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    diagnose::{ContainerContext, cannot_be_helped, explained, init_failure, obstacle},
+    diagnose::{ContainerContext, cannot_be_helped, explained, gates, init_failure, obstacle},
     model::{
         plan::{Effect, Plan},
         reason::{Block, Reason},
@@ -73,8 +73,8 @@ fn certain(state: &WorkloadState, taken: Option<&Pod>, siblings: &[&Pod]) -> Opt
         // It is replaced for something else than this, or it would not be replaced.
         let pod = taken.filter(|pod| comes_from_the_same(pod, pod))?;
         let blocked = |container: &Container| {
-            let (reason, _) = obstacle(container)?;
-            cannot_be_helped(reason)?;
+            let (reason, message) = obstacle(container)?;
+            cannot_be_helped(reason, message)?;
             cannot_start(container)
         };
         pod.containers.iter().find_map(blocked).map(|why| format!("{} itself cannot start: {why}", pod.name))
@@ -92,6 +92,9 @@ fn certain(state: &WorkloadState, taken: Option<&Pod>, siblings: &[&Pod]) -> Opt
 fn keeps(pod: &Pod) -> Option<String> {
     if matches!(pod.phase, Phase::Failed | Phase::Succeeded) {
         return None;
+    }
+    if let Some(why) = gates(pod) {
+        return Some(format!("is on no node: {why}"));
     }
     if let Some(why) = &pod.unschedulable {
         return Some(format!("finds no node: {why}"));

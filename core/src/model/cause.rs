@@ -38,8 +38,12 @@ pub enum Cause {
     ImagePull,
     /// A reference or the command is wrong.
     ConfigError,
+    /// The node's container runtime does not do what it is told.
+    RuntimeError,
     /// No node can take it.
     Unschedulable,
+    /// Somebody holds it back from being scheduled, on purpose.
+    SchedulingGated,
     /// A quota forbids it.
     QuotaExceeded,
     /// An init container does not succeed.
@@ -65,7 +69,9 @@ impl Cause {
             | Self::WorkloadMissing => true,
             Self::ImagePull
             | Self::ConfigError
+            | Self::RuntimeError
             | Self::Unschedulable
+            | Self::SchedulingGated
             | Self::QuotaExceeded
             | Self::InitFailed
             | Self::NodeLost => false,
@@ -85,7 +91,9 @@ impl Cause {
             Self::WorkloadMissing => Reason::WorkloadMissing,
             Self::ImagePull => Reason::ImagePull,
             Self::ConfigError => Reason::ConfigError,
+            Self::RuntimeError => Reason::RuntimeError,
             Self::Unschedulable => Reason::Unschedulable,
+            Self::SchedulingGated => Reason::SchedulingGated,
             Self::QuotaExceeded => Reason::QuotaExceeded,
             Self::InitFailed => Reason::InitFailed,
             Self::NodeLost => Reason::NodeLost,

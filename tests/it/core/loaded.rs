@@ -47,7 +47,7 @@ fn filled(schema: &Value, instant: &str) -> Value {
 fn instants(path: &str, value: &Value, found: &mut Vec<(String, Timestamp)>) {
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(name, field)| instants(&format!("{path}.{name}"), field, found))
+            fields.iter().for_each(|(name, field)| instants(&format!("{path}.{name}"), field, found));
         }
         Value::Array(items) => items.iter().for_each(|item| instants(path, item, found)),
         Value::String(text) => found.extend(text.parse().ok().map(|instant| (path.to_owned(), instant))),

@@ -151,6 +151,46 @@ fn a_pod_that_was_long_in_coming_has_all_its_patience_once_it_runs() {
 }
 
 #[test]
+fn a_container_that_the_runtime_does_not_create_is_no_wrong_configuration() {
+    let table = [
+        ("CreateContainerError", "context deadline exceeded"),
+        ("CreateContainerError", "failed to reserve container name \"app_1\": name \"app_1\" is reserved for \"5c1d\""),
+        ("CreateContainerError", "the container name \"app_1\" is already in use by 5c1d"),
+        ("CreateContainerError", "error creating layer: mkdir /var/lib/containers: no space left on device"),
+        ("RunContainerError", "context deadline exceeded"),
+    ];
+    for (reason, message) in table {
+        let mut scene = scene(json!({}));
+        let waiting = json!({"state": {"waiting": {"reason": reason, "message": message}}});
+        scene.has(pending(&json!({"containerStatuses": [with(waits("app", reason, 0), &waiting)]})));
+        assert_eq!(described(&scene.reconcile(0)), ["app RuntimeError"], "{message}");
+        let decision = scene.pass(1, 300);
+        assert_eq!(described(&decision), ["app RuntimeError!"], "{message}");
+        assert_eq!(held(&decision), ["RestartCannotHelp"], "{message}");
+        assert!(decision.findings[0].message.contains(reason), "{:?}", decision.findings);
+    }
+}
+
+#[test]
+fn a_pod_behind_scheduling_gates_is_not_unschedulable_and_names_them() {
+    let condition = json!([{
+        "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
+        "message": "Scheduling is blocked due to non-empty scheduling gates",
+    }]);
+    let mut scene = scene(json!({}));
+    let gates = json!({"spec": {"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}, {"name": "quota"}]}});
+    scene.has(with(pending(&json!({"conditions": condition})), &gates));
+    let decision = scene.reconcile(0);
+    assert_eq!(
+        (described(&decision), held(&decision)),
+        (vec!["SchedulingGated".to_owned()], vec!["RestartCannotHelp"])
+    );
+    let decision = scene.pass(1, 300);
+    assert_eq!(described(&decision), ["SchedulingGated!"]);
+    assert!(decision.findings[0].message.ends_with("kueue.x-k8s.io/admission, quota"), "{:?}", decision.findings);
+}
+
+#[test]
 fn unschedulable_counts_when_it_lasts_because_a_node_may_be_on_its_way() {
     let condition = json!([{
         "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available",

@@ -33,6 +33,8 @@ pub struct Pod {
     pub ready_changed: Option<Timestamp>,
     /// Message of `PodScheduled=False/Unschedulable`.
     pub unschedulable: Option<String>,
+    /// Names of the gates that hold its scheduling back, as in `spec.schedulingGates`; nobody looks for a node until they are gone.
+    pub scheduling_gates: Vec<String>,
     /// The pod was created by an older revision of its StatefulSet or ReplicaSet.
     pub old_revision: bool,
     /// Conditions that a policy may name, as (type, status, since).
