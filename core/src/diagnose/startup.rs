@@ -20,6 +20,12 @@ use crate::model::{
 pub(super) fn blocked(context: &ContainerContext<'_>, pod: &Pod, container: &Container) -> Option<Finding> {
     let (reason, message) = obstacle(container)?;
     let cause = cannot_be_helped(reason, message)?;
+    if cause == Cause::RuntimeError {
+        // The runtime's own words: what they would mean of an application is not meant.
+        let own = Container { diagnosis: None, ..container.clone() };
+        let text = format!("{reason}{}", explained(&own, message));
+        return Some(finding(context, pod, &own, cause, text));
+    }
     let text = format!("{reason}{}", explained(container, message));
     Some(finding(context, pod, container, cause, text))
 }

@@ -167,7 +167,9 @@ fn a_container_that_the_runtime_does_not_create_is_no_wrong_configuration() {
         let decision = scene.pass(1, 300);
         assert_eq!(described(&decision), ["app RuntimeError!"], "{message}");
         assert_eq!(held(&decision), ["RestartCannotHelp"], "{message}");
-        assert!(decision.findings[0].message.contains(reason), "{:?}", decision.findings);
+        let finding = &decision.findings[0];
+        assert_eq!(finding.message, format!("{reason}: {message}"));
+        assert_eq!(finding.diagnosis, None, "a deadline of the runtime is none of a dependency");
     }
 }
 
