@@ -14,9 +14,16 @@ pub(super) const KNOWN: &[Known] = &[
     Known::depends(
         Circumstance::Node,
         "bootstrap",
-        &[8, 36],
-        "the Node and its CSINode say what machine, runtime, images and volumes there are",
+        &[8],
+        "the Node says what machine, runtime, images and volumes there are",
     ),
+    Known::depends(
+        Circumstance::Node,
+        "bootstrap",
+        &[36],
+        "the kubelet makes the CSINode of its node, and a scripted node has none",
+    )
+    .with_status(404),
     Known::depends(
         Circumstance::Node,
         "jobs",
