@@ -44,7 +44,7 @@ fn fit(value: &mut Value, schema: &Value) -> bool {
             true
         }
         (Some("string"), Value::String(text)) => !is_time(schema) || is_held(text),
-        // No number of a status may be less than zero where it has a least one.
+        // Every minimum of a status is 0 or 1, and a count that is less than 0 is none.
         (Some("integer"), Value::Number(number)) => number.as_i64().is_some_and(|number| {
             let is_held = schema["format"] != "int32" || i32::try_from(number).is_ok();
             is_held && (schema["minimum"].is_null() || number >= 0)

@@ -15,9 +15,11 @@ use crate::{
     policy::Effective,
     status::load,
 };
+use kubeheal_core::diagnose::{cannot_be_helped, obstacle};
 use kubeheal_core::model::text::cut;
 use kubeheal_core::model::{
     alert::Receivers,
+    cause::Cause,
     snapshot::{
         Container, ContainerState, Diagnosis, LastKnownGood, Live, Origin, Ownership, Pod, Service, Snapshot,
         Termination, Workload, WorkloadKind, WorkloadLease,
@@ -144,6 +146,11 @@ fn origin(workload: &WorkloadRecord, record: &PodRecord) -> Origin {
 
 /// Of a container that waits for more than its next start, why it waits; of any other, how it ended last.
 fn diagnose(container: &Container, rules: &Rules) -> Option<Diagnosis> {
+    let obstacle = obstacle(container).and_then(|(reason, message)| cannot_be_helped(reason, message));
+    if obstacle == Some(Cause::RuntimeError) {
+        // The runtime's own words: what they would mean of an application is not meant.
+        return None;
+    }
     match &container.state {
         ContainerState::Waiting { reason, message } if !container.waits_to_start() && !container.is_in_back_off() => {
             rules.diagnose(&Said { reason, message, ..Said::default() })

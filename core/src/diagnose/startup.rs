@@ -20,20 +20,18 @@ use crate::model::{
 pub(super) fn blocked(context: &ContainerContext<'_>, pod: &Pod, container: &Container) -> Option<Finding> {
     let (reason, message) = obstacle(container)?;
     let cause = cannot_be_helped(reason, message)?;
-    if cause == Cause::RuntimeError {
-        // The runtime's own words: what they would mean of an application is not meant.
-        let own = Container { diagnosis: None, ..container.clone() };
-        let text = format!("{reason}{}", explained(&own, message));
-        return Some(finding(context, pod, &own, cause, text));
-    }
     let text = format!("{reason}{}", explained(container, message));
     Some(finding(context, pod, container, cause, text))
 }
 
-/// The cause behind a reason to wait that no restart changes, and what is said of it.
+/// The cause behind a reason to wait, with the message that comes with it, where no restart changes it.
 pub fn cannot_be_helped(reason: &str, message: &str) -> Option<Cause> {
     match reason {
-        "CreateContainerError" | "RunContainerError" if is_of_the_runtime(message) => Some(Cause::RuntimeError),
+        "CreateContainerError" | "RunContainerError" | "StartError" | "ContainerCannotRun"
+            if is_of_the_runtime(message) =>
+        {
+            Some(Cause::RuntimeError)
+        }
         "ErrImagePull"
         | "ImagePullBackOff"
         | "InvalidImageName"

@@ -3,7 +3,7 @@
 use kubeheal_core::model::decision::Decision;
 use serde_json::{Value, json};
 
-use crate::support::scene::{Scene, deployment, described, end, held, pod, ready, runs, stamp, waits, with};
+use crate::support::scene::{Scene, at, deployment, described, end, held, pod, ready, runs, stamp, waits, with};
 
 fn scene(spec: Value) -> Scene {
     let mut scene = Scene::new("Deployment", spec);
@@ -170,6 +170,20 @@ fn a_container_that_the_runtime_does_not_create_is_no_wrong_configuration() {
         let finding = &decision.findings[0];
         assert_eq!(finding.message, format!("{reason}: {message}"));
         assert_eq!(finding.diagnosis, None, "a deadline of the runtime is none of a dependency");
+    }
+}
+
+#[test]
+fn a_process_that_the_runtime_does_not_start_is_the_same_trouble_while_it_is_tried_and_in_between() {
+    let mut scene = scene(json!({}));
+    let message = "failed to create shim task: context deadline exceeded";
+    let failed = with(end(128, "StartError", 0, 0), &json!({"terminated": {"message": message}}));
+    for (second, reason) in [(0, "RunContainerError"), (1, "CrashLoopBackOff"), (14, "RunContainerError")] {
+        let waiting = json!({"state": {"waiting": {"reason": reason, "message": message}}, "lastState": failed});
+        scene.has(pending(&json!({"containerStatuses": [with(waits("app", reason, 1), &waiting)]})));
+        let decision = scene.reconcile(second);
+        assert_eq!(described(&decision), ["app RuntimeError"], "{reason}");
+        assert_eq!(decision.findings[0].since, at(0), "{reason}");
     }
 }
 

@@ -205,9 +205,13 @@ mod tests {
         let unserved = Known { served: false, ..KNOWN };
         let depends = Known { on: Some(Circumstance::Node), ..KNOWN };
         let refused = Known { instead: Some(404), ..KNOWN };
-        for (known, expected) in
-            [(KNOWN, [0, 1, 1, 1]), (depends, [0, 1, 1, 1]), (unserved, [0, 0, 0, 1]), (refused, [1, 0, 1, 1])]
-        {
+        for (known, expected) in [
+            (KNOWN, [0, 1, 1, 1]),
+            (depends, [0, 1, 1, 1]),
+            (Known { instead: Some(404), ..depends }, [0, 0, 1, 1]),
+            (unserved, [0, 0, 0, 1]),
+            (refused, [1, 0, 1, 1]),
+        ] {
             assert_eq!([200, 404, 501, 500].map(|status| answered(status, known)), expected, "{known:?}");
         }
     }

@@ -1,8 +1,8 @@
 //! What a decision leaves for the next one. It lives in the object's status and nowhere else, so that a restart or a
 //! failover of the controller changes nothing.
 //!
-//! Each part names the stages that change it; all others only read it. Bounds keep the status small; what falls out is the
-//! oldest.
+//! Each part names the stages that change it; all others only read it, and `settle` takes in what came of an action. Bounds
+//! keep the status small; what falls out is the oldest.
 
 mod attempts;
 mod circuit;
