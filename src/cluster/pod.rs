@@ -163,8 +163,8 @@ impl From<RawPod> for PodRecord {
                 .iter()
                 .find(|condition| condition.r#type == "Ready")
                 .and_then(|ready| ready.last_transition_time),
-            unschedulable: unschedulable(&raw.status.conditions),
-            scheduling_gates: raw.spec.scheduling_gates.iter().map(|gate| clean(&gate.name)).collect(),
+            unschedulable: unschedulable(&raw),
+            scheduling_gates: scheduling_gates(&raw),
             old_revision: false,
             conditions: raw.status.conditions.iter().filter_map(custom_condition).collect(),
             containers: containers(&raw),
@@ -207,13 +207,22 @@ fn readiness(conditions: &[RawCondition]) -> Readiness {
     }
 }
 
-fn unschedulable(conditions: &[RawCondition]) -> Option<String> {
-    let found = conditions.iter().find(|condition| {
-        condition.r#type == "PodScheduled"
-            && condition.status == "False"
-            && condition.reason.as_deref() == Some("Unschedulable")
-    })?;
+/// What the server says of why the pod has no node, if this is the reason.
+fn unscheduled<'a>(raw: &'a RawPod, reason: &str) -> Option<&'a RawCondition> {
+    raw.status.conditions.iter().find(|condition| {
+        condition.r#type == "PodScheduled" && condition.status == "False" && condition.reason.as_deref() == Some(reason)
+    })
+}
+
+fn unschedulable(raw: &RawPod) -> Option<String> {
+    let found = unscheduled(raw, "Unschedulable")?;
     Some(clean(found.message.as_deref().unwrap_or("no node can take it")))
+}
+
+/// The gates that hold it back: those of the spec, while the server says that they do.
+fn scheduling_gates(raw: &RawPod) -> Vec<String> {
+    let gates = unscheduled(raw, "SchedulingGated").map(|_| &raw.spec.scheduling_gates);
+    gates.into_iter().flatten().map(|gate| clean(&gate.name)).collect()
 }
 
 /// Conditions that a policy may name; the kubelet's own five are not among them.

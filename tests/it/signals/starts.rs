@@ -204,6 +204,9 @@ fn a_pod_behind_scheduling_gates_is_not_unschedulable_and_names_them() {
     let decision = scene.pass(1, 300);
     assert_eq!(described(&decision), ["SchedulingGated!"]);
     assert!(decision.findings[0].message.ends_with("kueue.x-k8s.io/admission, quota"), "{:?}", decision.findings);
+    let runs = json!({"status": {"phase": "Running", "conditions": ready(301), "containerStatuses": [runs("app", 301, true, 0)]}});
+    scene.has(with(pod("app-1-x", &runs), &gates));
+    assert!(described(&scene.reconcile(301)).is_empty(), "what runs is not held back");
 }
 
 #[test]

@@ -32,6 +32,9 @@ impl Api {
         if !bound.is_empty() {
             return refuse(format!("pod {name} is already assigned to node {bound:?}"));
         }
+        if !object::items(&old, "/spec/schedulingGates").is_empty() {
+            return refuse(format!("pod {name} has non-empty .spec.schedulingGates"));
+        }
         let mut new = Value::clone(&old);
         new["spec"]["nodeName"] = node.into();
         let mut conditions = object::items(&new, "/status/conditions").to_vec();

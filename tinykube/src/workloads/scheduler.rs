@@ -22,6 +22,10 @@ pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
     if !waits || !(ours.is_empty() || ours == "default-scheduler") {
         return Ok(None);
     }
+    if !object::items(&pod, "/spec/schedulingGates").is_empty() {
+        hold(context, key, &pod)?;
+        return Ok(None);
+    }
     let nodes: Vec<Arc<Value>> = context.view.all(&context.kinds.nodes).collect();
     if nodes.is_empty() {
         return Ok(None);
@@ -112,6 +116,16 @@ fn bind(context: &mut Context, key: &Key, pod: &Value, node: &str) -> Result<(),
     let message = format!("Successfully assigned {}/{} to {node}", key.namespace, key.name);
     Recorder::announce(&context.api, (&kinds.pods, pod), &Note::normal("Scheduled", message), "Binding");
     Ok(())
+}
+
+/// Says that a pod is not to be scheduled yet, as the API server does when it takes in a pod with gates.
+fn hold(context: &Context, key: &Key, pod: &Value) -> Result<(), crate::api::Status> {
+    let mut conditions = object::items(pod, "/status/conditions").iter();
+    if conditions.any(|known| known["reason"] == "SchedulingGated") {
+        return Ok(());
+    }
+    let message = "Scheduling is blocked due to non-empty scheduling gates";
+    write_condition(context, key, pod, &json!({"status": "False", "reason": "SchedulingGated", "message": message}))
 }
 
 fn refuse(

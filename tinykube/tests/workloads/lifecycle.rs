@@ -1,7 +1,7 @@
 //! Garbage collection, budgets, namespaces, the node, scripts and logs.
 
 use serde_json::{Value, json};
-use tinykube::api::{DeleteOptions, Propagation};
+use tinykube::api::{DeleteOptions, Options, Part, Propagation};
 
 use crate::{World, workload};
 
@@ -207,4 +207,30 @@ async fn the_logs_of_both_instances_can_be_read() {
     assert_eq!(read(true), ["up", "FATAL disk full"]);
     assert_eq!(read(false), ["up"]);
     assert!(logs.read("test", "pod", "other", false).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_with_scheduling_gates_gets_a_node_when_they_are_gone() {
+    let world = World::new();
+    let gates = json!([{"name": "example.com/quota"}]);
+    let spec = json!({"schedulingGates": gates, "containers": [{"name": "app", "image": "app:1"}]});
+    world.create("", "pods", json!({"metadata": {"name": "app"}, "spec": spec}));
+    world.pass(60).await;
+    let pod = world.get("", "pods", "app").unwrap();
+    assert_eq!((&pod["status"]["phase"], &pod["spec"]["nodeName"]), (&json!("Pending"), &Value::Null), "{pod}");
+    let condition = &pod["status"]["conditions"][0];
+    assert_eq!(
+        (&condition["type"], &condition["reason"]),
+        (&json!("PodScheduled"), &json!("SchedulingGated")),
+        "{pod}"
+    );
+    let (api, more) = (world.cluster.api(), json!([{"name": "example.com/quota"}, {"name": "example.com/more"}]));
+    let target = api.resource("", "pods").unwrap();
+    let add = |pod: &mut Value| pod["spec"]["schedulingGates"] = more;
+    let refused = api.modify(target.named("test", "app"), Part::Main, &Options::default(), add).unwrap_err();
+    let only = "spec.schedulingGates[1].name: Forbidden: only deletion is allowed, but found new scheduling gate 'example.com/more'";
+    assert!(refused.message.contains(only), "{refused:?}");
+    world.change("", "pods", "app", |pod| pod["spec"]["schedulingGates"] = json!([]));
+    world.pass(60).await;
+    assert_eq!(world.get("", "pods", "app").unwrap()["status"]["phase"], "Running");
 }

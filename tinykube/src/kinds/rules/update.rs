@@ -7,6 +7,8 @@ use crate::api::Cause;
 use crate::object::{self, items, text};
 use crate::resource::Resource;
 
+const GATES: &str = "schedulingGates";
+
 /// Everything wrong with a change of an object of this kind.
 pub(crate) fn causes(resource: &Resource, old: &Value, new: &Value) -> Vec<Cause> {
     match resource.kind.as_str() {
@@ -93,7 +95,8 @@ fn job(old: &Value, new: &Value) -> Vec<Cause> {
     fixed(&fields, old, new)
 }
 
-/// Of a pod's spec only images, the deadline, new tolerations and scheduling by the scheduler may change.
+/// Of a pod's spec only images, the deadline, new tolerations, fewer scheduling gates and scheduling by the scheduler may
+/// change.
 fn pod(old: &Value, new: &Value) -> Vec<Cause> {
     let (before, after) = (&old["spec"]["activeDeadlineSeconds"], &new["spec"]["activeDeadlineSeconds"]);
     if let Some(limit) = before.as_i64()
@@ -106,9 +109,10 @@ fn pod(old: &Value, new: &Value) -> Vec<Cause> {
         };
         return vec![Cause::invalid("spec.activeDeadlineSeconds", after, why)];
     }
+    let mut causes = new_gates(old, new);
     let fixed = |pod: &Value| {
         let mut spec =
-            without(&pod["spec"], &["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"]);
+            without(&pod["spec"], &["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", GATES]);
         for list in ["containers", "initContainers"] {
             for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
                 container["image"] = Value::Null;
@@ -117,20 +121,33 @@ fn pod(old: &Value, new: &Value) -> Vec<Cause> {
         spec
     };
     if fixed(old) == fixed(new) {
-        return Vec::new();
+        return causes;
     }
     let why = "pod updates may not change fields other than `spec.containers[*].image`,\
                `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to \
                existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was \
                previously negative)";
     let [before, after] = [&old["spec"], &with_free(old, new)].map(|spec| structs::shown("PodSpec", spec));
-    vec![Cause::forbidden("spec", &format!("{why}\n{}", structs::difference(&before, &after)))]
+    causes.push(Cause::forbidden("spec", &format!("{why}\n{}", structs::difference(&before, &after))));
+    causes
+}
+
+/// Scheduling gates are only taken away.
+fn new_gates(old: &Value, new: &Value) -> Vec<Cause> {
+    let known = items(old, "/spec/schedulingGates");
+    let gates = items(new, "/spec/schedulingGates").iter().enumerate();
+    let added = gates.filter(|(_, gate)| known.iter().all(|known| known["name"] != gate["name"]));
+    let cause = |(index, gate): (usize, &Value)| {
+        let why = format!("only deletion is allowed, but found new scheduling gate '{}'", text(gate, "/name"));
+        Cause::forbidden(format!("spec.schedulingGates[{index}].name"), &why)
+    };
+    added.map(cause).collect()
 }
 
 /// The spec of a changed pod with all that may change as it was before.
 fn with_free(old: &Value, new: &Value) -> Value {
     let (before, mut after) = (&old["spec"], new["spec"].clone());
-    for key in ["activeDeadlineSeconds", "tolerations"] {
+    for key in ["activeDeadlineSeconds", "tolerations", GATES] {
         after[key] = before[key].clone();
     }
     for list in ["containers", "initContainers"] {
