@@ -124,6 +124,18 @@ async fn a_scale_is_a_table_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_status_of_a_pod_with_scheduling_gates_says_so() {
+    let cluster = cluster();
+    let pods = "/api/v1/namespaces/default/pods";
+    let spec =
+        json!({"schedulingGates": [{"name": "example.com/quota"}], "containers": [{"name": "c", "image": "c:1"}]});
+    post(&cluster, pods, &json!({"metadata": {"name": "p"}, "spec": spec})).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let shown = table(&cluster, pods).await;
+    assert_eq!(shown["rows"][0]["cells"][2], "SchedulingGated", "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_may_not_change_a_pod_is_shown_what_would_have_changed() {
     let cluster = cluster();
     let pods = "/api/v1/namespaces/default/pods";

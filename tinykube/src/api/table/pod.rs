@@ -87,6 +87,11 @@ fn state(pod: &Value) -> String {
     if !reason.is_empty() {
         reason.clone_into(&mut state);
     }
+    let gated = "SchedulingGated";
+    if items(pod, "/status/conditions").iter().any(|known| known["type"] == "PodScheduled" && known["reason"] == gated)
+    {
+        gated.clone_into(&mut state);
+    }
     let initializing = initial_state(pod);
     if let Some(initial) = &initializing {
         state.clone_from(initial);
