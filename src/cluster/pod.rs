@@ -46,6 +46,7 @@ struct RawPod {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct RawSpec {
+    node_name: Option<String>,
     scheduling_gates: Vec<RawSchedulingGate>,
     init_containers: Vec<RawContainer>,
     containers: Vec<RawContainer>,
@@ -151,7 +152,8 @@ impl From<RawPod> for PodRecord {
         let pod = Pod {
             name: raw.metadata.name.clone(),
             uid: raw.metadata.uid.clone(),
-            deleting: raw.metadata.deleting,
+            node: raw.spec.node_name.clone().filter(|node| !node.is_empty()),
+            deletion: raw.metadata.deletion(),
             phase: phase(&raw.status.phase),
             reason: raw.status.reason.as_deref().map(clean),
             message: raw.status.message.as_deref().map(clean),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::Value;
 
 use crate::api::FIELD_MANAGER;
-use kubeheal_core::model::snapshot::Tool;
+use kubeheal_core::model::snapshot::{Deletion, Tool};
 
 /// `metadata`, without what nobody reads.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -27,8 +27,9 @@ pub(super) struct RawMeta {
     pub(super) owner_references: Vec<RawOwner>,
     #[serde(deserialize_with = "moment")]
     pub(super) creation_timestamp: Option<Timestamp>,
-    #[serde(rename = "deletionTimestamp", deserialize_with = "is_there")]
-    pub(super) deleting: bool,
+    #[serde(rename = "deletionTimestamp", deserialize_with = "deletion")]
+    pub(super) deletion: Option<Deletion>,
+    pub(super) finalizers: Vec<String>,
     /// Whoever sets the replicas all the time.
     #[serde(rename = "managedFields", deserialize_with = "scaler")]
     pub(super) scaler: Option<String>,
@@ -63,9 +64,11 @@ pub(super) fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     Ok(Value::deserialize(deserializer)?.as_str().and_then(|time| time.parse().ok()))
 }
 
-/// Whether there is anything, whatever it says.
-fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(!Value::deserialize(deserializer)?.is_null())
+/// It is being deleted if there is anything, whatever it says.
+fn deletion<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Deletion>, D::Error> {
+    let due = Value::deserialize(deserializer)?;
+    let parsed = due.as_str().and_then(|time| time.parse().ok());
+    Ok((!due.is_null()).then(|| Deletion { due: parsed, finalizers: Vec::new() }))
 }
 
 fn scaler<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
@@ -106,6 +109,11 @@ impl RawMeta {
             resource_version: Some(self.resource_version.clone()),
             ..ObjectMeta::default()
         }
+    }
+
+    /// Its deletion, with those whose word it waits for.
+    pub(super) fn deletion(&self) -> Option<Deletion> {
+        self.deletion.clone().map(|deletion| Deletion { finalizers: self.finalizers.clone(), ..deletion })
     }
 
     /// UID of the one owner that is the controller.

@@ -100,7 +100,7 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
 
 fn count(context: &ContainerContext<'_>, state: &WorkloadState, pods: &[Pod], findings: &[Finding]) -> PodCounts {
     let mut counts = PodCounts { desired: state.desired, ..PodCounts::default() };
-    for pod in pods.iter().filter(|pod| !pod.deleting && !matches!(pod.phase, Phase::Succeeded)) {
+    for pod in pods.iter().filter(|pod| !pod.is_deleting() && !matches!(pod.phase, Phase::Succeeded)) {
         if pod.is_on_lost_node() {
             counts.lost += 1;
         } else if is_unhealthy(pod, findings) {
@@ -122,7 +122,7 @@ fn is_unhealthy(pod: &Pod, findings: &[Finding]) -> bool {
 
 /// Counted as ready.
 pub fn is_well(pod: &Pod, findings: &[Finding]) -> bool {
-    pod.is_ready() && !pod.deleting && !pod.is_on_lost_node() && !is_unhealthy(pod, findings)
+    pod.is_ready() && !pod.is_deleting() && !pod.is_on_lost_node() && !is_unhealthy(pod, findings)
 }
 
 fn starting(context: &ContainerContext<'_>, pod: &Pod) -> bool {

@@ -19,7 +19,7 @@ pub(super) fn missing_pods(context: &ContainerContext<'_>, state: &WorkloadState
         Some(why) => (Cause::ConfigError, why.clone()),
         // They come one after the other, and each waits for those before it.
         None if state.kind == WorkloadKind::StatefulSet && pods.iter().any(unready) => return None,
-        None if pods.iter().any(|pod| pod.deleting) => return None,
+        None if pods.iter().any(|pod| pod.is_deleting()) => return None,
         None => {
             let message = format!("{living} of {} pods exist and no more are made: see its Events", state.desired);
             (Cause::ConfigError, message)

@@ -44,7 +44,7 @@ pub fn diagnose(inputs: &Inputs<'_>, observed: &Observed, state: &mut State) -> 
 fn findings(context: &ContainerContext<'_>, workload: &Workload, pods: &[Pod]) -> Vec<Finding> {
     let Workload::Present(state) = workload else { return Vec::new() };
     let mut found: Vec<Finding> = controller::missing_pods(context, state, pods).into_iter().collect();
-    for pod in pods.iter().filter(|pod| !pod.deleting) {
+    for pod in pods.iter().filter(|pod| !pod.is_deleting()) {
         found.extend(of_pod(context, state, pods, pod));
     }
     for finding in &mut found {

@@ -54,8 +54,8 @@ pub(super) fn doubt(context: &ContainerContext<'_>, workload: &Workload, pods: &
 
 /// A pod that came from where the replacement of `taken` will come from, as far as anybody says; any, if all are taken.
 fn is_sibling(pod: &Pod, taken: Option<&Pod>) -> bool {
-    let Some(taken) = taken else { return !pod.deleting };
-    !pod.deleting && pod.uid != taken.uid && comes_from_the_same(pod, taken)
+    let Some(taken) = taken else { return !pod.is_deleting() };
+    !pod.is_deleting() && pod.uid != taken.uid && comes_from_the_same(pod, taken)
 }
 
 fn comes_from_the_same(pod: &Pod, taken: &Pod) -> bool {
@@ -155,7 +155,7 @@ fn missing(state: &WorkloadState, pods: &[Pod], taken: Option<&Pod>) -> Option<S
     let wanted = usize::try_from(state.desired).unwrap_or(usize::MAX);
     let is_explained = match state.kind {
         // It makes the next one when the one before it is gone.
-        WorkloadKind::DaemonSet => pods.iter().any(|pod| pod.deleting),
+        WorkloadKind::DaemonSet => pods.iter().any(|pod| pod.is_deleting()),
         WorkloadKind::StatefulSet => one_waits_for_another(state, pods),
         WorkloadKind::Deployment => false,
         WorkloadKind::Pod => true,
@@ -167,7 +167,7 @@ fn missing(state: &WorkloadState, pods: &[Pod], taken: Option<&Pod>) -> Option<S
 /// The first pod that is missing waits for one before it, or none is missing at all but for those that are about to go.
 fn one_waits_for_another(state: &WorkloadState, pods: &[Pod]) -> bool {
     let Some(Ordinals { first, one_by_one }) = state.ordinals else { return true };
-    let is_ready = |pod: &Pod| pod.is_ready() && !pod.deleting;
+    let is_ready = |pod: &Pod| pod.is_ready() && !pod.is_deleting();
     for number in 0..state.desired {
         let ordinal = first.saturating_add(number.into());
         match pods.iter().find(|pod| Ordinals::of(&pod.name) == Some(ordinal)) {

@@ -68,7 +68,7 @@ fn begin(pending: &mut PendingRestart, dependencies: &Dependencies, pods: &[Pod]
 fn is_older(pod: &Pod, pending: &PendingRestart) -> bool {
     let is_old = |since: Option<Timestamp>| since.is_none_or(|since| Some(since) < pending.recovered);
     let mut running = pod.containers.iter().filter(|container| container.role != Role::Init);
-    !pod.deleting
+    !pod.is_deleting()
         && running.any(|container| match container.state {
             ContainerState::Running(since) => is_old(since),
             ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => false,

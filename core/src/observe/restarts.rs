@@ -203,7 +203,7 @@ fn pod_record(state: &State, pod: &Pod, now: Timestamp) -> Option<PodRecord> {
     let unready = matches!(&pod.ready, Readiness::NotReady(Some(_)))
         && pod.phase == Phase::Running
         && pod.containers.iter().all(|container| container.ready || container.role == Role::Init);
-    let pending = pod.phase == Phase::Pending && !pod.deleting;
+    let pending = pod.phase == Phase::Pending && !pod.is_deleting();
     let record = PodRecord {
         uid: pod.uid.clone(),
         not_ready_since: unready.then(|| known.and_then(|known| known.not_ready_since).unwrap_or(now)),

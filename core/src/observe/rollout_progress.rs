@@ -35,7 +35,7 @@ pub(super) fn track(inputs: &Inputs<'_>, observed: &mut ObservedState) -> Worklo
 }
 
 fn is_any_starting(inputs: &Inputs<'_>) -> bool {
-    let running = inputs.snapshot.pods.iter().filter(|pod| !pod.deleting && pod.phase == Phase::Running);
+    let running = inputs.snapshot.pods.iter().filter(|pod| !pod.is_deleting() && pod.phase == Phase::Running);
     running
         .flat_map(|pod| &pod.containers)
         .any(|container| is_starting(container, &inputs.policy.health, inputs.moment))

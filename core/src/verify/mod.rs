@@ -86,7 +86,7 @@ fn has_helped(inputs: &Inputs<'_>, workload: &Workload, in_flight: &InFlight, st
 fn steady_pods(inputs: &Inputs<'_>, state: &State) -> u32 {
     let (now, stabilization) = (inputs.now(), inputs.policy.remediation.stabilization);
     let mut count = 0;
-    for pod in inputs.snapshot.pods.iter().filter(|pod| !pod.deleting) {
+    for pod in inputs.snapshot.pods.iter().filter(|pod| !pod.is_deleting()) {
         let Readiness::Ready(since) = pod.ready else { continue };
         // By our own clock, where we remember it: the node's may be wrong.
         let seen = state.observed.pod(&pod.uid).and_then(|record| record.ready_since);

@@ -161,7 +161,7 @@ proptest! {
             let Some(plan) = turn.decision.plan() else { return };
             let Effect::EvictPod { .. } = plan.effect else { return };
             let pod = turn.seen.pods.iter().find(|pod| Some(&pod.uid) == plan.action.target_uid.as_ref()).expect("it is there");
-            assert!(!pod.deleting, "it goes already");
+            assert!(!pod.is_deleting(), "it goes already");
             if plan.cause == Reason::DependencyRecovered {
                 let recovery = turn.decision.state.dependency.restart.as_ref().expect("an outage");
                 assert!(policy.remediation.restart_on_recovery && recovery.pods.contains(&pod.uid), "{recovery:?}");
@@ -181,7 +181,7 @@ proptest! {
     ) {
         Simulation::new().all(&policy, &history, |turn| {
             let Some(plan) = turn.decision.plan().filter(|plan| takes_away(plan)) else { return };
-            let others = turn.seen.pods.iter().filter(|pod| Some(&pod.uid) != plan.action.target_uid.as_ref() && !pod.deleting);
+            let others = turn.seen.pods.iter().filter(|pod| Some(&pod.uid) != plan.action.target_uid.as_ref() && !pod.is_deleting());
             let stuck: Vec<_> = others.filter(|pod| cannot_start(pod)).collect();
             assert!(stuck.is_empty(), "{plan:?} beside {stuck:?}");
         });

@@ -9,7 +9,7 @@ use kubeheal_core::{
         execution::Execution,
         policy::{Ceiling, Mode, Policy, Rung},
         reason::Reason,
-        snapshot::{ContainerState, Pod, Readiness, Rollout, Snapshot, Workload, WorkloadKind},
+        snapshot::{ContainerState, Deletion, Pod, Readiness, Rollout, Snapshot, Workload, WorkloadKind},
         state::{CircuitState, Outcome, State},
     },
     settle,
@@ -206,7 +206,7 @@ fn what_started_after_the_recovery_has_found_the_dependency() {
             let reason = "CrashLoopBackOff".to_owned();
             scene.seen.pods[1].containers[0].state = ContainerState::Waiting { reason, message: String::new() };
         }),
-        ("leaving", |scene| scene.seen.pods[1].deleting = true),
+        ("leaving", |scene| scene.seen.pods[1].deletion = Some(Deletion::default())),
     ] {
         let mut scene = Scene::after_outage(2, asked_for());
         change(&mut scene);

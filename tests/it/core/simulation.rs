@@ -18,7 +18,7 @@ use kubeheal_core::{
         plan::{Effect, Plan},
         policy::{OnOpen, Policy},
         snapshot::{
-            ContainerState, Live, Patience, Phase, Pod, Readiness, Rollout, Snapshot, Termination, Workload,
+            ContainerState, Deletion, Live, Patience, Phase, Pod, Readiness, Rollout, Snapshot, Termination, Workload,
             WorkloadKind,
         },
         state::{Change, CircuitState},
@@ -191,7 +191,7 @@ impl Actor {
         match shape {
             Shape::Well => pod.ready = Readiness::Ready(Some(self.since)),
             Shape::Unready | Shape::Replaced => {}
-            Shape::Leaving => pod.deleting = true,
+            Shape::Leaving => pod.deletion = Some(Deletion::default()),
             Shape::Crashed { restarts, oom } => {
                 self.restarts += u32::from(restarts);
                 self.since = now;

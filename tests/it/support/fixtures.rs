@@ -29,7 +29,8 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
     Pod {
         name: name.to_owned(),
         uid: format!("uid-{name}"),
-        deleting: false,
+        node: None,
+        deletion: None,
         phase: Phase::Running,
         reason: None,
         message: None,

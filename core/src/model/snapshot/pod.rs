@@ -17,8 +17,10 @@ pub struct Pod {
     pub name: String,
     /// Its UID.
     pub uid: String,
-    /// A deletion timestamp is set.
-    pub deleting: bool,
+    /// The node that it was given to, if one was.
+    pub node: Option<String>,
+    /// It is being deleted.
+    pub deletion: Option<Deletion>,
     /// `status.phase`.
     pub phase: Phase,
     /// `status.reason`, such as `Evicted`.
@@ -57,13 +59,27 @@ impl Pod {
 
     /// It is there and neither about to go nor done.
     pub fn is_living(&self) -> bool {
-        !self.deleting && !matches!(self.phase, Phase::Failed | Phase::Succeeded)
+        !self.is_deleting() && !matches!(self.phase, Phase::Failed | Phase::Succeeded)
+    }
+
+    /// Somebody asked for it to go.
+    pub fn is_deleting(&self) -> bool {
+        self.deletion.is_some()
     }
 
     /// Its `Ready` condition is True.
     pub fn is_ready(&self) -> bool {
         matches!(self.ready, Readiness::Ready(_))
     }
+}
+
+/// The end of a pod that somebody asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deletion {
+    /// When its grace is over, by the API server's clock: `metadata.deletionTimestamp`.
+    pub due: Option<Timestamp>,
+    /// Whose word it waits for before it may go: `metadata.finalizers`.
+    pub finalizers: Vec<String>,
 }
 
 /// Where a pod comes from, and where the one that replaces it would.
