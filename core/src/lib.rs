@@ -56,6 +56,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     assess::track_stable(inputs, &observed.workload, &verdict, &mut state);
     circuit::advance(inputs, verdict.health, &mut state);
     circuit::drop_obsolete_mitigation(inputs, &mut state);
+    circuit::follow_unproven(inputs, verdict.health, &mut state);
 
     let requested = commit::is_requested(snapshot, &state);
     let fleet = &snapshot.fleet.with_own(state.health.episode);

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::cluster::record::{RawMeta, moment, watched};
 use crate::diagnosis::tidy;
 use kubeheal_core::model::snapshot::{
-    Container, ContainerState, Origin, Patience, Phase, Pod, Readiness, Role, Termination,
+    Container, ContainerState, Origin, Patience, Phase, Pod, Readiness, RestartPolicy, Role, Termination,
 };
 
 /// Longest message kept of a container, in characters: the longest there can be. What names the cause may stand before a
@@ -47,6 +47,7 @@ struct RawPod {
 #[serde(rename_all = "camelCase", default)]
 struct RawSpec {
     node_name: Option<String>,
+    restart_policy: Option<String>,
     scheduling_gates: Vec<RawSchedulingGate>,
     init_containers: Vec<RawContainer>,
     containers: Vec<RawContainer>,
@@ -238,19 +239,21 @@ fn containers(raw: &RawPod) -> Vec<Container> {
     let init = raw.status.init_container_statuses.iter().map(|status| {
         let spec = raw.spec.init_containers.iter().find(|spec| spec.name == status.name);
         let sidecar = spec.is_some_and(|spec| spec.restart_policy.as_deref() == Some("Always"));
-        container(status, spec, if sidecar { Role::Sidecar } else { Role::Init })
+        container(raw, (status, spec), if sidecar { Role::Sidecar } else { Role::Init })
     });
-    let main =
-        raw.status.container_statuses.iter().map(|status| {
-            container(status, raw.spec.containers.iter().find(|spec| spec.name == status.name), Role::Main)
-        });
+    let main = raw.status.container_statuses.iter().map(|status| {
+        let spec = raw.spec.containers.iter().find(|spec| spec.name == status.name);
+        container(raw, (status, spec), Role::Main)
+    });
     init.chain(main).collect()
 }
 
-fn container(status: &RawContainerStatus, spec: Option<&RawContainer>, role: Role) -> Container {
+fn container(raw: &RawPod, (status, spec): (&RawContainerStatus, Option<&RawContainer>), role: Role) -> Container {
+    let own = spec.and_then(|spec| spec.restart_policy.as_deref());
     Container {
         name: status.name.clone(),
         role,
+        restarts: restarts(own.or(raw.spec.restart_policy.as_deref())),
         ready: status.ready,
         started: status.started.unwrap_or(false),
         restart_count: u32::try_from(status.restart_count).unwrap_or(0),
@@ -261,6 +264,15 @@ fn container(status: &RawContainerStatus, spec: Option<&RawContainer>, role: Rol
         probe_event: None,
         diagnosis: None,
         unread: None,
+    }
+}
+
+/// The API's default is to start it again whatever happens.
+fn restarts(policy: Option<&str>) -> RestartPolicy {
+    match policy {
+        Some("Never") => RestartPolicy::Never,
+        Some("OnFailure") => RestartPolicy::OnFailure,
+        Some(_) | None => RestartPolicy::Always,
     }
 }
 

@@ -11,6 +11,10 @@ use crate::model::{
 pub fn track(verdict: &Verdict, state: &mut State, now: Timestamp) {
     let repairs = state.attempts.in_flight.is_some();
     let record = &mut state.health;
+    // What cannot be seen changes nothing.
+    if verdict.health != Health::Unknown || verdict.short.is_some() {
+        record.short = verdict.short;
+    }
     if verdict.health == Health::Healthy {
         record.healthy_since.get_or_insert(now);
     } else {

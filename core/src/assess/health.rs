@@ -2,6 +2,7 @@
 //!
 //! Unknown is not unhealthy: what cannot be seen never makes a service worse.
 
+use super::shortage;
 use crate::{
     diagnose::{ContainerContext, has_just_started},
     model::{
@@ -11,10 +12,10 @@ use crate::{
         policy::Policy,
         reason::Reason,
         snapshot::{Container, ContainerState, Phase, Pod, Role, Rollout, Workload, WorkloadKind, WorkloadState},
-        state::{ObservedState, State},
+        state::{ObservedState, Shortage, State},
         verdict::{Health, PodCounts, Verdict},
     },
-    observe::{Observed, is_starting},
+    observe::{Observed, initializes},
 };
 
 /// What is known about the absence of a workload that was not found.
@@ -79,23 +80,45 @@ fn scaled_down(replicas: u32) -> Verdict {
 /// A verdict that says nothing of pods.
 fn bare(health: Health, reason: Reason, message: String) -> Verdict {
     let counts_as_unhealthy = health == Health::Unhealthy;
-    Verdict { health, reason, message, pods: PodCounts::default(), counts_as_unhealthy }
+    Verdict { health, reason, message, pods: PodCounts::default(), short: None, counts_as_unhealthy }
 }
 
 fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, findings: &[Finding]) -> Verdict {
     let Inputs { policy, snapshot, .. } = *inputs;
-    let pods = count(&ContainerContext::new(inputs, state), workload, &snapshot.pods, findings);
+    let context = ContainerContext::new(inputs, state);
+    let pods = count(&context, workload, &snapshot.pods, findings);
+    let least = policy.health.min_ready.of(workload.desired);
+    let too_few = pods.ready < least;
+    let short = shortage::follow(&context, &state.health, too_few);
     let (health, reason, message) = if workload.desired == 0 {
         (Health::Idle, Reason::ScaledToZero, "scaled to zero".to_owned())
     } else if workload.kind == WorkloadKind::Pod && snapshot.pods.iter().any(|pod| pod.phase == Phase::Succeeded) {
         (Health::Idle, Reason::Completed, "the pod ended well".to_owned())
     } else {
-        compare(policy, workload, &pods, findings)
+        let seen = compare(policy, workload, &pods, findings);
+        // Pods on a node that does not answer may serve.
+        let may_be_enough = pods.lost > 0 && pods.ready.saturating_add(pods.lost) >= least;
+        let lasts = !may_be_enough && shortage::lasts(&context, short.as_ref(), &snapshot.pods);
+        if lasts { unhealthy_at_last(seen, short.as_ref()) } else { seen }
     };
-    let too_few = pods.ready < policy.health.min_ready.of(workload.desired);
     let brewing = too_few && findings.iter().any(|finding| finding.cause.restart_helps());
     let counts_as_unhealthy = health == Health::Unhealthy || (health != Health::Idle && brewing);
-    Verdict { health, reason, message, pods, counts_as_unhealthy }
+    Verdict { health, reason, message, pods, short, counts_as_unhealthy }
+}
+
+/// Too few for too long, whatever else is said of them.
+fn unhealthy_at_last(
+    (health, reason, message): (Health, Reason, String),
+    short: Option<&Shortage>,
+) -> (Health, Reason, String) {
+    let since = short.map(|short| format!(" since {:.0}", short.since)).unwrap_or_default();
+    match health {
+        Health::Starting => (Health::Unhealthy, Reason::TooFewReady, format!("{message}: too few{since}")),
+        Health::Degraded | Health::Unknown => {
+            (Health::Unhealthy, reason, format!("{message}; too few are ready{since}"))
+        }
+        Health::Healthy | Health::Unhealthy | Health::Idle => (health, reason, message),
+    }
 }
 
 fn count(context: &ContainerContext<'_>, state: &WorkloadState, pods: &[Pod], findings: &[Finding]) -> PodCounts {
@@ -129,22 +152,20 @@ fn starting(context: &ContainerContext<'_>, pod: &Pod) -> bool {
     let mut unready = pod.containers.iter().filter(|container| container.role != Role::Init && !container.ready);
     match pod.phase {
         Phase::Pending => true,
-        Phase::Running => unready.all(|container| in_time(context, pod, container)),
+        Phase::Running => initializes(pod) || unready.all(|container| in_time(context, pod, container)),
         Phase::Succeeded | Phase::Failed | Phase::Unknown => false,
     }
 }
 
 fn in_time(context: &ContainerContext<'_>, pod: &Pod, container: &Container) -> bool {
-    let since = match container.state {
-        ContainerState::Running(since) => since,
-        ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => None,
-    };
-    // Once ready, a container is not starting any more.
-    if pod.ready_changed.zip(since).is_some_and(|(changed, since)| changed > since) {
-        return false;
+    let starts = context.starts();
+    if !matches!(container.state, ContainerState::Running(_)) {
+        return starts.goes_on(pod, container);
     }
-    let first_minutes = since.is_some_and(|since| context.moment.elapsed(since) < context.policy.not_ready);
-    is_starting(container, context.policy, context.moment)
+    // Once ready, a container is not starting any more.
+    let Some(since) = starts.first_run(pod, container).and_then(|record| record.runs_since) else { return false };
+    let first_minutes = !context.moment.lasts(since, context.policy.not_ready);
+    starts.goes_on(pod, container)
         || (container.restart_count == 0 && first_minutes)
         || has_just_started(context, pod, container)
 }

@@ -5,6 +5,7 @@
 mod episodes;
 mod escalation;
 mod health;
+mod shortage;
 mod stable;
 
 pub use self::{

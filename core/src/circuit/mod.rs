@@ -7,12 +7,14 @@ mod advance;
 mod back_off;
 mod conclude;
 mod trip;
+mod unproven;
 
 pub use self::{
     advance::{advance, drop_obsolete_mitigation},
     back_off::{back_off, pause},
     conclude::conclude,
     trip::trip_on_recurrence,
+    unproven::follow as follow_unproven,
 };
 use crate::model::{
     decision::CircuitSummary,

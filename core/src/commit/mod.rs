@@ -68,6 +68,7 @@ fn begin(situation: &Situation<'_>, plan: &Plan, state: &mut State) {
         started: now,
         verify_by,
         ready_before: ready_besides(plan, situation),
+        youngest: snapshot.pods.iter().filter_map(|pod| pod.origin.created).max(),
     });
     attempts.pause = None;
     attempts.actions.push(ActionRecord { time: now, outcome: Outcome::Pending });

@@ -10,6 +10,7 @@ use crate::model::{
     policy::HealthPolicy,
     state::{DependencyRecord, ObservedState, State},
 };
+use crate::observe::Starts;
 
 /// What every rule about a pod or a container reads besides it.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +38,11 @@ impl<'a> ContainerContext<'a> {
             stabilization: policy.remediation.stabilization,
             moment,
         }
+    }
+
+    /// What is known of starts.
+    pub fn starts(&self) -> Starts<'a> {
+        Starts { observed: self.observed, policy: self.policy, moment: self.moment }
     }
 
     /// The instant of the decision.

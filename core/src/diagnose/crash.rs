@@ -1,5 +1,7 @@
 //! Crashes: restarts inside a window, and crash loops that last.
 
+use std::fmt::Write as _;
+
 use jiff::SignedDuration;
 
 use super::{
@@ -8,16 +10,14 @@ use super::{
     readiness::has_just_started,
     termination,
 };
-use crate::{
-    model::{
-        cause::Cause,
-        finding::{Finding, Place},
-        moment::{after, elapsed, humanize},
-        snapshot::{Container, ContainerState, Pod, Termination},
-        state::ContainerRecord,
-    },
-    observe::is_starting,
+use crate::model::{
+    cause::Cause,
+    finding::{Finding, Place},
+    moment::{after, elapsed, humanize},
+    snapshot::{Container, ContainerState, Pod},
+    state::ContainerRecord,
 };
+use crate::observe::KUBELET_FORGETS;
 
 /// Restarts inside the window, or a crash loop that lasts.
 pub(super) fn crash(context: &ContainerContext<'_>, pod: &Pod, container: &Container) -> Option<Finding> {
@@ -31,23 +31,38 @@ pub(super) fn crash(context: &ContainerContext<'_>, pod: &Pod, container: &Conta
         return None;
     }
     let charged = charged(context, &record);
-    let too_many = charged >= context.policy.restart_threshold as usize;
-    let over_threshold = (too_many || has_looped(context, &record, container)) && !has_recovered(context, container);
+    let threshold = context.policy.restart_threshold;
+    let relapses = record.relapses > threshold;
+    let too_many = relapses || charged >= threshold as usize;
+    let over_threshold =
+        (too_many || has_looped(context, &record, container)) && !has_recovered(context, &record, container);
     let end = container.last_termination().cloned().unwrap_or_default();
     if context.policy.ignore_exit_codes.contains(&end.exit_code) && !over_threshold {
         return None;
     }
-    let (cause, probe) = termination::cause(container, &end);
+    let hook = record.failed_hook.as_ref().filter(|hook| hook.end == container.termination_number());
+    let (cause, probe) = match hook {
+        // The kubelet kills it for that, as it does for a probe.
+        Some(_) => (Cause::CrashLoop, None),
+        None => termination::cause(container, &end),
+    };
     let since = record.restarts.first().copied().or(record.crash_loop_since).unwrap_or(context.now());
     let latest = record.restarts.last().copied().unwrap_or(since);
-    let mut message = describe(container, &end, cause, restarts, elapsed(since, latest));
-    if !over_threshold && !too_many {
+    let (how, said) = match hook {
+        Some(hook) => ("was killed".to_owned(), format!(": PostStartHookError: {}", hook.message)),
+        None => (termination::describe(&end, cause), explained(container, &end.message)),
+    };
+    let mut message = format!("{} {how}{}{said}", container.name, times(restarts, elapsed(since, latest)));
+    if relapses {
+        let (count, time) = (record.relapses, humanize(KUBELET_FORGETS));
+        let _ = write!(message, "; {count} ends in a row, each within {time} of its start");
+    } else if !over_threshold && !too_many {
         message.push_str(&tolerated(context, charged));
     }
     let mut finding = Finding::new(Place::container_of(pod, container), cause, since, over_threshold, message);
     (finding.probe, finding.diagnosis) = (probe, diagnosis_of(container));
     // A start that goes on within its time may be the good one.
-    let starts = is_starting(container, context.policy, context.moment)
+    let starts = context.starts().goes_on(pod, container)
         || (container.startup.is_some() && has_just_started(context, pod, container));
     finding.active_now = down || !(container.ready || starts);
     Some(finding)
@@ -55,7 +70,7 @@ pub(super) fn crash(context: &ContainerContext<'_>, pod: &Pod, container: &Conta
 
 fn is_down(container: &Container) -> bool {
     match &container.state {
-        ContainerState::Waiting { .. } => container.is_in_back_off(),
+        ContainerState::Waiting { .. } => container.is_in_back_off() || container.failed_hook().is_some(),
         ContainerState::Terminated(end) => end.exit_code != 0,
         ContainerState::Running(_) | ContainerState::Unknown => false,
     }
@@ -70,15 +85,15 @@ fn charged(context: &ContainerContext<'_>, record: &ContainerRecord) -> usize {
 /// The loop has lasted. It does not grow while the container runs and is ready.
 fn has_looped(context: &ContainerContext<'_>, record: &ContainerRecord, container: &Container) -> bool {
     let Some(since) = record.crash_loop_since.map(|since| context.charged_from(since)) else { return false };
-    match container.running_since(context.now()).filter(|_| container.ready) {
+    match record.runs_since.filter(|_| container.ready) {
         Some(until) => elapsed(since, until) >= context.policy.crash_loop,
         None => context.moment.lasts(since, context.policy.crash_loop),
     }
 }
 
 /// Ready and running for the stabilization time: its past restarts say nothing about it any more.
-fn has_recovered(context: &ContainerContext<'_>, container: &Container) -> bool {
-    let Some(since) = container.running_since(context.now()).filter(|_| container.ready) else { return false };
+fn has_recovered(context: &ContainerContext<'_>, record: &ContainerRecord, container: &Container) -> bool {
+    let Some(since) = record.runs_since.filter(|_| container.ready) else { return false };
     context.moment.lasts(since, context.stabilization)
 }
 
@@ -88,13 +103,13 @@ fn tolerated(context: &ContainerContext<'_>, charged: usize) -> String {
     format!("; {charged} of {most} restarts allowed in {window}")
 }
 
-fn describe(container: &Container, end: &Termination, cause: Cause, restarts: u32, length: SignedDuration) -> String {
-    let how = termination::describe(end, cause);
+/// How often that happened, in which time.
+fn times(restarts: u32, length: SignedDuration) -> String {
     let times = match restarts {
         0 => String::new(),
         1 => ", 1 restart".to_owned(),
         more => format!(", {more} restarts"),
     };
     let span = if length.is_zero() { String::new() } else { format!(" in {}", humanize(length)) };
-    format!("{} {how}{times}{span}{}", container.name, explained(container, &end.message))
+    format!("{times}{span}")
 }

@@ -5,9 +5,12 @@
 mod context;
 mod controller;
 mod crash;
+mod deletion;
+mod ended;
 mod evidence;
 mod pod;
 mod readiness;
+mod rejected;
 mod startup;
 mod termination;
 
@@ -20,6 +23,7 @@ pub use self::{
 };
 use crate::{
     model::{
+        bounded::Bounded,
         cause::Cause,
         finding::Finding,
         inputs::Inputs,
@@ -36,16 +40,28 @@ pub fn diagnose(inputs: &Inputs<'_>, observed: &Observed, state: &mut State) -> 
         None => findings(&ContainerContext::new(inputs, state), &observed.workload, &inputs.snapshot.pods),
     };
     // By its own cause, by which it is dated the next time.
-    state.observed.findings = found.iter().map(KnownFinding::from).take(MAX_FINDINGS).collect();
+    state.observed.findings = oldest(&found);
     found.into_iter().map(|finding| stuck_on_old_revision(&inputs.snapshot.pods, finding)).collect()
+}
+
+/// What is remembered of them.
+fn oldest(found: &[Finding]) -> Bounded<KnownFinding, MAX_FINDINGS> {
+    let mut found: Vec<&Finding> = found.iter().collect();
+    found.sort_by_key(|finding| (finding.since, &finding.place));
+    found.into_iter().take(MAX_FINDINGS).map(KnownFinding::from).collect()
 }
 
 /// In a stable order: what is over its threshold first, then by pod and container.
 fn findings(context: &ContainerContext<'_>, workload: &Workload, pods: &[Pod]) -> Vec<Finding> {
     let Workload::Present(state) = workload else { return Vec::new() };
     let mut found: Vec<Finding> = controller::missing_pods(context, state, pods).into_iter().collect();
-    for pod in pods.iter().filter(|pod| !pod.is_deleting()) {
-        found.extend(of_pod(context, state, pods, pod));
+    found.extend(rejected::rejected(context, state, pods));
+    for pod in pods {
+        if pod.is_deleting() {
+            found.extend(deletion::stuck_terminating(context, pod));
+        } else {
+            found.extend(of_pod(context, state, pods, pod));
+        }
     }
     for finding in &mut found {
         // What was found before began then: `since` must not move with every observation.
@@ -83,7 +99,8 @@ fn of_container(context: &ContainerContext<'_>, pod: &Pod, container: &Container
         Role::Init => startup::init(context, pod, container),
         Role::Sidecar | Role::Main => startup::blocked(context, pod, container).or_else(|| {
             // What lasts comes first: one old restart must not hide hours of unreadiness.
-            let crash = crash::crash(context, pod, container);
+            let ended = ended::not_started_again(context, pod, container);
+            let crash = ended.or_else(|| crash::crash(context, pod, container));
             let unready = readiness::unready(context, pod, container);
             match (crash, unready) {
                 (Some(crash), Some(unready)) if unready.over_threshold && !crash.over_threshold => Some(unready),

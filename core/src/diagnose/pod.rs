@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::context::ContainerContext;
+use super::{context::ContainerContext, rejected::is_rejected};
 use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
@@ -39,7 +39,8 @@ pub(super) fn failed(
     pods: &[Pod],
     pod: &Pod,
 ) -> Option<Finding> {
-    if state.kind != WorkloadKind::Pod && living(pods) >= state.desired {
+    let is_said_once = state.kind == WorkloadKind::Deployment && is_rejected(pod);
+    if state.kind != WorkloadKind::Pod && (living(pods) >= state.desired || is_said_once) {
         return None;
     }
     let why = pod.reason.as_deref().unwrap_or("its containers ended badly");

@@ -2,30 +2,24 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
-
 use super::context::ContainerContext;
-use crate::{
-    model::{
-        cause::{Cause, Probe},
-        finding::{Finding, Place},
-        moment::{after, humanize},
-        snapshot::{Container, ContainerState, Pod},
-    },
-    observe::{is_starting, startup_allowance},
+use crate::model::{
+    cause::{Cause, Probe},
+    finding::{Finding, Place},
+    moment::{after, humanize},
+    snapshot::{Container, ContainerState, Pod},
 };
 
 /// Runs, had its time to start, and is not ready.
 pub(super) fn unready(context: &ContainerContext<'_>, pod: &Pod, container: &Container) -> Option<Finding> {
     let since = context.observed.container(&pod.uid, &container.name)?.not_ready_since?;
-    container.running_since(context.now())?;
-    if is_starting(container, context.policy, context.moment) {
+    let starts = context.starts();
+    if !matches!(container.state, ContainerState::Running(_)) || starts.goes_on(pod, container) {
         return None;
     }
     // Unready time counts from the end of the grace, else a slow start would use up the patience for what follows.
-    let ready_due =
-        after(began(container, context.now()).unwrap_or(since), startup_allowance(container, context.policy))
-            .min(context.now());
+    let began = starts.first_run(pod, container).and_then(|record| record.runs_since);
+    let ready_due = began.map_or(since, |began| after(began, starts.allowance(container)).min(context.now()));
     let counted = context.charged_from(since.max(ready_due));
     let over_threshold = context.moment.lasts(counted, context.policy.not_ready);
     if !context.moment.lasts(counted, context.policy.first_sign()) {
@@ -41,14 +35,6 @@ pub(super) fn unready(context: &ContainerContext<'_>, pod: &Pod, container: &Con
     finding.probe = Some(Probe::Readiness);
     // How it ended before it ran says nothing about why it is not ready: no diagnosis.
     Some(finding)
-}
-
-/// When the container began to run, if its node's clock is not ahead of ours.
-fn began(container: &Container, now: Timestamp) -> Option<Timestamp> {
-    match container.state {
-        ContainerState::Running(began) => began.filter(|&began| began <= now),
-        ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => None,
-    }
 }
 
 /// However long a start took, the container is not ready in the very moment in which it is over.

@@ -3,7 +3,7 @@
 //! A new pod would meet the same world, so nothing here is ever helped by a restart. Everything is said at once and counts
 //! when it lasts: an image registry has hiccups, a Secret may come a moment after the pod that wants it.
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
 use super::{
     context::ContainerContext,
@@ -13,8 +13,9 @@ use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
     moment::humanize,
-    snapshot::{Container, ContainerState, Phase, Pod, Role},
+    snapshot::{Container, ContainerState, Pod, Role},
 };
+use crate::observe::initializes;
 
 /// Waiting reasons that a restart cannot change.
 pub(super) fn blocked(context: &ContainerContext<'_>, pod: &Pod, container: &Container) -> Option<Finding> {
@@ -86,29 +87,34 @@ pub(super) fn init(context: &ContainerContext<'_>, pod: &Pod, container: &Contai
 
 /// How an init container failed, as a sentence, until it has succeeded.
 pub fn init_failure(container: &Container) -> Option<String> {
-    let failed_now = matches!(&container.state, ContainerState::Terminated(end) if end.exit_code != 0);
-    let looping = container.is_in_back_off();
-    let retrying = container.restart_count > 0 && matches!(container.state, ContainerState::Running(_));
-    let end = container.last_termination().filter(|_| failed_now || looping || retrying)?;
+    let tries_again = match &container.state {
+        ContainerState::Running(_) => container.restart_count > 0,
+        ContainerState::Waiting { .. } => container.is_in_back_off(),
+        ContainerState::Terminated(_) => true,
+        ContainerState::Unknown => false,
+    };
+    // It runs once more after each restart of the node, however well it had ended.
+    let end = container.last_termination().filter(|end| tries_again && end.exit_code != 0)?;
     let said = explained(container, &end.message);
     Some(format!("init container {} exited {}{said}", container.name, end.exit_code))
 }
 
-/// A pod that is pending for longer than it may take to start, and none of its containers says why.
+/// A pod that initializes for longer than it may take to start, and none of its containers says why.
 pub(super) fn stalled(context: &ContainerContext<'_>, pod: &Pod) -> Option<Finding> {
-    let pending = context.observed.pod(&pod.uid).and_then(|record| record.pending_since)?;
-    // Each init container that has done its part begins the time anew.
-    let since = pod.containers.iter().filter_map(ended_well).fold(pending, Timestamp::max).min(context.now());
-    if pod.phase != Phase::Pending
-        || !context.moment.lasts(since, context.policy.not_ready.max(context.policy.startup_grace))
-    {
+    let since = context.observed.pod(&pod.uid).and_then(|record| record.pending_since)?;
+    let awaited = what_it_waits_for(pod);
+    if !initializes(pod) || !context.moment.lasts(since, patience(context, awaited)) {
         return None;
     }
     let lasted = humanize(context.moment.elapsed(since));
-    let (place, cause, message) = match what_it_waits_for(pod) {
+    let (place, cause, message) = match awaited {
         Some(init) if init.role == Role::Init && !waits(init) => {
             let message = format!("init container {} has not ended", init.name);
             (Place::container_of(pod, init), Cause::InitFailed, message)
+        }
+        Some(sidecar) if sidecar.role == Role::Sidecar && !waits(sidecar) => {
+            let message = format!("{} runs and has not started, which the others wait for", sidecar.name);
+            (Place::container_of(pod, sidecar), Cause::InitFailed, message)
         }
         Some(one) => {
             let what = "it may wait for a volume, a Secret, a ConfigMap, the network or a large image";
@@ -121,21 +127,20 @@ pub(super) fn stalled(context: &ContainerContext<'_>, pod: &Pod) -> Option<Findi
     Some(Finding::new(place, cause, since, true, message))
 }
 
-fn ended_well(container: &Container) -> Option<Timestamp> {
-    match &container.state {
-        ContainerState::Terminated(end) if end.exit_code == 0 => end.finished,
-        ContainerState::Terminated(_)
-        | ContainerState::Waiting { .. }
-        | ContainerState::Running(_)
-        | ContainerState::Unknown => None,
-    }
+/// How long a step of a start may take.
+fn patience(context: &ContainerContext<'_>, awaited: Option<&Container>) -> SignedDuration {
+    let any = context.policy.not_ready.max(context.policy.startup_grace);
+    let sidecar = awaited.filter(|container| container.role == Role::Sidecar && !waits(container));
+    sidecar.map_or(any, |sidecar| any.max(context.starts().allowance(sidecar)))
 }
 
 /// The first container that has not done its part.
 fn what_it_waits_for(pod: &Pod) -> Option<&Container> {
     let is_done = |container: &Container| match container.role {
         Role::Init => matches!(&container.state, ContainerState::Terminated(end) if end.exit_code == 0),
-        Role::Sidecar | Role::Main => matches!(container.state, ContainerState::Running(_)),
+        // Those after it wait for its startup probe.
+        Role::Sidecar => container.started,
+        Role::Main => matches!(container.state, ContainerState::Running(_)),
     };
     pod.containers.iter().find(|container| !is_done(container))
 }

@@ -45,7 +45,9 @@ impl Gate<'_> {
         }
         blocks.extend(self.observed.dependencies.held.iter().filter(|_| !gives_back(plan)).cloned());
         let context = ContainerContext::new(self.inputs, state);
-        blocks.extend(replacement::doubt(&context, &self.observed.workload, &snapshot.pods, plan));
+        let unproven = state.attempts.unproven.as_ref();
+        let doubt = replacement::doubt(&context, (&self.observed.workload, &snapshot.pods), unproven, plan);
+        blocks.extend(doubt);
         blocks.extend(ownership::owned_by_another(&snapshot.ownership, moment));
         if let Some(in_flight) = &state.attempts.in_flight {
             let (step, target) = (in_flight.action.step.as_str(), &in_flight.action.target);

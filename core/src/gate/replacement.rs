@@ -12,8 +12,9 @@ use crate::{
         plan::{Effect, Plan},
         reason::{Block, Reason},
         snapshot::{
-            Container, ContainerState, EVERY_START, Ordinals, Phase, Pod, Role, Workload, WorkloadKind, WorkloadState,
+            Container, EVERY_START, Ordinals, Phase, Pod, Role, Workload, WorkloadKind, WorkloadState, has_run,
         },
+        state::Unproven,
     },
 };
 
@@ -21,7 +22,12 @@ use crate::{
 ///
 /// A rollback is not asked: it makes pods from another template, and the workload's own controller takes no old one away
 /// before enough new ones are ready.
-pub(super) fn doubt(context: &ContainerContext<'_>, workload: &Workload, pods: &[Pod], plan: &Plan) -> Option<Block> {
+pub(super) fn doubt(
+    context: &ContainerContext<'_>,
+    (workload, pods): (&Workload, &[Pod]),
+    unproven: Option<&Unproven>,
+    plan: &Plan,
+) -> Option<Block> {
     let Workload::Present(state) = workload else { return None };
     let taken = match plan.effect {
         Effect::EvictPod { .. } => pods.iter().find(|pod| Some(&pod.uid) == plan.action.target_uid.as_ref()),
@@ -34,7 +40,11 @@ pub(super) fn doubt(context: &ContainerContext<'_>, workload: &Workload, pods: &
     };
     let siblings: Vec<&Pod> = pods.iter().filter(|pod| is_sibling(pod, taken)).collect();
     let block = |reason, why| Block::new(reason, format!("what replaces {} may not come: {why}", plan.action.target));
-    if let Some(why) = certain(state, taken, &siblings) {
+    let of_the_last = || unproven.zip(taken).and_then(|(unproven, taken)| never_came(unproven, taken));
+    let of_the_only = || taken.and_then(|taken| is_last_ready(taken, pods));
+    let of_deleted = || stays(context, pods);
+    let why = certain(state, taken, &siblings).or_else(of_the_last).or_else(of_the_only).or_else(of_deleted);
+    if let Some(why) = why {
         return Some(block(Reason::ReplacementUncertain, why));
     }
     let worth_a_word = context.policy.first_sign();
@@ -117,11 +127,29 @@ fn is_rejected(pod: &Pod, taken: Option<&Pod>, siblings: &[&Pod]) -> bool {
     pod.phase == Phase::Failed && !has_run(pod) && !others.any(got_further)
 }
 
-fn has_run(pod: &Pod) -> bool {
-    pod.containers.iter().any(|container| match container.state {
-        ContainerState::Running(_) | ContainerState::Terminated(_) => true,
-        ContainerState::Waiting { .. } | ContainerState::Unknown => container.last.is_some(),
-    })
+/// The last restart brought nothing that was ready, and this pod is none of those that came of it.
+fn never_came(unproven: &Unproven, taken: &Pod) -> Option<String> {
+    let is_older = taken.origin.created.is_none_or(|created| created <= unproven.youngest);
+    let message = || format!("what came instead of {} has not been ready yet", unproven.target);
+    is_older.then(message)
+}
+
+/// It serves, whatever is wrong with it, and no other does.
+fn is_last_ready(taken: &Pod, pods: &[Pod]) -> Option<String> {
+    let serves = |pod: &Pod| pod.is_ready() && pod.is_living();
+    let another = pods.iter().any(|pod| pod.uid != taken.uid && serves(pod));
+    (serves(taken) && !another).then(|| "it is the last one that is ready".to_owned())
+}
+
+/// A pod that is being deleted and does not go keeps its place, and what it had.
+fn stays(context: &ContainerContext<'_>, pods: &[Pod]) -> Option<String> {
+    let is_overdue = |pod: &&Pod| {
+        let seen = context.observed.pod(&pod.uid).and_then(|record| record.deleting_since);
+        let due = pod.deletion.as_ref().and_then(|deletion| deletion.due).max(seen);
+        due.is_some_and(|due| context.moment.lasts(due, context.policy.first_sign()))
+    };
+    let pod = pods.iter().filter(|pod| pod.is_deleting()).find(is_overdue)?;
+    Some(format!("{} is being deleted and does not go", pod.name))
 }
 
 /// A pod that is not there yet, and since when: nobody knows whether it will be.

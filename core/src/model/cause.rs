@@ -50,6 +50,35 @@ pub enum Cause {
     InitFailed,
     /// Its node does not answer.
     NodeLost,
+    /// A pod that is being deleted does not go.
+    StuckTerminating,
+    /// Pods are turned away before they run.
+    PodsRejected,
+    /// A container has ended, and its restart policy does not start it again.
+    ContainerEnded,
+}
+
+/// What a cause is a name of: the same trouble may be named anew each time that somebody looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It does not come to run.
+    Start,
+    /// It gets no node.
+    Scheduling,
+    /// It does not go on running.
+    Run,
+    /// It runs and does not serve.
+    Readiness,
+    /// A condition that the policy names.
+    Condition,
+    /// It will not move again by itself.
+    Standstill,
+    /// Its node.
+    Node,
+    /// It does not go.
+    Deletion,
+    /// It is turned away.
+    Rejection,
 }
 
 impl Cause {
@@ -74,7 +103,27 @@ impl Cause {
             | Self::SchedulingGated
             | Self::QuotaExceeded
             | Self::InitFailed
-            | Self::NodeLost => false,
+            | Self::NodeLost
+            | Self::StuckTerminating
+            | Self::PodsRejected
+            | Self::ContainerEnded => false,
+        }
+    }
+
+    /// The trouble that it is a name of.
+    pub fn trouble(self) -> Trouble {
+        match self {
+            Self::ImagePull | Self::ConfigError | Self::RuntimeError | Self::QuotaExceeded | Self::InitFailed => {
+                Trouble::Start
+            }
+            Self::Unschedulable | Self::SchedulingGated => Trouble::Scheduling,
+            Self::CrashLoop | Self::LivenessFailed | Self::StartupFailed | Self::OOMKilled => Trouble::Run,
+            Self::ReadinessFailed => Trouble::Readiness,
+            Self::PodCondition => Trouble::Condition,
+            Self::Deadlocked | Self::WorkloadMissing | Self::ContainerEnded => Trouble::Standstill,
+            Self::NodeLost => Trouble::Node,
+            Self::StuckTerminating => Trouble::Deletion,
+            Self::PodsRejected => Trouble::Rejection,
         }
     }
 
@@ -97,6 +146,9 @@ impl Cause {
             Self::QuotaExceeded => Reason::QuotaExceeded,
             Self::InitFailed => Reason::InitFailed,
             Self::NodeLost => Reason::NodeLost,
+            Self::StuckTerminating => Reason::StuckTerminating,
+            Self::PodsRejected => Reason::PodsRejected,
+            Self::ContainerEnded => Reason::ContainerEnded,
         }
     }
 

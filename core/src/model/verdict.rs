@@ -1,6 +1,6 @@
 //! The verdict: how a service is, and whether a person is needed.
 
-use super::{alert::Severity, reason::Reason};
+use super::{alert::Severity, reason::Reason, state::Shortage};
 
 /// How the service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
@@ -54,6 +54,8 @@ pub struct Verdict {
     pub message: String,
     /// Pods by what they are.
     pub pods: PodCounts,
+    /// Too few pods are ready, and since when.
+    pub short: Option<Shortage>,
     /// Too few pods are ready and something is wrong with them, though it may not have lasted yet: what a storm counts.
     pub counts_as_unhealthy: bool,
 }

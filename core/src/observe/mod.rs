@@ -5,15 +5,18 @@
 mod dependencies;
 mod dependency_outage;
 mod mitigation;
+mod pods;
 mod restarts;
 mod rollout_progress;
+mod runs;
 mod startup;
 mod workload;
 
 pub use self::{
     mitigation::{Seen, conclude as conclude_mitigation, seen},
-    restarts::{end_proof, track_pods},
-    startup::{is_starting, startup_allowance},
+    pods::{end_proof, track_pods},
+    runs::KUBELET_FORGETS,
+    startup::{Starts, initializes},
 };
 use crate::model::{dependency::Dependencies, inputs::Inputs, snapshot::Workload, state::State};
 

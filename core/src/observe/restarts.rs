@@ -5,57 +5,46 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::{pods::track_pods, runs::track_hook, startup};
 use crate::model::{
     inputs::Inputs,
-    moment::{before, clamp, elapsed},
+    moment::{Moment, before, clamp, elapsed},
     policy::HealthPolicy,
-    snapshot::{Container, ContainerState, Phase, Pod, Readiness, Role, Termination},
-    state::{ContainerRecord, DependencyRecord, MAX_CONTAINERS, MAX_RESTARTS, ObservedState, PodRecord, State},
+    snapshot::{Container, ContainerState, Phase, Pod, Role, Termination},
+    state::{ContainerRecord, DependencyRecord, MAX_CONTAINERS, MAX_RESTARTS, ObservedState, State},
 };
 
 /// What one container is observed against.
-struct Context<'a> {
-    state: &'a State,
-    policy: &'a HealthPolicy,
+pub(super) struct Context<'a> {
+    pub(super) state: &'a State,
+    pub(super) policy: &'a HealthPolicy,
     /// Ready without a restart for this long is well.
-    stabilization: SignedDuration,
-    now: Timestamp,
+    pub(super) stabilization: SignedDuration,
+    pub(super) moment: &'a Moment,
 }
 
 /// Takes in how often containers have restarted, and since when they and their pods are not as they should be.
 pub(super) fn track(inputs: &Inputs<'_>, state: &mut State) {
     let pods = &inputs.snapshot.pods;
     let remediation = &inputs.policy.remediation;
-    let (policy, stabilization, now) = (&inputs.policy.health, remediation.stabilization, inputs.now());
-    let context = Context { state, policy, stabilization, now };
+    let (policy, stabilization, moment) = (&inputs.policy.health, remediation.stabilization, inputs.moment);
+    let context = Context { state, policy, stabilization, moment };
     let of_pod = |pod| move |container| (pod, container);
     let seen = pods.iter().flat_map(|pod| pod.containers.iter().map(of_pod(pod)));
     let mut containers: Vec<_> = seen.filter_map(|(pod, container)| context.record(pod, container)).collect();
-    containers.extend(gone(&state.observed, pods, policy, now));
-    state.observed.containers = bounded(containers).into();
+    containers.extend(gone(&state.observed, pods, policy, moment.now()));
+    let starts = startup::learn(inputs, state);
+    state.observed.starts = starts;
+    state.observed.forgot = containers.len() > MAX_CONTAINERS;
+    state.observed.containers = most_troubled(containers).into();
     track_pods(inputs, state);
-}
-
-/// Readiness is remembered for a repair that is being verified, and no longer.
-pub fn end_proof(state: &mut State) {
-    if state.attempts.in_flight.is_none() {
-        let pods = &mut state.observed.pods;
-        pods.iter_mut().for_each(|record| record.ready_since = None);
-        pods.retain(|record| !is_as_it_should_be(record));
-    }
-}
-
-/// Takes in since when pods as a whole are not as they should be; while a repair is being verified, since when they are.
-pub fn track_pods(inputs: &Inputs<'_>, state: &mut State) {
-    let pods = inputs.snapshot.pods.iter();
-    let records = pods.filter_map(|pod| pod_record(state, pod, inputs.now())).collect();
-    state.observed.pods = most_recent(records).into();
 }
 
 impl Context<'_> {
     /// The record of a container after this observation, if there is something to remember.
     fn record(&self, pod: &Pod, container: &Container) -> Option<ContainerRecord> {
-        let Self { state, policy, now, .. } = *self;
+        let Self { state, policy, moment, .. } = *self;
+        let now = moment.now();
         let known = state.observed.container(&pod.uid, &container.name);
         let mut record = ContainerRecord {
             uid: pod.uid.clone(),
@@ -69,6 +58,9 @@ impl Context<'_> {
             record.crash_loop_since = known.crash_loop_since.filter(|_| state.dependency.released_at != Some(now));
             record.not_ready_since = known.not_ready_since;
         }
+        self.track_run(&mut record, known, (pod, container));
+        self.track_relapses(&mut record, known, container);
+        track_hook(&mut record, known, container);
         self.count_restarts(&mut record, known, container);
         record.restarts.retain(|&time| time > before(now, policy.restart_window));
         // Nobody restarts more often than he says, whoever wrote that down.
@@ -86,11 +78,11 @@ impl Context<'_> {
     /// unknown past: of its restarts only the last can be dated, so only that counts. A new container of a known service
     /// started from zero under our eyes.
     fn count_restarts(&self, record: &mut ContainerRecord, known: Option<&ContainerRecord>, container: &Container) {
-        let Self { state, policy, now, .. } = *self;
-        let count = container.restart_count;
+        let Self { state, policy, moment, .. } = *self;
+        let (now, count) = (moment.now(), container.restart_count);
         let new = match known {
             Some(known) => count.saturating_sub(known.restart_count),
-            None if state.observed.since.is_some() => count,
+            None if self.knows_its_past() => count,
             None => count.min(1),
         };
         if new == 0 || is_ignored(container.last.as_ref(), policy) {
@@ -121,26 +113,9 @@ impl Context<'_> {
         record.restarts.extend(dates);
     }
 
-    /// A crash loop begins with the kubelet's back-off and ends when the container has run for the stabilization time: between two restarts
-    /// it looks well for a moment and must not seem cured.
-    fn track_crash_loop(&self, record: &mut ContainerRecord, container: &Container) {
-        let Self { policy, stabilization, now, .. } = *self;
-        match &container.state {
-            ContainerState::Waiting { .. } if is_ignored(container.last.as_ref(), policy) => {}
-            ContainerState::Waiting { .. } if container.is_in_back_off() => {
-                record.crash_loop_since.get_or_insert(now);
-            }
-            ContainerState::Running(since) if elapsed(since.unwrap_or(now), now) >= stabilization => {
-                record.crash_loop_since = None;
-            }
-            ContainerState::Terminated(end) if end.exit_code == 0 && container.role == Role::Init => {
-                record.crash_loop_since = None;
-            }
-            ContainerState::Waiting { .. }
-            | ContainerState::Running(_)
-            | ContainerState::Terminated(_)
-            | ContainerState::Unknown => {}
-        }
+    /// A container that is not known has not been there before: the service was watched, and nothing was forgotten.
+    pub(super) fn knows_its_past(&self) -> bool {
+        self.state.observed.since.is_some() && !self.state.observed.forgot
     }
 }
 
@@ -181,7 +156,7 @@ fn spread(latest: Timestamp, count: usize, last: Option<&Termination>) -> Vec<Ti
 }
 
 /// An exit code that is no failure, and a process that never ran, count neither as a restart nor as a loop.
-fn is_ignored(end: Option<&Termination>, policy: &HealthPolicy) -> bool {
+pub(super) fn is_ignored(end: Option<&Termination>, policy: &HealthPolicy) -> bool {
     end.is_some_and(|end| end.never_ran() || policy.ignore_exit_codes.contains(&end.exit_code))
 }
 
@@ -194,23 +169,6 @@ fn track_readiness(record: &mut ContainerRecord, pod: &Pod, container: &Containe
     let turned = pod.ready_changed.filter(|&turned| turned <= now);
     let since = record.not_ready_since.unwrap_or(now).max(turned.unwrap_or(Timestamp::MIN));
     record.not_ready_since = unready.then_some(since);
-}
-
-/// The pod as a whole can be unready although each container is ready (readiness gates), or not get to run at all.
-fn pod_record(state: &State, pod: &Pod, now: Timestamp) -> Option<PodRecord> {
-    let known = state.observed.pod(&pod.uid);
-    let proves = state.attempts.in_flight.is_some() && pod.is_ready();
-    let unready = matches!(&pod.ready, Readiness::NotReady(Some(_)))
-        && pod.phase == Phase::Running
-        && pod.containers.iter().all(|container| container.ready || container.role == Role::Init);
-    let pending = pod.phase == Phase::Pending && !pod.is_deleting();
-    let record = PodRecord {
-        uid: pod.uid.clone(),
-        not_ready_since: unready.then(|| known.and_then(|known| known.not_ready_since).unwrap_or(now)),
-        ready_since: proves.then(|| known.and_then(|known| known.ready_since).unwrap_or(now)),
-        pending_since: pending.then(|| known.and_then(|known| known.pending_since).unwrap_or(now)),
-    };
-    (!is_as_it_should_be(&record)).then_some(record)
 }
 
 /// Restarts of pods that are gone still belong to the service's window, but to nobody's threshold.
@@ -235,31 +193,25 @@ fn is_blank(record: &ContainerRecord) -> bool {
         && record.restarts.is_empty()
         && record.crash_loop_since.is_none()
         && record.not_ready_since.is_none()
+        && record.ended_since.is_none()
+        && record.runs_since.is_none_or(|_| record.was_ready)
         && record.forgiven == 0
 }
 
-fn is_as_it_should_be(record: &PodRecord) -> bool {
-    record.not_ready_since.is_none() && record.pending_since.is_none() && record.ready_since.is_none()
-}
-
-/// Keeps those with the most recent trouble; the order is stable so that an unchanged world writes an unchanged status.
-fn bounded(mut records: Vec<ContainerRecord>) -> Vec<ContainerRecord> {
+/// Keeps those with the oldest trouble: what lasts must not be forgotten because more comes. The order is stable so that an
+/// unchanged world writes an unchanged status.
+fn most_troubled(mut records: Vec<ContainerRecord>) -> Vec<ContainerRecord> {
     if records.len() > MAX_CONTAINERS {
         let trouble = |record: &ContainerRecord| {
-            record.crash_loop_since.max(record.not_ready_since).max(record.restarts.last().copied())
+            let starts = record.runs_since.filter(|_| !record.was_ready);
+            let now = [record.crash_loop_since, record.not_ready_since, record.ended_since, starts];
+            let oldest = now.into_iter().flatten().min();
+            let quiet = (record.restarts.is_empty(), std::cmp::Reverse(record.restarts.last().copied()));
+            (oldest.is_none(), oldest, quiet)
         };
-        records.sort_by_key(|record| std::cmp::Reverse(trouble(record)));
+        records.sort_by_cached_key(|record| (trouble(record), record.uid.clone(), record.container.clone()));
         records.truncate(MAX_CONTAINERS);
     }
     records.sort_by(|a, b| (&a.uid, &a.container).cmp(&(&b.uid, &b.container)));
-    records
-}
-
-fn most_recent(mut records: Vec<PodRecord>) -> Vec<PodRecord> {
-    if records.len() > MAX_CONTAINERS {
-        records.sort_by_key(|record| std::cmp::Reverse(record.not_ready_since.max(record.pending_since)));
-        records.truncate(MAX_CONTAINERS);
-    }
-    records.sort_by(|a, b| a.uid.cmp(&b.uid));
     records
 }

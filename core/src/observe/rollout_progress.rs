@@ -5,7 +5,7 @@
 
 use jiff::SignedDuration;
 
-use super::startup::is_starting;
+use super::startup::Starts;
 use crate::model::{
     inputs::Inputs,
     snapshot::{Phase, Rollout, Workload, WorkloadKind, WorkloadState, living},
@@ -29,14 +29,13 @@ pub(super) fn track(inputs: &Inputs<'_>, observed: &mut ObservedState) -> Worklo
     let known = observed.progress.take().filter(|progress| progress.mark == mark);
     let since = known.map_or(inputs.now(), |progress| progress.since);
     observed.progress = Some(Progress { mark, since });
-    let is_stuck = rolling && !is_any_starting(inputs) && inputs.moment.lasts(since, PROGRESS_DEADLINE);
+    let is_stuck = rolling && !is_any_starting(inputs, observed) && inputs.moment.lasts(since, PROGRESS_DEADLINE);
     let rollout = if is_stuck { Rollout::Stuck } else { state.rollout };
     Workload::Present(WorkloadState { rollout, ..state.clone() })
 }
 
-fn is_any_starting(inputs: &Inputs<'_>) -> bool {
-    let running = inputs.snapshot.pods.iter().filter(|pod| !pod.is_deleting() && pod.phase == Phase::Running);
-    running
-        .flat_map(|pod| &pod.containers)
-        .any(|container| is_starting(container, &inputs.policy.health, inputs.moment))
+fn is_any_starting(inputs: &Inputs<'_>, observed: &ObservedState) -> bool {
+    let starts = Starts { observed, policy: &inputs.policy.health, moment: inputs.moment };
+    let mut running = inputs.snapshot.pods.iter().filter(|pod| !pod.is_deleting() && pod.phase == Phase::Running);
+    running.any(|pod| pod.containers.iter().any(|container| starts.goes_on(pod, container)))
 }

@@ -100,13 +100,14 @@ fn doing(decided: &Decided<'_>, standing: Option<&Block>) -> String {
 fn reconciling(decided: &Decided<'_>) -> Condition {
     match decided.in_flight() {
         Some(in_flight) => {
-            let message = format!(
-                "{} of {} ({}) is being verified until {:.0}",
-                in_flight.action.step.as_str(),
-                in_flight.action.target,
-                in_flight.cause.as_str(),
-                in_flight.verify_by
-            );
+            let until = if decided.inputs().now() < in_flight.verify_by {
+                format!("until {:.0}", in_flight.verify_by)
+            } else {
+                "for as long as a pod has time to end or to start".to_owned()
+            };
+            let (step, target, cause) =
+                (in_flight.action.step.as_str(), &in_flight.action.target, in_flight.cause.as_str());
+            let message = format!("{step} of {target} ({cause}) is being verified {until}");
             condition(ConditionType::Reconciling, Truth::True, Reason::Verifying, message)
         }
         None => condition(ConditionType::Reconciling, Truth::False, Reason::AsExpected, "nothing in flight"),

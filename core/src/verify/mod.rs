@@ -2,14 +2,15 @@
 //!
 //! Only judges; what follows from it is taken in by `circuit`.
 
+mod proof;
+
 use jiff::SignedDuration;
 
 use crate::{
     model::{
         inputs::Inputs,
-        moment::{after, clamp},
         plan::{Action, Step},
-        snapshot::{Readiness, Rollout, Workload},
+        snapshot::{Rollout, Workload},
         state::{InFlight, Outcome, State},
         verdict::{Health, Verdict},
     },
@@ -35,7 +36,8 @@ enum Excuse {
 /// How the repair in flight has ended, if it has.
 pub fn verify(inputs: &Inputs<'_>, observed: &Observed, verdict: &Verdict, state: &State) -> Option<Outcome> {
     let in_flight = state.attempts.in_flight.as_ref()?;
-    let is_late = inputs.moment.reached(in_flight.verify_by);
+    let proof_goes_on = || proof::goes_on(inputs, in_flight, state);
+    let is_late = inputs.moment.reached(in_flight.verify_by) && !proof_goes_on();
     let created = in_flight.action.step == Step::RecreateWorkload;
     match excuse(inputs, observed, verdict) {
         Excuse::GoneAgain if created => {
@@ -87,10 +89,7 @@ fn steady_pods(inputs: &Inputs<'_>, state: &State) -> u32 {
     let (now, stabilization) = (inputs.now(), inputs.policy.remediation.stabilization);
     let mut count = 0;
     for pod in inputs.snapshot.pods.iter().filter(|pod| !pod.is_deleting()) {
-        let Readiness::Ready(since) = pod.ready else { continue };
-        // By our own clock, where we remember it: the node's may be wrong.
-        let seen = state.observed.pod(&pod.uid).and_then(|record| record.ready_since);
-        let due = after(seen.unwrap_or_else(|| clamp(since.unwrap_or(now), now)), stabilization);
+        let Some(due) = proof::steady_at(inputs, pod, state) else { continue };
         let of_pod = state.observed.containers.iter().filter(|record| record.uid == pod.uid);
         let restarts: u32 = of_pod.map(|record| record.restarts_within(stabilization, now)).sum();
         if inputs.moment.reached(due) && restarts == 0 {

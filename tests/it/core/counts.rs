@@ -95,8 +95,14 @@ fn a_repair_that_could_not_prove_itself_for_a_dependency_is_not_charged() {
         let action =
             Action { step: Step::RestartPod, target: "api-9".to_owned(), target_uid: Some("uid-api-9".to_owned()) };
         let started = at(NOW - 600);
-        seen.state.attempts.in_flight =
-            Some(InFlight { action, cause: Reason::CrashLoop, started, verify_by: at(NOW), ready_before: 0 });
+        seen.state.attempts.in_flight = Some(InFlight {
+            action,
+            cause: Reason::CrashLoop,
+            started,
+            verify_by: at(NOW),
+            ready_before: 0,
+            youngest: None,
+        });
         seen.state.attempts.actions = vec![ActionRecord { time: started, outcome: Outcome::Pending }].into();
         let memory = decided(&policy(), &seen).state;
         assert_eq!(
@@ -117,8 +123,14 @@ fn a_created_workload_that_is_gone_again_is_judged_as_soon_as_it_should_have_bee
         let action = Action { step: Step::RecreateWorkload, target: "api".to_owned(), target_uid: None };
         let started = at(NOW - age);
         let verify_by = at(NOW + 600);
-        seen.state.attempts.in_flight =
-            Some(InFlight { action, cause: Reason::WorkloadMissing, started, verify_by, ready_before: 0 });
+        seen.state.attempts.in_flight = Some(InFlight {
+            action,
+            cause: Reason::WorkloadMissing,
+            started,
+            verify_by,
+            ready_before: 0,
+            youngest: None,
+        });
         seen.state.attempts.actions = vec![ActionRecord { time: started, outcome: Outcome::Pending }].into();
         let decision = decided(&policy(), &seen);
         let outcomes = decision.state.attempts.actions.iter().map(|action| action.outcome).collect::<Vec<_>>();

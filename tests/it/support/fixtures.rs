@@ -8,8 +8,8 @@ use kubeheal_core::model::{
     fleet::{Fleet, FleetIndex, PeerStatus},
     policy::{ClusterPolicy, Policy},
     snapshot::{
-        Container, ContainerState, LastKnownGood, Live, Origin, Ownership, Phase, Pod, Readiness, Role, Rollout,
-        Service, Snapshot, Workload, WorkloadKind, WorkloadState,
+        Container, ContainerState, LastKnownGood, Live, Origin, Ownership, Phase, Pod, Readiness, RestartPolicy, Role,
+        Rollout, Service, Snapshot, Workload, WorkloadKind, WorkloadState,
     },
     state::{ActionRecord, ContainerRecord, Episode, ObservedState, Outcome, State},
 };
@@ -48,6 +48,7 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
         containers: vec![Container {
             name: "app".to_owned(),
             role: Role::Main,
+            restarts: RestartPolicy::Always,
             ready,
             started: true,
             restart_count: 0,

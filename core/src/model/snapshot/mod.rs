@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 pub use self::{
     pod::{
-        Container, ContainerState, Deletion, Diagnosis, EVERY_START, Origin, Patience, Phase, Pod, Readiness, Role,
-        Termination, living,
+        Container, ContainerState, Deletion, Diagnosis, EVERY_START, Origin, Patience, Phase, Pod, Readiness,
+        RestartPolicy, Role, Termination, has_run, living,
     },
     workload::{LastKnownGood, Ordinals, Rollout, Tool, Workload, WorkloadKind, WorkloadState},
 };

@@ -7,6 +7,9 @@ use crate::model::cause::Probe;
 /// The waiting reason with which the kubelet spaces restarts.
 const CRASH_LOOP_BACK_OFF: &str = "CrashLoopBackOff";
 
+/// The waiting reason of a container whose `postStart` hook has failed.
+const HOOK_FAILED: &str = "PostStartHookError";
+
 /// The waiting reasons that a container passes through at every start.
 pub const EVERY_START: [&str; 3] = ["", "ContainerCreating", "PodInitializing"];
 
@@ -137,6 +140,8 @@ pub struct Container {
     pub name: String,
     /// What it is for.
     pub role: Role,
+    /// After which ends it is started again.
+    pub restarts: RestartPolicy,
     /// `ready`.
     pub ready: bool,
     /// `started`: the startup probe passed, or there is none.
@@ -179,22 +184,48 @@ impl Container {
         self.restart_count.saturating_add(u32::from(ended_again))
     }
 
-    /// Since when it runs, if it does; `now` where that is not said or lies ahead.
-    pub fn running_since(&self, now: Timestamp) -> Option<Timestamp> {
-        match &self.state {
-            ContainerState::Running(since) => Some(since.unwrap_or(now).min(now)),
-            ContainerState::Waiting { .. } | ContainerState::Terminated(_) | ContainerState::Unknown => None,
-        }
-    }
-
     /// It waits for what every container waits for at its start.
     pub fn waits_to_start(&self) -> bool {
         matches!(&self.state, ContainerState::Waiting { reason, .. } if EVERY_START.contains(&reason.as_str()))
     }
 
+    /// What the kubelet says of its `postStart` hook, which failed just now.
+    pub fn failed_hook(&self) -> Option<&str> {
+        match &self.state {
+            ContainerState::Waiting { reason, message } if reason == HOOK_FAILED => Some(message),
+            ContainerState::Waiting { .. }
+            | ContainerState::Running(_)
+            | ContainerState::Terminated(_)
+            | ContainerState::Unknown => None,
+        }
+    }
+
     /// It is in the kubelet's back-off between two runs.
     pub fn is_in_back_off(&self) -> bool {
         matches!(&self.state, ContainerState::Waiting { reason, .. } if reason == CRASH_LOOP_BACK_OFF)
+    }
+}
+
+/// After which ends a container is started again: its own `restartPolicy`, or that of its pod.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// After each.
+    #[default]
+    Always,
+    /// After those with another exit code than 0.
+    OnFailure,
+    /// After none.
+    Never,
+}
+
+impl RestartPolicy {
+    /// Whether it is started again after this end.
+    pub fn follows(self, end: &Termination) -> bool {
+        match self {
+            Self::Always => true,
+            Self::OnFailure => end.exit_code != 0,
+            Self::Never => false,
+        }
     }
 }
 
@@ -257,6 +288,14 @@ pub struct Diagnosis {
     pub advice: String,
     /// The line that told, plain and without secrets; empty if it was a reason or an exit code.
     pub line: String,
+}
+
+/// Whether any of its containers ever ran.
+pub fn has_run(pod: &Pod) -> bool {
+    pod.containers.iter().any(|container| match container.state {
+        ContainerState::Running(_) | ContainerState::Terminated(_) => true,
+        ContainerState::Waiting { .. } | ContainerState::Unknown => container.last.is_some(),
+    })
 }
 
 /// How many pods are there and neither about to go nor done.

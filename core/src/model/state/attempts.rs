@@ -35,6 +35,9 @@ pub struct Attempts {
     /// When the actions of the last hour began, oldest first, whatever became of them: what a ceiling counts.
     #[serde(default, skip_serializing_if = "Bounded::is_empty")]
     pub recent: Bounded<Timestamp, MAX_RECENT>,
+    /// The last restart of a pod, as long as what came instead was not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproven: Option<Unproven>,
     /// Rollbacks, so that none is made the same way twice.
     #[serde(default, skip_serializing_if = "Bounded::is_empty")]
     pub rollbacks: Bounded<RollbackRecord, MAX_ROLLBACKS>,
@@ -110,6 +113,23 @@ pub struct InFlight {
     pub verify_by: Timestamp,
     /// Pods that were ready when it began, the target not counted. More of them, steadily, is success.
     pub ready_before: u32,
+    /// When the youngest pod was created that was there when it began, by the API server's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub youngest: Option<Timestamp>,
+}
+
+/// A restart of a pod after which no pod came that was ready.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Unproven {
+    /// Name of the pod that was restarted.
+    #[schemars(length(max = 253))]
+    pub target: String,
+    /// Hash of the pod template then.
+    #[schemars(length(max = 128))]
+    pub template: String,
+    /// What came instead is younger than this, by the API server's clock.
+    pub youngest: Timestamp,
 }
 
 /// One action, as the breaker counts it.
@@ -233,6 +253,10 @@ impl Attempts {
         self.actions.iter_mut().for_each(|action| action.time = clamp(action.time, now));
         self.recent.iter_mut().for_each(|time| *time = clamp(*time, now));
         self.in_flight.take_if(|in_flight| !in_flight.action.is_fit());
+        self.unproven.take_if(|unproven| !fits(&unproven.target, MAX_NAME) || !fits(&unproven.template, MAX_UID));
+        if let Some(unproven) = &mut self.unproven {
+            unproven.youngest = clamp(unproven.youngest, now);
+        }
         self.rollbacks.retain(|rollback| fits(&rollback.from, MAX_UID) && fits(&rollback.to, MAX_UID));
         self.last_id = self.last_id.max(0);
         self.stable.take_if(|revision| !fits(revision, MAX_NAME));

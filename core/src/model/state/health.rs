@@ -12,12 +12,26 @@ pub struct HealthRecord {
     /// Healthy since then; absent while it is anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy_since: Option<Timestamp>,
+    /// Too few pods are ready, whichever they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short: Option<Shortage>,
     /// The current or last unhealthy time. A repair in flight prolongs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub episode: Option<Episode>,
     /// It was said to be degraded, and has not been said to be well since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub degraded: bool,
+}
+
+/// A time in which too few pods are ready. A moment in which enough are does not end it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Shortage {
+    /// Its begin.
+    pub since: Timestamp,
+    /// Enough are ready since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enough_since: Option<Timestamp>,
 }
 
 /// A time in which the service is or was unhealthy.
@@ -46,6 +60,10 @@ impl HealthRecord {
 
     pub(super) fn load(&mut self, now: Timestamp) {
         past(&mut self.healthy_since, now);
+        if let Some(short) = &mut self.short {
+            short.since = clamp(short.since, now);
+            past(&mut short.enough_since, now);
+        }
         if let Some(episode) = &mut self.episode {
             episode.since = clamp(episode.since, now);
             past(&mut episode.until, now);

@@ -19,15 +19,17 @@ use jiff::Timestamp;
 pub use self::{
     attempts::{
         ActionRecord, Attempts, InFlight, MAX_ACTIONS, MAX_RECENT, MAX_ROLLBACKS, Outcome, Pause, RollbackRecord,
+        Unproven,
     },
     circuit::{Circuit, CircuitPhase, CircuitState, Opening},
     dependency::{DependencyRecord, MAX_RESTARTED, PendingRestart},
-    health::{Episode, HealthRecord},
+    health::{Episode, HealthRecord, Shortage},
     history::{History, HistoryEntry, MAX_HISTORY},
     log_evidence::{LogEvidence, LogRead, MAX_LOGS},
     mitigation::{Change, Mitigation, MitigationPhase},
     observed::{
-        ContainerRecord, KnownFinding, MAX_CONTAINERS, MAX_FINDINGS, MAX_RESTARTS, ObservedState, PodRecord, Progress,
+        ContainerRecord, FailedHook, KnownFinding, LONGEST_START, MAX_CONTAINERS, MAX_FINDINGS, MAX_RESTARTS,
+        MAX_STARTS, ObservedState, PodRecord, Progress, SeenStarts, SlowestStart,
     },
     requests::Requests,
 };

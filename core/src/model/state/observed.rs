@@ -12,15 +12,20 @@ use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
     moment::{before, clamp},
-    text::{MAX_LABEL, MAX_UID, fits},
+    text::{MAX_LABEL, MAX_MESSAGE, MAX_UID, cut, fits},
 };
 
 /// Containers remembered at most; as many pods.
 pub const MAX_CONTAINERS: usize = 256;
-/// Findings remembered at most, those over their threshold first.
+/// Containers whose starts are remembered.
+pub const MAX_STARTS: usize = 32;
+/// Findings remembered at most, the oldest first: whatever comes and goes beside them, they stay known.
 pub const MAX_FINDINGS: usize = 32;
 /// Restart times remembered for one container: more than the highest threshold.
 pub const MAX_RESTARTS: usize = 64;
+
+/// No start is said to have taken longer, in seconds: a policy's patience and a probe's are a day each at most.
+pub const LONGEST_START: u32 = 172_800;
 
 /// What was seen of the workload and its pods.
 #[derive(Debug, Clone, Default, PartialEq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
@@ -47,6 +52,12 @@ pub struct ObservedState {
     /// Since when the workload's controller has made no progress towards what is wanted; absent while all is in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// There were more containers than can be remembered: one that is not known now may have been known before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgot: bool,
+    /// How long starts of the workload's template took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<SeenStarts>,
     /// What was found last time, so that `since` stays.
     #[serde(default, skip_serializing_if = "Bounded::is_empty")]
     pub findings: Bounded<KnownFinding, MAX_FINDINGS>,
@@ -76,6 +87,24 @@ pub struct ContainerRecord {
     /// It has been started but is not ready since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_ready_since: Option<Timestamp>,
+    /// It runs since then, by our own clock: its node's may be wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_since: Option<Timestamp>,
+    /// It was ready since it runs: its start is over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_ready: bool,
+    /// It has ended and was not started again since then, by our own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_since: Option<Timestamp>,
+    /// So many of its ends were taken in.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ends: u32,
+    /// So many of those came one after the other, each before the kubelet had forgotten the one before.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub relapses: u32,
+    /// What its kubelet said of a hook that failed, and with the how many-th end: a moment later it says that it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_hook: Option<FailedHook>,
     /// So many times it had ended before the dependencies were well again: those count for nothing.
     #[serde(default, skip_serializing_if = "is_default")]
     pub forgiven: u32,
@@ -91,12 +120,53 @@ pub struct PodRecord {
     /// Its containers are ready and it is not, since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_ready_since: Option<Timestamp>,
-    /// It is pending since then.
+    /// It is pending, or initializes again, since then; each step of its start begins the time anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_since: Option<Timestamp>,
+    /// So many of its init containers have done their part then.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub steps: u32,
+    /// It is being deleted since then, by our own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleting_since: Option<Timestamp>,
     /// While a repair is being verified: it is ready since then, by our clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_since: Option<Timestamp>,
+}
+
+/// What the kubelet said of a hook that failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedHook {
+    /// The how many-th end of the container came with it.
+    pub end: u32,
+    /// Its words.
+    #[schemars(length(max = 1024))]
+    pub message: String,
+}
+
+/// How long starts of one pod template took.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenStarts {
+    /// Hash of the template.
+    #[schemars(length(max = 128))]
+    pub template: String,
+    /// The slowest start that was seen of each container.
+    #[serde(default, skip_serializing_if = "Bounded::is_empty")]
+    pub slowest: Bounded<SlowestStart, MAX_STARTS>,
+}
+
+/// The slowest start that was seen of a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SlowestStart {
+    /// Name of the container.
+    #[schemars(length(max = 63))]
+    pub container: String,
+    /// Seconds from when it was seen to run until it was ready.
+    #[schemars(range(max = 172_800))]
+    pub seconds: u32,
 }
 
 /// How far the workload's controller has come.
@@ -134,15 +204,22 @@ impl ObservedState {
         self.containers.iter().find(|known| known.uid == uid && known.container == container)
     }
 
+    /// The slowest start that was seen of a container; none is nothing.
+    pub fn slowest_start(&self, container: &str) -> SignedDuration {
+        let mut known = self.starts.iter().flat_map(|starts| &starts.slowest);
+        let found = known.find(|one| one.container == container);
+        found.map_or(SignedDuration::ZERO, |one| SignedDuration::from_secs(one.seconds.into()))
+    }
+
     /// What is remembered of a pod as a whole.
     pub fn pod(&self, uid: &str) -> Option<&PodRecord> {
         self.pods.iter().find(|known| known.uid == uid)
     }
 
-    /// Since when this trouble in this place is known.
+    /// Since when this trouble in this place is known, whatever it was named.
     pub fn known_since(&self, place: &Place, cause: Cause) -> Option<Timestamp> {
         let is_it = |known: &&KnownFinding| {
-            known.cause == cause
+            known.cause.trouble() == cause.trouble()
                 && known.uid.as_deref() == place.uid()
                 && known.container.as_deref() == place.container()
         };
@@ -158,14 +235,26 @@ impl ObservedState {
         self.findings.retain(|known| is_fit(&known.uid, MAX_UID) && is_fit(&known.container, MAX_LABEL));
         self.logs.retain(LogRead::is_fit);
         self.progress.take_if(|progress| !fits(&progress.mark, MAX_UID));
+        self.starts.take_if(|starts| !fits(&starts.template, MAX_UID));
+        if let Some(starts) = &mut self.starts {
+            starts.slowest.retain(|one| fits(&one.container, MAX_LABEL));
+            starts.slowest.iter_mut().for_each(|one| one.seconds = one.seconds.min(LONGEST_START));
+        }
         for container in &mut self.containers {
             past(&mut container.crash_loop_since, now);
             past(&mut container.not_ready_since, now);
+            past(&mut container.runs_since, now);
+            past(&mut container.ended_since, now);
+            container.relapses = container.relapses.min(container.ends);
+            if let Some(hook) = &mut container.failed_hook {
+                hook.message = cut(&hook.message, MAX_MESSAGE);
+            }
             container.restarts.iter_mut().for_each(|time| *time = clamp(*time, now));
         }
         for pod in &mut self.pods {
             past(&mut pod.not_ready_since, now);
             past(&mut pod.pending_since, now);
+            past(&mut pod.deleting_since, now);
             past(&mut pod.ready_since, now);
         }
         for finding in &mut self.findings {

@@ -1,0 +1,37 @@
+//! The clock of the service as a whole: too few pods are ready, whichever they are.
+//!
+//! Each pod by itself may be young, on its way out, turned away or done with what it was for, and another one come in its place:
+//! none of them is in trouble for long, and nobody is served.
+
+use jiff::SignedDuration;
+
+use crate::{
+    diagnose::ContainerContext,
+    model::{
+        moment::clamp,
+        snapshot::Pod,
+        state::{HealthRecord, Shortage},
+    },
+};
+
+/// The shortage that goes on, if one does.
+pub(super) fn follow(context: &ContainerContext<'_>, record: &HealthRecord, too_few: bool) -> Option<Shortage> {
+    let now = context.now();
+    if too_few {
+        let since = record.short.map_or(now, |short| short.since);
+        return Some(Shortage { since, enough_since: None });
+    }
+    let short = record.short?;
+    let enough_since = short.enough_since.unwrap_or(now);
+    let is_over = context.moment.lasts(clamp(enough_since, now), context.policy.first_sign());
+    (!is_over).then_some(Shortage { enough_since: Some(enough_since), ..short })
+}
+
+/// Whether it goes on for longer than any start may take that goes on now. A moment in which enough are ready changes nothing.
+pub(super) fn lasts(context: &ContainerContext<'_>, short: Option<&Shortage>, pods: &[Pod]) -> bool {
+    let Some(short) = short else { return false };
+    let starts = context.starts();
+    let going_on = pods.iter().filter(|pod| starts.of_pod_goes_on(pod)).map(|pod| starts.budget(pod));
+    let patience = context.policy.not_ready.saturating_add(going_on.max().unwrap_or(SignedDuration::ZERO));
+    context.moment.lasts(context.charged_from(short.since), patience)
+}
