@@ -12,7 +12,11 @@ use crate::{
         snapshot::Pod,
         state::{HealthRecord, Shortage},
     },
+    observe::initializes,
 };
+
+/// Enough for a shorter time than this serves nobody.
+const MOMENT: SignedDuration = SignedDuration::from_secs(5);
 
 /// The shortage that goes on, if one does.
 pub(super) fn follow(context: &ContainerContext<'_>, record: &HealthRecord, too_few: bool) -> Option<Shortage> {
@@ -23,15 +27,23 @@ pub(super) fn follow(context: &ContainerContext<'_>, record: &HealthRecord, too_
     }
     let short = record.short?;
     let enough_since = short.enough_since.unwrap_or(now);
-    let is_over = context.moment.lasts(clamp(enough_since, now), context.policy.first_sign());
+    let is_over = context.moment.lasts(clamp(enough_since, now), MOMENT);
     (!is_over).then_some(Shortage { enough_since: Some(enough_since), ..short })
+}
+
+/// The time to start that a pod has a right to; of one in which nothing runs yet, what the policy grants everybody.
+fn start(context: &ContainerContext<'_>, pod: &Pod) -> SignedDuration {
+    let starts = context.starts();
+    if starts.of_pod_goes_on(pod) {
+        return starts.budget(pod);
+    }
+    if initializes(pod) { context.policy.startup_grace } else { SignedDuration::ZERO }
 }
 
 /// Whether it goes on for longer than any start may take that goes on now. A moment in which enough are ready changes nothing.
 pub(super) fn lasts(context: &ContainerContext<'_>, short: Option<&Shortage>, pods: &[Pod]) -> bool {
     let Some(short) = short else { return false };
-    let starts = context.starts();
-    let going_on = pods.iter().filter(|pod| starts.of_pod_goes_on(pod)).map(|pod| starts.budget(pod));
-    let patience = context.policy.not_ready.saturating_add(going_on.max().unwrap_or(SignedDuration::ZERO));
+    let longest = pods.iter().filter(|pod| pod.is_living() && !pod.is_ready()).map(|pod| start(context, pod)).max();
+    let patience = context.policy.not_ready.saturating_add(longest.unwrap_or(SignedDuration::ZERO));
     context.moment.lasts(context.charged_from(short.since), patience)
 }

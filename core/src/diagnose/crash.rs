@@ -32,7 +32,8 @@ pub(super) fn crash(context: &ContainerContext<'_>, pod: &Pod, container: &Conta
     }
     let charged = charged(context, &record);
     let threshold = context.policy.restart_threshold;
-    let relapses = record.relapses > threshold;
+    // The kubelet has not forgotten them: it waits longer each time, so that ever fewer fall into any window.
+    let relapses = down && record.relapses > threshold;
     let too_many = relapses || charged >= threshold as usize;
     let over_threshold =
         (too_many || has_looped(context, &record, container)) && !has_recovered(context, &record, container);

@@ -40,10 +40,11 @@ pub(super) fn doubt(
     };
     let siblings: Vec<&Pod> = pods.iter().filter(|pod| is_sibling(pod, taken)).collect();
     let block = |reason, why| Block::new(reason, format!("what replaces {} may not come: {why}", plan.action.target));
-    let of_the_last = || unproven.zip(taken).and_then(|(unproven, taken)| never_came(unproven, taken));
-    let of_the_only = || taken.and_then(|taken| is_last_ready(taken, pods));
-    let of_deleted = || stays(context, pods);
-    let why = certain(state, taken, &siblings).or_else(of_the_last).or_else(of_the_only).or_else(of_deleted);
+    let why = certain(state, taken, &siblings).or_else(|| {
+        let taken = taken?;
+        let last_repair = unproven.and_then(|unproven| never_came(unproven, taken));
+        last_repair.or_else(|| is_last_ready(taken, pods, plan)).or_else(|| waits_for_another(state, taken, pods))
+    });
     if let Some(why) = why {
         return Some(block(Reason::ReplacementUncertain, why));
     }
@@ -134,22 +135,23 @@ fn never_came(unproven: &Unproven, taken: &Pod) -> Option<String> {
     is_older.then(message)
 }
 
-/// It serves, whatever is wrong with it, and no other does.
-fn is_last_ready(taken: &Pod, pods: &[Pod]) -> Option<String> {
+/// It serves, whatever is wrong with it, and no other does. Who asks for restarts after an outage of a dependency, of a
+/// workload of one pod, asks for this.
+fn is_last_ready(taken: &Pod, pods: &[Pod], plan: &Plan) -> Option<String> {
     let serves = |pod: &Pod| pod.is_ready() && pod.is_living();
     let another = pods.iter().any(|pod| pod.uid != taken.uid && serves(pod));
-    (serves(taken) && !another).then(|| "it is the last one that is ready".to_owned())
+    let is_asked_for = plan.cause == Reason::DependencyRecovered && pods.len() == 1;
+    (serves(taken) && !another && !is_asked_for).then(|| "it is the last one that is ready".to_owned())
 }
 
-/// A pod that is being deleted and does not go keeps its place, and what it had.
-fn stays(context: &ContainerContext<'_>, pods: &[Pod]) -> Option<String> {
-    let is_overdue = |pod: &&Pod| {
-        let seen = context.observed.pod(&pod.uid).and_then(|record| record.deleting_since);
-        let due = pod.deletion.as_ref().and_then(|deletion| deletion.due).max(seen);
-        due.is_some_and(|due| context.moment.lasts(due, context.policy.first_sign()))
-    };
-    let pod = pods.iter().filter(|pod| pod.is_deleting()).find(is_overdue)?;
-    Some(format!("{} is being deleted and does not go", pod.name))
+/// A StatefulSet that makes its pods one by one makes none before those with a lower number are ready.
+fn waits_for_another(state: &WorkloadState, taken: &Pod, pods: &[Pod]) -> Option<String> {
+    state.ordinals.filter(|ordinals| ordinals.one_by_one)?;
+    let own = Ordinals::of(&taken.name)?;
+    let is_before = |pod: &&Pod| Ordinals::of(&pod.name).is_some_and(|number| number < own);
+    let is_ready = |pod: &Pod| pod.is_ready() && !pod.is_deleting();
+    let other = pods.iter().filter(is_before).find(|pod| !is_ready(pod))?;
+    Some(format!("{} comes before it and is not ready", other.name))
 }
 
 /// A pod that is not there yet, and since when: nobody knows whether it will be.

@@ -2,6 +2,8 @@
 //!
 //! Owns the record of what was observed, of dependencies, and of where a mitigation stands. Must not judge.
 
+mod containers;
+mod context;
 mod dependencies;
 mod dependency_outage;
 mod mitigation;
@@ -43,7 +45,7 @@ pub fn observe(inputs: &Inputs<'_>, state: &mut State) -> Observed {
     let dependencies = dependencies::judge(&snapshot.dependencies, moment);
     dependency_outage::track(inputs, &dependencies, &mut state.dependency);
     dependencies::track_release(&dependencies, &mut state.dependency, moment.now());
-    restarts::track(inputs, state);
+    containers::track(inputs, state);
     state.observed.since.get_or_insert(moment.now());
     let workload = rollout_progress::track(inputs, &mut state.observed);
     Observed { workload, missing, scaled_down_from, dependencies }

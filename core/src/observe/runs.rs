@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    restarts::{Context, is_ignored},
+    context::{Context, is_ignored},
     startup::initializes,
 };
 use crate::model::{

@@ -111,7 +111,7 @@ pub(super) fn learn(inputs: &Inputs<'_>, state: &State) -> Option<SeenStarts> {
             let Some(since) = record.runs_since.filter(|_| is_same_run) else { continue };
             let took = elapsed(clamp(since, moment.now()), moment.now());
             if took <= known.allowance(container).saturating_add(policy.not_ready) {
-                remember(starts.get_or_insert_default(), &container.name, took);
+                store(starts.get_or_insert_default(), &container.name, took);
             }
         }
     }
@@ -120,7 +120,7 @@ pub(super) fn learn(inputs: &Inputs<'_>, state: &State) -> Option<SeenStarts> {
         .filter(|starts| !starts.slowest.is_empty())
 }
 
-fn remember(starts: &mut SeenStarts, container: &str, took: SignedDuration) {
+fn store(starts: &mut SeenStarts, container: &str, took: SignedDuration) {
     let seconds = u32::try_from(took.as_secs()).unwrap_or(LONGEST_START).min(LONGEST_START);
     match starts.slowest.iter_mut().find(|one| one.container == container) {
         Some(known) => known.seconds = known.seconds.max(seconds),

@@ -12,7 +12,7 @@ use crate::model::{
     plan::{Action, Charge, Effect, Plan, Step},
     policy::{Policy, Rung},
     reason::{Block, Reason},
-    snapshot::{Pod, Rollout, Workload, WorkloadKind, WorkloadState},
+    snapshot::{Ordinals, Pod, Rollout, Workload, WorkloadKind, WorkloadState},
     state::State,
 };
 
@@ -33,7 +33,7 @@ fn repair(situation: &Situation<'_>, workload: &WorkloadState, state: &State) ->
     }
     // What is to be restarted after an outage comes before what is not trouble enough.
     let requested = situation.requested && !state.dependency.restarts_go_on();
-    let Some(finding) = worst(situation.findings, requested) else {
+    let Some(finding) = worst(situation, workload, requested, state) else {
         return no_step(situation.findings, workload, is_stuck);
     };
     let Some(pod) = situation.inputs.snapshot.pods.iter().find(|pod| finding.is_about(pod)) else {
@@ -104,10 +104,25 @@ fn roll_back(situation: &Situation<'_>, workload: &WorkloadState, state: &State)
     }
 }
 
-/// The oldest trouble that a restart could help, what is so right now before the rest; sick pods are treated one by one.
-fn worst(findings: &[Finding], requested: bool) -> Option<&Finding> {
-    let order = |one: &&Finding| (!one.active_now, one.since, one.place.object().to_owned());
-    findings
+/// The oldest trouble that a restart could help, what is so right now before the rest; sick pods are treated one by one. What
+/// came of the last restart and was not ready comes before all that is older, and of pods that are made one by one the first.
+fn worst<'a>(
+    situation: &Situation<'a>,
+    workload: &WorkloadState,
+    requested: bool,
+    state: &State,
+) -> Option<&'a Finding> {
+    let pods = &situation.inputs.snapshot.pods;
+    let one_by_one = workload.ordinals.is_some_and(|ordinals| ordinals.one_by_one);
+    let order = |one: &&Finding| {
+        let pod = pods.iter().find(|pod| one.is_about(pod));
+        let created = pod.and_then(|pod| pod.origin.created);
+        let is_older = state.attempts.unproven.as_ref().is_some_and(|unproven| created <= Some(unproven.youngest));
+        let number = pod.filter(|_| one_by_one).and_then(|pod| Ordinals::of(&pod.name));
+        (is_older, !one.active_now, number, one.since, one.place.object().to_owned())
+    };
+    situation
+        .findings
         .iter()
         .filter(|finding| {
             finding.cause.restart_helps() && (finding.over_threshold || requested) && finding.place.uid().is_some()

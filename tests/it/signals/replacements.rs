@@ -234,7 +234,7 @@ fn what_says_nothing_about_a_new_pod_holds_nothing_back() {
     ]});
     let rejected =
         json!({"phase": "Failed", "reason": "UnexpectedAdmissionError", "conditions": [], "containerStatuses": []});
-    let leaving = json!({"metadata": {"deletionTimestamp": stamp(0)}});
+    let leaving = json!({"metadata": {"deletionTimestamp": stamp(310)}});
     let of_old_set = json!({"metadata": {"ownerReferences": owner("old set")}});
     let old_set = json!({"kind": "ReplicaSet", "metadata": {"name": "app-0", "uid": "old set", "ownerReferences": owner("deployment")}});
     let kind = "Deployment";

@@ -228,8 +228,8 @@ fn unschedulable_counts_when_it_lasts_because_a_node_may_be_on_its_way() {
     assert!(decision.findings[0].message.contains("0/3 nodes"));
 }
 
-/// Patience with a container that runs and is not ready: the longest of what the policy grants and what its startup probe
-/// does; when the probe has passed, it owes readiness.
+/// Patience with a container that runs and was not ready yet: the longest of what the policy grants and what its startup probe
+/// does, although the probe has passed.
 #[test]
 fn a_slow_start_is_left_alone_for_as_long_as_it_may_take() {
     let probe = json!({"initialDelaySeconds": 20, "periodSeconds": 10, "failureThreshold": 48});
@@ -239,7 +239,7 @@ fn a_slow_start_is_left_alone_for_as_long_as_it_may_take() {
         ("the probe's budget", probe.clone(), json!({}), false, 500),
         ("a shorter grace than the budget", probe.clone(), json!({"startupGraceSeconds": 60}), false, 500),
         ("a longer grace than the budget", probe.clone(), json!({"startupGraceSeconds": 900}), false, 900),
-        ("the probe has passed", probe, json!({}), true, 300),
+        ("the probe has passed", probe, json!({}), true, 800),
     ];
     for (what, startup, health, started, patience) in table {
         let mut scene = scene(json!({"health": health}));
@@ -277,23 +277,27 @@ fn a_start_that_took_long_is_no_unreadiness_in_the_moment_in_which_it_is_over() 
     scene.has(seen(false, json!({})));
     assert_eq!(health(&scene.pass(0, 1099)), ("Starting", "Starting"));
     scene.has(seen(true, json!({})));
-    assert_eq!(health(&scene.pass(1100, 1114)), ("Starting", "Starting"), "its readiness is asked from now on");
-    assert_eq!(health(&scene.reconcile(1115)), ("Degraded", "ReadinessFailed"), "and it does not come");
-    scene.has(seen(true, json!({"conditions": ready(1120), "containerStatuses": [runs("app", 0, true, 0)]})));
-    scene.reconcile(1120);
+    assert_eq!(health(&scene.pass(1100, 1199)), ("Starting", "Starting"), "it has the rest of its time to be ready");
+    assert_eq!(health(&scene.reconcile(1200)), ("Unhealthy", "ReadinessFailed"), "and it does not come");
+    scene.has(seen(true, json!({"conditions": ready(1220), "containerStatuses": [runs("app", 0, true, 0)]})));
+    scene.reconcile(1220);
+    scene.reconcile(1250);
     scene.has(seen(
         true,
         json!({"conditions": [
-            {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "lastTransitionTime": stamp(1200)},
+            {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "lastTransitionTime": stamp(1300)},
         ]}),
     ));
-    assert_eq!(health(&scene.reconcile(1200)), ("Degraded", "ReadinessFailed"), "what was ready is missed at once");
+    assert_eq!(health(&scene.reconcile(1300)), ("Degraded", "ReadinessFailed"), "what was ready is missed at once");
 }
 
 #[test]
 fn unreadiness_counts_only_when_it_lasts_and_a_flap_begins_anew() {
     let seen = |up: bool, since: i64| {
-        let conditions = if up { ready(since) } else { json!([{"type": "Ready", "status": "False", "reason": "x"}]) };
+        let unready = json!([
+            {"type": "Ready", "status": "False", "reason": "x", "lastTransitionTime": stamp(since)},
+        ]);
+        let conditions = if up { ready(since) } else { unready };
         pod("app-1-x", &json!({"status": {"conditions": conditions, "containerStatuses": [runs("app", 0, up, 0)]}}))
     };
     let mut scene = scene(json!({}));

@@ -249,6 +249,7 @@ impl Attempts {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.started = clamp(in_flight.started, now);
             in_flight.verify_by = in_flight.verify_by.min(after(now, policy.remediation.verify));
+            in_flight.youngest = in_flight.youngest.map(|youngest| clamp(youngest, now));
         }
         self.actions.iter_mut().for_each(|action| action.time = clamp(action.time, now));
         self.recent.iter_mut().for_each(|time| *time = clamp(*time, now));

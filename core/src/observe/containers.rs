@@ -1,0 +1,141 @@
+//! Containers over time: how often they restarted, since when they run, and since when they are not as they should be.
+
+use jiff::Timestamp;
+
+use super::{context::Context, pods::track_pods, runs::track_hook, startup};
+use crate::model::{
+    inputs::Inputs,
+    moment::before,
+    policy::HealthPolicy,
+    snapshot::{Container, ContainerState, Phase, Pod, Role, Termination},
+    state::{ContainerRecord, DependencyRecord, MAX_CONTAINERS, ObservedState, State},
+};
+
+/// Takes in how often containers have restarted, and since when they and their pods are not as they should be.
+pub(super) fn track(inputs: &Inputs<'_>, state: &mut State) {
+    let pods = &inputs.snapshot.pods;
+    let remediation = &inputs.policy.remediation;
+    let (policy, stabilization, moment) = (&inputs.policy.health, remediation.stabilization, inputs.moment);
+    let context = Context { state, policy, stabilization, moment };
+    let of_pod = |pod| move |container| (pod, container);
+    let seen = pods.iter().flat_map(|pod| pod.containers.iter().map(of_pod(pod)));
+    let mut containers: Vec<_> = seen.filter_map(|(pod, container)| context.record(pod, container)).collect();
+    containers.extend(gone(&state.observed, pods, policy, moment.now()));
+    let starts = startup::learn(inputs, state);
+    state.observed.starts = starts;
+    state.observed.forgot = containers.len() > MAX_CONTAINERS;
+    state.observed.containers = most_troubled(containers).into();
+    track_pods(inputs, state);
+}
+
+impl Context<'_> {
+    /// The record of a container after this observation, if there is something to remember.
+    fn record(&self, pod: &Pod, container: &Container) -> Option<ContainerRecord> {
+        let Self { state, policy, moment, .. } = *self;
+        let now = moment.now();
+        let known = state.observed.container(&pod.uid, &container.name);
+        let mut record = ContainerRecord {
+            uid: pod.uid.clone(),
+            container: container.name.clone(),
+            restart_count: container.restart_count,
+            forgiven: forgiven(known, &state.dependency, container, now),
+            ..ContainerRecord::default()
+        };
+        if let Some(known) = known {
+            record.restarts.clone_from(&known.restarts);
+            record.crash_loop_since = known.crash_loop_since.filter(|_| state.dependency.released_at != Some(now));
+            record.not_ready_since = known.not_ready_since;
+        }
+        self.track_run(&mut record, known, (pod, container));
+        self.track_relapses(&mut record, known, container);
+        track_hook(&mut record, known, container);
+        self.count_restarts(&mut record, known, container);
+        record.restarts.retain(|&time| time > before(now, policy.restart_window));
+        // Nobody restarts more often than he says, whoever wrote that down.
+        record.restarts.keep_newest(usize::try_from(container.restart_count).unwrap_or(usize::MAX));
+        if is_forgiven(&record, &state.dependency, container) {
+            record.crash_loop_since = None;
+        } else {
+            self.track_crash_loop(&mut record, container);
+        }
+        track_readiness(&mut record, pod, container, now);
+        (!is_blank(&record)).then_some(record)
+    }
+}
+
+/// What ended while a dependency was down, or before it was well again, is not the service's own fault, although the next start
+/// may be minutes away.
+fn forgiven(
+    known: Option<&ContainerRecord>,
+    dependency: &DependencyRecord,
+    container: &Container,
+    now: Timestamp,
+) -> u32 {
+    let latest = container.termination_number();
+    let forgives = dependency.held || dependency.released_at == Some(now);
+    if forgives { latest } else { known.map_or(0, |known| known.forgiven).min(latest) }
+}
+
+/// The latest end is forgiven: by our own sight, or because it came before that by its node's clock. Neither clock can make it
+/// count sooner.
+fn is_forgiven(record: &ContainerRecord, dependency: &DependencyRecord, container: &Container) -> bool {
+    let Some(released) = dependency.released_at.filter(|_| !dependency.held) else { return false };
+    let ended_before = |end: &Termination| end.finished.is_some_and(|finished| finished <= released);
+    container.termination_number() <= record.forgiven || container.last_termination().is_some_and(ended_before)
+}
+
+/// Unready time begins when the startup probe has passed: until then the container starts and owes nobody readiness.
+fn track_readiness(record: &mut ContainerRecord, pod: &Pod, container: &Container, now: Timestamp) {
+    let runs = matches!(container.state, ContainerState::Running(_)) && pod.phase == Phase::Running;
+    let owes = runs && container.role != Role::Init && container.started;
+    let unready = owes && !container.ready;
+    // What was written down is not believed to be older than what the pod says itself.
+    let turned = pod.ready_changed.filter(|&turned| turned <= now);
+    let since = record.not_ready_since.unwrap_or(now).max(turned.unwrap_or(Timestamp::MIN));
+    record.not_ready_since = unready.then_some(since);
+}
+
+/// Restarts of pods that are gone still belong to the service's window, but to nobody's threshold.
+fn gone(observed: &ObservedState, pods: &[Pod], policy: &HealthPolicy, now: Timestamp) -> Vec<ContainerRecord> {
+    let begin = before(now, policy.restart_window);
+    let of_gone = observed.containers.iter().filter(|known| pods.iter().all(|pod| pod.uid != known.uid));
+    let kept = of_gone.filter_map(|known| {
+        let restarts: Vec<_> = known.restarts.iter().copied().filter(|&time| time > begin).collect();
+        (!restarts.is_empty()).then(|| ContainerRecord {
+            uid: known.uid.clone(),
+            container: known.container.clone(),
+            restart_count: known.restart_count,
+            restarts: restarts.into(),
+            ..ContainerRecord::default()
+        })
+    });
+    kept.collect()
+}
+
+fn is_blank(record: &ContainerRecord) -> bool {
+    record.restart_count == 0
+        && record.restarts.is_empty()
+        && record.crash_loop_since.is_none()
+        && record.not_ready_since.is_none()
+        && record.ended_since.is_none()
+        && record.runs_since.is_none_or(|_| record.was_ready)
+        && record.forgiven == 0
+}
+
+/// Keeps those with the oldest trouble: what lasts must not be forgotten because more comes. The order is stable so that an
+/// unchanged world writes an unchanged status.
+fn most_troubled(mut records: Vec<ContainerRecord>) -> Vec<ContainerRecord> {
+    if records.len() > MAX_CONTAINERS {
+        let trouble = |record: &ContainerRecord| {
+            let starts = record.runs_since.filter(|_| !record.was_ready);
+            let now = [record.crash_loop_since, record.not_ready_since, record.ended_since, starts];
+            let oldest = now.into_iter().flatten().min();
+            let quiet = (record.restarts.is_empty(), std::cmp::Reverse(record.restarts.last().copied()));
+            (oldest.is_none(), oldest, quiet)
+        };
+        records.sort_by_cached_key(|record| (trouble(record), record.uid.clone(), record.container.clone()));
+        records.truncate(MAX_CONTAINERS);
+    }
+    records.sort_by(|a, b| (&a.uid, &a.container).cmp(&(&b.uid, &b.container)));
+    records
+}
