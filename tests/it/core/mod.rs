@@ -6,6 +6,7 @@ mod counts;
 mod fleet;
 mod hostile;
 mod loaded;
+pub(crate) mod looks;
 mod policies;
 mod properties;
 mod recovery;

@@ -309,6 +309,20 @@ impl Simulation {
         self.status = travelled(&self.status);
     }
 
+    /// What is to be seen, and from when on, where nothing is done. A request to heal now is answered once, by the first who looks:
+    /// there is none.
+    pub(crate) fn worlds(&mut self, policy: &Policy, history: &[Step]) -> Vec<(Timestamp, Snapshot)> {
+        let world = |step: &Step| {
+            self.seconds += i64::from(step.wait);
+            self.take(step.request);
+            let now = at(self.seconds);
+            let mut seen = self.see(policy, step, now);
+            seen.service.heal_now = None;
+            (now, seen)
+        };
+        history.iter().map(world).collect()
+    }
+
     fn carry_out(&mut self, plan: &Plan, now: Timestamp) {
         match &plan.effect {
             Effect::EvictPod { .. } => {
