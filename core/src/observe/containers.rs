@@ -118,6 +118,7 @@ fn is_blank(record: &ContainerRecord) -> bool {
         && record.crash_loop_since.is_none()
         && record.not_ready_since.is_none()
         && record.ended_since.is_none()
+        && record.ends == 0
         && record.runs_since.is_none_or(|_| record.was_ready)
         && record.forgiven == 0
 }

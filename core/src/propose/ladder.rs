@@ -8,12 +8,14 @@ use super::{
     rollback,
 };
 use crate::model::{
+    cause::Cause,
     finding::Finding,
     plan::{Action, Charge, Effect, Plan, Step},
     policy::{Policy, Rung},
     reason::{Block, Reason},
     snapshot::{Ordinals, Pod, Rollout, Workload, WorkloadKind, WorkloadState},
     state::State,
+    verdict::Health,
 };
 
 /// Chooses the step. What is below its threshold is acted on too when a person asks.
@@ -34,7 +36,7 @@ fn repair(situation: &Situation<'_>, workload: &WorkloadState, state: &State) ->
     // What is to be restarted after an outage comes before what is not trouble enough.
     let requested = situation.requested && !state.dependency.restarts_go_on();
     let Some(finding) = worst(situation, workload, requested, state) else {
-        return no_step(situation.findings, workload, is_stuck);
+        return no_step(situation, workload, is_stuck);
     };
     let Some(pod) = situation.inputs.snapshot.pods.iter().find(|pod| finding.is_about(pod)) else {
         return Proposal::Nothing;
@@ -46,8 +48,12 @@ fn repair(situation: &Situation<'_>, workload: &WorkloadState, state: &State) ->
 }
 
 /// Why there is no step although something is wrong. Said at once, although it may pass.
-fn no_step(findings: &[Finding], workload: &WorkloadState, is_stuck: bool) -> Proposal {
-    match findings.iter().find(|finding| finding.over_threshold || !finding.cause.restart_helps()) {
+fn no_step(situation: &Situation<'_>, workload: &WorkloadState, is_stuck: bool) -> Proposal {
+    // One that does not go is missed by nobody where all that are wanted are there.
+    let is_healthy = situation.verdict.health == Health::Healthy;
+    let is_wanted = |finding: &&Finding| !(is_healthy && finding.cause == Cause::StuckTerminating);
+    let mut findings = situation.findings.iter().filter(is_wanted);
+    match findings.find(|finding| finding.over_threshold || !finding.cause.restart_helps()) {
         Some(finding) => {
             let message = format!("a restart does not help against {}: {}", finding.cause.as_str(), finding.message);
             Proposal::NoStep(Block::new(Reason::RestartCannotHelp, message))

@@ -1,6 +1,9 @@
 //! What is seen in objects and what is made of it: one table for each kind of signal.
 
+mod clock;
 mod ends;
+mod own_clock;
+mod proofs;
 mod replacements;
 mod sampling;
 mod starts;
