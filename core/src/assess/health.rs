@@ -2,6 +2,7 @@
 //!
 //! Unknown is not unhealthy: what cannot be seen never makes a service worse.
 
+use super::nodes;
 use crate::{
     diagnose::{ContainerContext, has_just_started},
     model::{
@@ -90,7 +91,8 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
     } else if workload.kind == WorkloadKind::Pod && snapshot.pods.iter().any(|pod| pod.phase == Phase::Succeeded) {
         (Health::Idle, Reason::Completed, "the pod ended well".to_owned())
     } else {
-        compare(policy, workload, &pods, findings)
+        let (health, reason, message) = compare(policy, workload, &pods, findings);
+        (health, reason, nodes::with_node(message, health, &snapshot.pods, findings))
     };
     let too_few = pods.ready < policy.health.min_ready.of(workload.desired);
     let brewing = too_few && findings.iter().any(|finding| finding.cause.restart_helps());
@@ -100,7 +102,8 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
 
 fn count(context: &ContainerContext<'_>, state: &WorkloadState, pods: &[Pod], findings: &[Finding]) -> PodCounts {
     let mut counts = PodCounts { desired: state.desired, ..PodCounts::default() };
-    for pod in pods.iter().filter(|pod| !pod.is_deleting() && !matches!(pod.phase, Phase::Succeeded)) {
+    let counts_in = |pod: &&Pod| (!pod.is_deleting() || pod.cannot_go()) && !matches!(pod.phase, Phase::Succeeded);
+    for pod in pods.iter().filter(counts_in) {
         if pod.is_on_lost_node() {
             counts.lost += 1;
         } else if is_unhealthy(pod, findings) {
@@ -172,7 +175,7 @@ fn compare(
     }
     if lost > 0 {
         let health = if enough { Health::Degraded } else { Health::Unknown };
-        return (health, Reason::NodeLost, format!("{ready_of}: {lost} on a node that does not answer"));
+        return (health, Reason::NodeLost, format!("{ready_of}: {}", nodes::lost(lost, findings)));
     }
     if state.rollout == Rollout::Stuck {
         return (
@@ -184,7 +187,11 @@ fn compare(
     if state.rollout == Rollout::InProgress && enough {
         return (Health::Degraded, Reason::RolloutInProgress, format!("{ready_of}, rolling out"));
     }
-    match findings.iter().find(|finding| finding.cause != Cause::NodeLost) {
+    let below = findings.iter().filter(|finding| finding.cause != Cause::NodeLost);
+    match below.min_by_key(|finding| finding.cause == Cause::NodeRestarted) {
+        Some(finding) if finding.cause == Cause::NodeRestarted => {
+            (Health::Starting, Reason::NodeRestarted, format!("{ready_of}: {}", finding.message))
+        }
         // Below its threshold: said, not counted.
         Some(finding) => (Health::Degraded, finding.cause.reason(), format!("{ready_of}: {}", finding.message)),
         None if unready > 0 => (Health::Degraded, Reason::ReadinessFailed, format!("{ready_of}, {unready} not ready")),

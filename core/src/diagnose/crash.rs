@@ -55,8 +55,10 @@ pub(super) fn crash(context: &ContainerContext<'_>, pod: &Pod, container: &Conta
 
 fn is_down(container: &Container) -> bool {
     match &container.state {
-        ContainerState::Waiting { .. } => container.is_in_back_off(),
-        ContainerState::Terminated(end) => end.exit_code != 0,
+        ContainerState::Waiting { .. } => {
+            container.is_in_back_off() && !container.last.as_ref().is_some_and(Termination::is_made_up)
+        }
+        ContainerState::Terminated(end) => end.exit_code != 0 && !end.is_made_up(),
         ContainerState::Running(_) | ContainerState::Unknown => false,
     }
 }

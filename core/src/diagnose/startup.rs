@@ -89,7 +89,7 @@ pub fn init_failure(container: &Container) -> Option<String> {
     let failed_now = matches!(&container.state, ContainerState::Terminated(end) if end.exit_code != 0);
     let looping = container.is_in_back_off();
     let retrying = container.restart_count > 0 && matches!(container.state, ContainerState::Running(_));
-    let end = container.last_termination().filter(|_| failed_now || looping || retrying)?;
+    let end = container.last_termination().filter(|end| (failed_now || looping || retrying) && !end.is_made_up())?;
     let said = explained(container, &end.message);
     Some(format!("init container {} exited {}{said}", container.name, end.exit_code))
 }

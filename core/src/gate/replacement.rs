@@ -32,6 +32,10 @@ pub(super) fn doubt(context: &ContainerContext<'_>, workload: &Workload, pods: &
             return None;
         }
     };
+    let whole = matches!(plan.effect, Effect::ReplaceWorkload { .. });
+    if let Some(block) = of_node(pods, taken, whole) {
+        return Some(block);
+    }
     let siblings: Vec<&Pod> = pods.iter().filter(|pod| is_sibling(pod, taken)).collect();
     let block = |reason, why| Block::new(reason, format!("what replaces {} may not come: {why}", plan.action.target));
     if let Some(why) = certain(state, taken, &siblings) {
@@ -50,6 +54,25 @@ pub(super) fn doubt(context: &ContainerContext<'_>, workload: &Workload, pods: &
     let lasts = context.moment.lasts(since, worth_a_word);
     let reason = if lasts { Reason::ReplacementUncertain } else { Reason::NotYet };
     Some(block(reason, why))
+}
+
+/// What is asked to go from a node that is lost does not go, and what comes instead may come to the same node. Who drains a
+/// node takes its pods away himself.
+fn of_node(pods: &[Pod], taken: Option<&Pod>, whole: bool) -> Option<Block> {
+    let (pod, reason, why) = match taken {
+        Some(pod) => match (&pod.host.loss, &pod.host.drain) {
+            (Some(loss), _) => (pod, Reason::NodeLost, loss.words()),
+            (None, Some(drain)) => (pod, Reason::NodeDraining, drain.words()),
+            (None, None) => return None,
+        },
+        None => {
+            let pod = pods.iter().find(|pod| whole && pod.loss().is_some())?;
+            (pod, Reason::NodeLost, pod.loss()?.words())
+        }
+    };
+    let message =
+        format!("{} is on {}, which {why}: it is left to whoever looks after nodes", pod.name, pod.node_named());
+    Some(Block::new(reason, message))
 }
 
 /// A pod that came from where the replacement of `taken` will come from, as far as anybody says; any, if all are taken.

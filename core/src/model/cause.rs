@@ -48,8 +48,12 @@ pub enum Cause {
     QuotaExceeded,
     /// An init container does not succeed.
     InitFailed,
-    /// Its node does not answer.
+    /// Its node does not answer, is not ready or is gone.
     NodeLost,
+    /// Its node gives its pods away: drained, being deleted, or short of disk, memory or process IDs.
+    NodeDraining,
+    /// Its node restarted, and its containers are coming back.
+    NodeRestarted,
 }
 
 impl Cause {
@@ -74,7 +78,9 @@ impl Cause {
             | Self::SchedulingGated
             | Self::QuotaExceeded
             | Self::InitFailed
-            | Self::NodeLost => false,
+            | Self::NodeLost
+            | Self::NodeDraining
+            | Self::NodeRestarted => false,
         }
     }
 
@@ -97,6 +103,8 @@ impl Cause {
             Self::QuotaExceeded => Reason::QuotaExceeded,
             Self::InitFailed => Reason::InitFailed,
             Self::NodeLost => Reason::NodeLost,
+            Self::NodeDraining => Reason::NodeDraining,
+            Self::NodeRestarted => Reason::NodeRestarted,
         }
     }
 

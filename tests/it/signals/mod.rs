@@ -1,6 +1,7 @@
 //! What is seen in objects and what is made of it: one table for each kind of signal.
 
 mod ends;
+mod nodes;
 mod replacements;
 mod sampling;
 mod starts;
