@@ -107,6 +107,35 @@ fn what_a_pod_says_is_worth_nothing_once_its_node_is_lost() {
 }
 
 #[test]
+fn the_time_in_which_its_node_was_lost_is_not_held_against_a_pod() {
+    let waits = json!([{
+        "name": "app", "ready": false, "restartCount": 1, "lastState": end(1, "Error", 0, 29),
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+    }]);
+    let looping = with(unready(), &json!({"status": {"containerStatuses": waits}}));
+    let gate =
+        json!({"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady"}]}});
+    for (status, cause) in [(unready(), "ReadinessFailed"), (looping, "CrashLoop"), (gate, "ReadinessFailed")] {
+        let mut scene = three("DaemonSet");
+        scene.has(on("DaemonSet", "app-1", "n2", &status));
+        scene.reconcile(30);
+        scene.has(node("n2", &self::status("Unknown", "NodeStatusUnknown", None)));
+        assert_eq!(described(&scene.pass(80, 4000)), ["NodeLost!"]);
+        // The node is back, and what its kubelet sees now comes later.
+        scene.has(node("n2", &json!({})));
+        let decision = scene.pass(4001, 4300);
+        assert!(decision.proposal().is_none(), "{cause}: {:?}", described(&decision));
+        let decision = scene.reconcile(4301);
+        assert!(
+            described(&decision).last().is_some_and(|one| one.ends_with(&format!("{cause}!"))),
+            "{:?}",
+            described(&decision)
+        );
+        assert!(decision.proposal().is_some(), "{cause}: {:?}", decision.blocked_by());
+    }
+}
+
+#[test]
 fn a_pod_on_a_node_that_gives_its_pods_away_keeps_its_cause_and_is_held() {
     let drains = [
         ("is cordoned", json!({"spec": {"unschedulable": true}})),
@@ -230,7 +259,8 @@ fn where_nodes_may_not_be_read_nothing_is_held_for_that() {
     assert_eq!(described(&scene.pass(30, 400)), ["NodeLost!"]);
     // As of a role that somebody took away: what was known is out of date.
     scene.nodes_are_readable(false);
-    let decision = scene.reconcile(401);
+    assert!(scene.pass(401, 700).proposal().is_none());
+    let decision = scene.reconcile(701);
     assert_eq!((described(&decision), held(&decision)), (vec!["app ReadinessFailed!".to_owned()], vec![]));
     assert!(decision.proposal().is_some());
     // Once all can be read, one that is not there is gone.
