@@ -259,6 +259,7 @@ impl Source {
                 }
                 told.clone_from(&error);
             }
+            self.shared.metrics.watch_failed(kind.as_str());
             match unavailable.filter(|_| kind.is_dispensable()) {
                 Some(how) => {
                     if how == Unavailable::Unknown {
@@ -269,10 +270,7 @@ impl Source {
                     }
                     self.shared.do_without(kind, error);
                 }
-                None => {
-                    self.shared.metrics.watch_failed(kind.as_str());
-                    self.shared.mark(kind, Some(error));
-                }
+                None => self.shared.mark(kind, Some(error)),
             }
             sleep(wait).await;
         }
