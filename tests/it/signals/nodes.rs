@@ -1,5 +1,9 @@
 //! Nodes: what a pod says of itself counts for as much as its node does, and what comes with a node is nobody's crash.
 
+use std::sync::Arc;
+
+use kubeheal::cluster::{cache::Caches, kind::Object};
+use kubeheal_core::model::{moment::Moment, policy::ClusterPolicy};
 use serde_json::{Value, json};
 
 use crate::support::scene::{
@@ -404,5 +408,48 @@ fn that_all_that_is_wrong_lies_on_one_node_is_said() {
         assert!(said.contains("runs but is not ready since"), "{said}");
         let is_said = said.contains("on node");
         assert!(said.ends_with(end) && is_said != end.is_empty(), "{nodes:?} {sick}: {said}");
+    }
+}
+
+/// Services that are unhealthy, each with the node of its one pod and a root cause, in a cluster with the nodes n1 and n2.
+fn storm_of(sick: &[(&str, Option<&str>)]) -> String {
+    let mut caches = Caches::default();
+    let mut put = |object: Object| drop(caches.apply(object));
+    for name in ["n1", "n2"] {
+        put(Object::Node(serde_json::from_value(node(name, &json!({}))).unwrap()));
+    }
+    for (number, (node, diagnosis)) in sick.iter().enumerate() {
+        let name = format!("app-{number}");
+        let one = on("Deployment", &name, node, &json!({"metadata": {"namespace": "shop"}}));
+        put(Object::Pod(Box::new(serde_json::from_value(one).unwrap())));
+        let finding = json!({
+            "pod": name, "cause": "CrashLoop", "diagnosis": diagnosis, "since": stamp(0), "overThreshold": true,
+            "message": "it falls",
+        });
+        let service = json!({
+            "apiVersion": "kubeheal.dev/v1alpha1", "kind": "HealedService", "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"workloadRef": {"kind": "Deployment", "name": name}},
+            "status": {"findings": [finding], "memory": {"health": {"episode": {"since": stamp(0)}}}},
+        });
+        put(Object::Service(Arc::new(serde_json::from_value(service).unwrap())));
+    }
+    let fleet = caches.fleet(&("shop".to_owned(), "app-0".to_owned()));
+    fleet.storm(&ClusterPolicy::default(), &Moment::new(at(60))).expect("a storm").message
+}
+
+#[test]
+fn a_storm_names_what_most_of_its_services_share() {
+    let (disk, none) = (Some("DiskFull"), None);
+    for (sick, end) in [
+        ([("n1", none); 5], "; what is wrong with 5 of them lies on node n1"),
+        (
+            [("n1", none), ("n1", disk), ("n1", disk), ("n2", none), ("n2", none)],
+            "; what is wrong with 3 of them lies on node n1",
+        ),
+        ([("n1", disk), ("n2", disk), ("n1", disk), ("n2", disk), ("n1", none)], "; 4 of them say DiskFull"),
+        ([("n1", disk), ("n2", disk), ("n1", none), ("n2", none), ("", none)], "something they share is"),
+    ] {
+        let said = storm_of(&sick);
+        assert!(said.starts_with("5 of 5 services are unhealthy at once") && said.ends_with(end), "{said}");
     }
 }
