@@ -178,7 +178,7 @@ fn missing(state: &WorkloadState, pods: &[Pod], taken: Option<&Pod>) -> Option<S
     let wanted = usize::try_from(state.desired).unwrap_or(usize::MAX);
     let is_explained = match state.kind {
         // It makes the next one when the one before it is gone.
-        WorkloadKind::DaemonSet => pods.iter().any(|pod| pod.is_deleting()),
+        WorkloadKind::DaemonSet => pods.iter().any(Pod::is_deleting),
         WorkloadKind::StatefulSet => one_waits_for_another(state, pods),
         WorkloadKind::Deployment => false,
         WorkloadKind::Pod => true,
