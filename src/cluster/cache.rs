@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::api::{HealedService, PolicyKind};
+use crate::api::{HealedService, PolicyKind, status::HealedServiceStatus};
 use crate::{
     base::target_of,
     cluster::peer::{peer, shown_to_others},
@@ -20,6 +20,7 @@ use crate::{
     cluster::{
         decode::Outline,
         kind::{Kind, Object},
+        node::Nodes,
         pdb::Budget,
         pod::PodRecord,
         probe_event::ProbeEvent,
@@ -32,7 +33,7 @@ use crate::{
 use kubeheal_core::model::{
     cause::Probe,
     fleet::{Fleet, FleetIndex},
-    snapshot::WorkloadKind,
+    snapshot::{Node, WorkloadKind},
 };
 
 /// Probe names remembered at most; they only name findings.
@@ -52,6 +53,7 @@ pub struct Caches {
     replica_failures: BTreeMap<String, String>,
     pods: BTreeMap<Key, Arc<PodRecord>>,
     pods_of: BTreeMap<String, BTreeSet<Key>>,
+    nodes: Nodes,
     budgets: BTreeMap<Key, Budget>,
     revisions: BTreeMap<Key, Revision>,
     probe_events: BTreeMap<(String, String), (Probe, Option<Timestamp>)>,
@@ -118,6 +120,7 @@ impl Caches {
             Kind::DaemonSet => of(WorkloadKind::DaemonSet),
             Kind::Pod => controller.map_or_else(|| of(WorkloadKind::Pod), of_owner),
             Kind::ReplicaSet => controller.map(of_owner).unwrap_or_default(),
+            Kind::Node => self.services_of_pods(self.nodes.pods_on(&key.1)),
             Kind::Budget | Kind::Revision => self.services_in(&key.0),
             Kind::Service | Kind::Event | Kind::HealingPolicy | Kind::ClusterHealingPolicy => BTreeSet::new(),
         }
@@ -137,6 +140,11 @@ impl Caches {
             }
             Object::ReplicaSet(replica_set) => self.apply_replica_set(replica_set),
             Object::Pod(pod) => self.apply_pod(*pod),
+            Object::Node(node) => {
+                let (_, name) = key_of(&node.meta);
+                let is_news = self.nodes.put(node);
+                if is_news { self.services_of_pods(self.nodes.pods_on(&name)) } else { BTreeSet::new() }
+            }
             Object::Budget(budget) => {
                 let key = key_of(&budget.meta);
                 let namespace = key.0.clone();
@@ -181,6 +189,10 @@ impl Caches {
                 BTreeSet::new()
             }
             Kind::Pod => self.remove_pod(key),
+            Kind::Node => {
+                self.nodes.remove(&key.1);
+                self.services_of_pods(self.nodes.pods_on(&key.1))
+            }
             Kind::Budget => {
                 self.budgets.remove(key);
                 self.services_in(&key.0)
@@ -255,6 +267,12 @@ impl Caches {
         }
     }
 
+    /// How a node is, as far as it is known.
+    pub(super) fn node(&self, name: &str) -> Node {
+        let is_undecoded = self.undecoded.of(Kind::Node, &(String::new(), name.to_owned())).is_some();
+        if is_undecoded { Node::default() } else { self.nodes.seen(name) }
+    }
+
     /// Why the ReplicaSets of a Deployment cannot create pods.
     pub(super) fn replica_failure(&self, deployment: &str) -> Option<&str> {
         let mut sets = self.replica_sets_of.get(deployment).into_iter().flatten();
@@ -324,8 +342,19 @@ impl Caches {
 
     fn count_in_fleet(&mut self, key: &Key) {
         let (Some(service), Some(effective)) = (self.services.get(key), self.effective.get(key)) else { return };
-        let status = service.status.as_ref();
-        self.fleet.set(key, status.map(|status| peer(status, &effective.receivers)).unwrap_or_default());
+        let of =
+            |status: &HealedServiceStatus| peer(status, self.node_of_trouble(&key.0, status), &effective.receivers);
+        let peer = service.status.as_ref().map(of).unwrap_or_default();
+        self.fleet.set(key, peer);
+    }
+
+    /// The one node, of several, on which all pods are that something was found about.
+    fn node_of_trouble(&self, namespace: &str, status: &HealedServiceStatus) -> Option<String> {
+        let found = status.findings.iter().filter_map(|finding| finding.pod.as_ref());
+        let found = found.filter_map(|pod| self.pods.get(&(namespace.to_owned(), pod.clone())));
+        let nodes: BTreeSet<_> = found.filter_map(|pod| pod.pod.node.as_deref()).collect();
+        let node = nodes.first().filter(|_| nodes.len() == 1)?;
+        self.nodes.seen(node).is_one_of_many.then(|| (*node).to_owned())
     }
 
     fn unlink(&mut self, key: &Key) {
@@ -366,8 +395,17 @@ impl Caches {
         self.judge_anew(followers)
     }
 
-    /// Takes note of whether a kind of policy can be read, and if not, why. Returns the services whose decision may change.
-    pub fn readable(&mut self, kind: PolicyKind, problem: Option<String>) -> BTreeSet<Key> {
+    /// Takes note of whether a kind can be read that can be done without, and if not, why. Returns the services whose decision
+    /// may change.
+    pub fn readable(&mut self, kind: Kind, problem: Option<String>) -> BTreeSet<Key> {
+        if let Some(policy) = kind.policy() {
+            return self.policies_readable(policy, problem);
+        }
+        let is_news = kind == Kind::Node && self.nodes.readable(problem.is_none());
+        if is_news { self.services_of_pods(self.nodes.all_pods()) } else { BTreeSet::new() }
+    }
+
+    fn policies_readable(&mut self, kind: PolicyKind, problem: Option<String>) -> BTreeSet<Key> {
         let is_news = self.policies.readable(kind, problem);
         let everybody = if is_news { self.services.keys().cloned().collect() } else { Vec::new() };
         self.judge_anew(everybody)
@@ -466,6 +504,8 @@ impl Caches {
         let key = key_of(&pod.meta);
         let bare = pod.bare.take();
         let old = self.pods.get(&key).cloned();
+        let old_node = old.as_ref().and_then(|old| old.pod.node.as_deref());
+        self.nodes.moves(&key, old_node, pod.pod.node.as_deref());
         let moved = old.as_ref().filter(|old| old.controller != pod.controller);
         if let Some(controller) = moved.and_then(|old| old.controller.as_ref()) {
             self.unlink_pod(&key, controller);
@@ -487,6 +527,7 @@ impl Caches {
 
     fn remove_pod(&mut self, key: &Key) -> BTreeSet<Key> {
         let Some(pod) = self.pods.remove(key) else { return BTreeSet::new() };
+        self.nodes.moves(key, pod.pod.node.as_deref(), None);
         if let Some(controller) = &pod.controller {
             self.unlink_pod(key, controller);
         }
@@ -524,6 +565,11 @@ impl Caches {
                 self.services_of_uid(owner)
             }
         }
+    }
+
+    fn services_of_pods<'a>(&'a self, pods: impl Iterator<Item = &'a Key>) -> BTreeSet<Key> {
+        let known = pods.filter_map(|key| Some((key, self.pods.get(key)?)));
+        known.flat_map(|(key, pod)| self.services_of_pod(key, pod)).collect()
     }
 
     fn services_of_uid(&self, uid: &str) -> BTreeSet<Key> {

@@ -6,6 +6,7 @@ use crate::api::{ClusterHealingPolicy, HealedService, HealingPolicy, PolicyKind}
 use crate::{
     base::{Key, key_of},
     cluster::{
+        node::NodeRecord,
         pdb::Budget,
         pod::PodRecord,
         probe_event::ProbeEvent,
@@ -25,6 +26,7 @@ pub enum Kind {
     DaemonSet,
     ReplicaSet,
     Pod,
+    Node,
     Budget,
     Event,
     Revision,
@@ -45,13 +47,14 @@ impl From<WorkloadKind> for Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Service,
         Self::Deployment,
         Self::StatefulSet,
         Self::DaemonSet,
         Self::ReplicaSet,
         Self::Pod,
+        Self::Node,
         Self::Budget,
         Self::Event,
         Self::Revision,
@@ -68,6 +71,7 @@ impl Kind {
             Self::DaemonSet => "daemonsets",
             Self::ReplicaSet => "replicasets",
             Self::Pod => "pods",
+            Self::Node => "nodes",
             Self::Budget => "poddisruptionbudgets",
             Self::Event => "events",
             Self::Revision => "controllerrevisions",
@@ -81,7 +85,12 @@ impl Kind {
         self != Self::Event
     }
 
-    /// The kind of policy that this is. Policies are of use where they can be read, and healing goes on where not.
+    /// Whether it is of use where it can be read, and healing goes on where not.
+    pub fn is_dispensable(self) -> bool {
+        self == Self::Node || self.policy().is_some()
+    }
+
+    /// The kind of policy that this is.
     pub fn policy(self) -> Option<PolicyKind> {
         match self {
             Self::HealingPolicy => Some(PolicyKind::HealingPolicy),
@@ -92,6 +101,7 @@ impl Kind {
             | Self::DaemonSet
             | Self::ReplicaSet
             | Self::Pod
+            | Self::Node
             | Self::Budget
             | Self::Event
             | Self::Revision => None,
@@ -109,6 +119,7 @@ pub enum Object {
     DaemonSet(DaemonSet),
     ReplicaSet(ReplicaSet),
     Pod(Box<PodRecord>),
+    Node(NodeRecord),
     Budget(Budget),
     Event(ProbeEvent),
     Revision(Revision),
@@ -126,6 +137,7 @@ impl Object {
             Self::DaemonSet(_) => Kind::DaemonSet,
             Self::ReplicaSet(_) => Kind::ReplicaSet,
             Self::Pod(_) => Kind::Pod,
+            Self::Node(_) => Kind::Node,
             Self::Budget(_) => Kind::Budget,
             Self::Event(_) => Kind::Event,
             Self::Revision(_) => Kind::Revision,
@@ -143,6 +155,7 @@ impl Object {
             Self::DaemonSet(object) => &object.meta,
             Self::ReplicaSet(object) => &object.meta,
             Self::Pod(object) => &object.meta,
+            Self::Node(object) => &object.meta,
             Self::Budget(object) => &object.meta,
             Self::Event(object) => &object.meta,
             Self::Revision(object) => &object.meta,

@@ -10,6 +10,7 @@ pub mod dependency;
 pub mod execute;
 pub mod kind;
 pub mod log;
+pub mod node;
 pub mod pdb;
 pub mod peer;
 pub mod pod;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::cluster::record::{RawMeta, moment, watched};
 use crate::diagnosis::tidy;
 use kubeheal_core::model::snapshot::{
-    Container, ContainerState, Origin, Patience, Phase, Pod, Readiness, RestartPolicy, Role, Termination,
+    Container, ContainerState, Node, Origin, Patience, Phase, Pod, Readiness, RestartPolicy, Role, Termination,
 };
 
 /// Longest message kept of a container, in characters: the longest there can be. What names the cause may stand before a
@@ -154,6 +154,7 @@ impl From<RawPod> for PodRecord {
             name: raw.metadata.name.clone(),
             uid: raw.metadata.uid.clone(),
             node: raw.spec.node_name.clone().filter(|node| !node.is_empty()),
+            host: Node::default(),
             deletion: raw.metadata.deletion(),
             phase: phase(&raw.status.phase),
             reason: raw.status.reason.as_deref().map(clean),

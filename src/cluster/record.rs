@@ -122,14 +122,20 @@ impl RawMeta {
     }
 }
 
-/// Makes a record with a `meta: ObjectMeta` field a Kubernetes resource.
+/// Makes a record with a `meta: ObjectMeta` field a Kubernetes resource, of a namespace or of the cluster.
 macro_rules! watched {
     ($record:ty, $group:literal, $version:literal, $kind:literal, $plural:literal) => {
+        $crate::cluster::record::watched!(@ kube::core::NamespaceResourceScope, $record, $group, $version, $kind, $plural);
+    };
+    (cluster $record:ty, $group:literal, $version:literal, $kind:literal, $plural:literal) => {
+        $crate::cluster::record::watched!(@ kube::core::ClusterResourceScope, $record, $group, $version, $kind, $plural);
+    };
+    (@ $scope:ty, $record:ty, $group:literal, $version:literal, $kind:literal, $plural:literal) => {
         impl $crate::cluster::decode::Decode for $record {}
 
         impl kube::Resource for $record {
             type DynamicType = ();
-            type Scope = kube::core::NamespaceResourceScope;
+            type Scope = $scope;
 
             fn kind((): &()) -> std::borrow::Cow<'_, str> {
                 $kind.into()

@@ -120,6 +120,7 @@ fn pod(caches: &Caches, namespace: &str, workload: &WorkloadRecord, record: &Pod
     let mut pod = record.pod.clone();
     let update = workload.update.as_ref().zip(record.revision.as_ref());
     pod.origin = origin(workload, record);
+    pod.host = pod.node.as_deref().map(|name| caches.node(name)).unwrap_or_default();
     pod.old_revision = update.is_some_and(|(update, revision)| update.leaves_behind(&pod.name, revision));
     pod.refused_by_budget =
         caches.budgets(namespace).find(|(_, budget)| budget.refuses(record)).map(|(name, _)| name.to_owned());

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::{ClusterHealingPolicy, HealedService, HealingPolicy, PolicyKind},
+    api::{ClusterHealingPolicy, HealedService, HealingPolicy},
     base::error_text::explain,
     controller::queue::Queue,
     ops::metrics::Metrics,
@@ -33,6 +33,7 @@ use crate::{
         cache::Caches,
         decode::{Decode, Item},
         kind::{Kind, Object},
+        node::NodeRecord,
         pdb::Budget,
         pod::PodRecord,
         probe_event::ProbeEvent,
@@ -117,9 +118,9 @@ impl Shared {
         self.metrics.watch(kind.as_str(), stream.synced);
     }
 
-    /// Takes note that a kind of policy is not to be had. Healing goes on without; that is said.
-    fn do_without(&self, kind: Kind, policy: PolicyKind, why: String) {
-        let touched = self.caches().readable(policy, Some(why));
+    /// Takes note that a kind is not to be had that can be done without. Healing goes on without; that is said.
+    fn do_without(&self, kind: Kind, why: String) {
+        let touched = self.caches().readable(kind, Some(why));
         self.mark(kind, None);
         self.wake(touched);
     }
@@ -145,6 +146,12 @@ pub async fn watch(client: Client, namespace: Option<&str>, shared: Arc<Shared>,
         Box::pin(source.follow::<DaemonSet>(Kind::DaemonSet, &all, Object::DaemonSet)),
         Box::pin(source.follow::<ReplicaSet>(Kind::ReplicaSet, &all, Object::ReplicaSet)),
         Box::pin(source.follow(Kind::Pod, &all, |object: PodRecord| Object::Pod(Box::new(object)))),
+        Box::pin(source.follow_in(Watched {
+            kind: Kind::Node,
+            api: Api::all(source.client.clone()),
+            config: all.clone(),
+            wrap: Object::Node as fn(NodeRecord) -> Object,
+        })),
         Box::pin(source.follow::<Budget>(Kind::Budget, &all, Object::Budget)),
         Box::pin(source.follow::<ProbeEvent>(Kind::Event, &killing, Object::Event)),
         Box::pin(source.follow::<Revision>(Kind::Revision, &kept, Object::Revision)),
@@ -244,23 +251,26 @@ impl Source {
             let wait = waits.next().unwrap_or(LAST_BACKOFF);
             let Failure { error, unavailable } = failure;
             if error != told {
-                tracing::warn!(resource = kind.as_str(), error, retry_in = ?wait, "watch failed, listing again");
+                let resource = kind.as_str();
+                if unavailable.is_some() && kind.is_dispensable() {
+                    tracing::warn!(resource, error, retry_in = ?wait, "not to be had: healing goes on without, listing again");
+                } else {
+                    tracing::warn!(resource, error, retry_in = ?wait, "watch failed, listing again");
+                }
                 told.clone_from(&error);
             }
-            match (kind.policy(), unavailable) {
-                (Some(policy), Some(how)) => {
+            self.shared.metrics.watch_failed(kind.as_str());
+            match unavailable.filter(|_| kind.is_dispensable()) {
+                Some(how) => {
                     if how == Unavailable::Unknown {
                         // Without the kind there are no objects of it.
                         for gone in std::mem::take(&mut known) {
                             self.remove(kind, &gone);
                         }
                     }
-                    self.shared.do_without(kind, policy, error);
+                    self.shared.do_without(kind, error);
                 }
-                (Some(_) | None, _) => {
-                    self.shared.metrics.watch_failed(kind.as_str());
-                    self.shared.mark(kind, Some(error));
-                }
+                None => self.shared.mark(kind, Some(error)),
             }
             sleep(wait).await;
         }
@@ -293,10 +303,8 @@ impl Source {
                     }
                     *known = std::mem::take(&mut listed);
                     *waits = self::waits();
-                    if let Some(policy) = kind.policy() {
-                        let touched = self.shared.caches().readable(policy, None);
-                        self.shared.wake(touched);
-                    }
+                    let touched = self.shared.caches().readable(kind, None);
+                    self.shared.wake(touched);
                     self.shared.mark(kind, None);
                 }
                 Ok(Some(Event::Apply(object))) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kubeheal_core::model::{
     moment::after,
     policy::Policy,
-    snapshot::{Workload, WorkloadLease},
+    snapshot::{Pod, Workload, WorkloadLease},
 };
 
 use super::{
@@ -87,7 +87,7 @@ impl Context {
     async fn namespace_ends(&self, seen: &Observation) -> bool {
         let Workload::Present(state) = &seen.snapshot.workload else { return false };
         let pods = &seen.snapshot.pods;
-        let pods_go = state.deleting || pods.iter().any(|pod| pod.is_deleting());
+        let pods_go = state.deleting || pods.iter().any(Pod::is_deleting);
         let too_few = u32::try_from(pods.len()).is_ok_and(|pods| pods < state.desired);
         let namespace = &seen.snapshot.service.namespace;
         (pods_go || too_few) && self.executor.namespaces().ask_lately(namespace).await == Stay::Ends

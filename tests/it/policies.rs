@@ -302,9 +302,9 @@ fn policies_that_cannot_be_read_are_said_and_hold_only_those_who_name_them() {
         let _touched = caches.apply(object(in_shop(service(spec.0, spec.1))));
     }
     let named = ("shop".to_owned(), "named".to_owned());
-    let touched = caches.readable(api::PolicyKind::ClusterHealingPolicy, Some("not permitted".to_owned()));
+    let touched = caches.readable(Kind::ClusterHealingPolicy, Some("not permitted".to_owned()));
     assert_eq!(touched.len(), 2);
-    assert!(caches.readable(api::PolicyKind::ClusterHealingPolicy, Some("not permitted".to_owned())).is_empty());
+    assert!(caches.readable(Kind::ClusterHealingPolicy, Some("not permitted".to_owned())).is_empty());
     let free = caches.effective(&api()).unwrap();
     assert_eq!(free.policy.held, None);
     assert_eq!(free.warnings, ["defaults, ceilings and limits of the cluster may be missing: not permitted"]);
@@ -312,7 +312,7 @@ fn policies_that_cannot_be_read_are_said_and_hold_only_those_who_name_them() {
     assert_eq!(held.reason, Reason::PolicyUnknown);
     assert!(held.message.contains("ClusterHealingPolicy/strict, which policyRef names, cannot be read: not permitted"));
 
-    assert_eq!(caches.readable(api::PolicyKind::ClusterHealingPolicy, None).len(), 2);
+    assert_eq!(caches.readable(Kind::ClusterHealingPolicy, None).len(), 2);
     assert_eq!(caches.effective(&named).unwrap().policy.held.clone().unwrap().reason, Reason::PolicyNotFound);
 }
 

@@ -118,6 +118,7 @@ pub(crate) const GROUPS: &[Group] = &[
         "What people hold against controllers of this kind, where no other story tells it",
         ["old-restarts", "well-in-time", "small-cluster", "repair-in-flight", "no-trace"]
     ),
+    group!("field", "Situations that people have reported, and what is right in each", ["node-frozen"]),
 ];
 
 impl Group {

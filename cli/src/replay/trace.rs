@@ -1,6 +1,6 @@
 //! A recorded watch stream: lines of `{t, resource, type, object}`, one JSON object each.
 //!
-//! Decodes only what the controller would watch; anything else in the recording (nodes, leases) is passed over.
+//! Decodes only what the controller would watch; anything else in the recording (leases, say) is passed over.
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
@@ -125,6 +125,7 @@ fn decode(kind: Kind, object: &Value) -> Result<Object, String> {
         Kind::DaemonSet => Object::DaemonSet(record(kind, object)?),
         Kind::ReplicaSet => Object::ReplicaSet(record(kind, object)?),
         Kind::Pod => Object::Pod(Box::new(record(kind, object)?)),
+        Kind::Node => Object::Node(record(kind, object)?),
         Kind::Budget => Object::Budget(record(kind, object)?),
         Kind::Event => Object::Event(record(kind, object)?),
         Kind::Revision => Object::Revision(record(kind, object)?),

@@ -2,7 +2,7 @@
 //!
 //! Unknown is not unhealthy: what cannot be seen never makes a service worse.
 
-use super::shortage;
+use super::{nodes, shortage};
 use crate::{
     diagnose::{ContainerContext, has_just_started},
     model::{
@@ -99,7 +99,8 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
         // Pods on a node that does not answer may serve.
         let may_be_enough = pods.lost > 0 && pods.ready.saturating_add(pods.lost) >= least;
         let lasts = !may_be_enough && shortage::lasts(&context, short.as_ref(), &snapshot.pods);
-        if lasts { unhealthy_at_last(seen, short.as_ref()) } else { seen }
+        let (health, reason, message) = if lasts { unhealthy_at_last(seen, short.as_ref()) } else { seen };
+        (health, reason, nodes::with_node(message, health, &snapshot.pods, findings))
     };
     let brewing = too_few && findings.iter().any(|finding| finding.cause.restart_helps());
     let counts_as_unhealthy = health == Health::Unhealthy || (health != Health::Idle && brewing);
@@ -193,7 +194,7 @@ fn compare(
     }
     if lost > 0 {
         let health = if enough { Health::Degraded } else { Health::Unknown };
-        return (health, Reason::NodeLost, format!("{ready_of}: {lost} on a node that does not answer"));
+        return (health, Reason::NodeLost, format!("{ready_of}: {}", nodes::lost(lost, findings)));
     }
     if state.rollout == Rollout::Stuck {
         return (
@@ -205,7 +206,11 @@ fn compare(
     if state.rollout == Rollout::InProgress && enough {
         return (Health::Degraded, Reason::RolloutInProgress, format!("{ready_of}, rolling out"));
     }
-    match findings.iter().find(|finding| finding.cause != Cause::NodeLost) {
+    let below = findings.iter().filter(|finding| finding.cause != Cause::NodeLost);
+    match below.min_by_key(|finding| finding.cause == Cause::NodeRestarted) {
+        Some(finding) if finding.cause == Cause::NodeRestarted => {
+            (Health::Starting, Reason::NodeRestarted, format!("{ready_of}: {}", finding.message))
+        }
         // Below its threshold: said, not counted.
         Some(finding) => (Health::Degraded, finding.cause.reason(), format!("{ready_of}: {}", finding.message)),
         None if unready > 0 => (Health::Degraded, Reason::ReadinessFailed, format!("{ready_of}, {unready} not ready")),

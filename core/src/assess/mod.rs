@@ -5,6 +5,7 @@
 mod episodes;
 mod escalation;
 mod health;
+mod nodes;
 mod shortage;
 mod stable;
 

@@ -4,7 +4,7 @@ use super::context::ContainerContext;
 use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
-    snapshot::{Pod, WorkloadKind, WorkloadState, living},
+    snapshot::{Phase, Pod, WorkloadKind, WorkloadState, living},
 };
 
 /// Pods that the controller does not make.
@@ -19,7 +19,7 @@ pub(super) fn missing_pods(context: &ContainerContext<'_>, state: &WorkloadState
         Some(why) => (Cause::ConfigError, why.clone()),
         // They come one after the other, and each waits for those before it.
         None if state.kind == WorkloadKind::StatefulSet && pods.iter().any(unready) => return None,
-        None if pods.iter().any(|pod| pod.is_deleting()) => return None,
+        None if pods.iter().any(|pod| pod.is_deleting() || waits_for_its_node(pod)) => return None,
         None => {
             let message = format!("{living} of {} pods exist and no more are made: see its Events", state.desired);
             (Cause::ConfigError, message)
@@ -33,4 +33,9 @@ pub(super) fn missing_pods(context: &ContainerContext<'_>, state: &WorkloadState
         return None;
     }
     Some(Finding::new(place, cause, since, over_threshold, message))
+}
+
+/// It failed on a node that gives its pods away: there is a place for the next one, and its controller waits.
+fn waits_for_its_node(pod: &Pod) -> bool {
+    pod.phase == Phase::Failed && pod.host.drain.is_some()
 }

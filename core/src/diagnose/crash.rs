@@ -14,7 +14,7 @@ use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
     moment::{after, elapsed, humanize},
-    snapshot::{Container, ContainerState, Pod},
+    snapshot::{Container, ContainerState, Pod, Termination},
     state::ContainerRecord,
 };
 use crate::observe::KUBELET_FORGETS;
@@ -71,8 +71,11 @@ pub(super) fn crash(context: &ContainerContext<'_>, pod: &Pod, container: &Conta
 
 fn is_down(container: &Container) -> bool {
     match &container.state {
-        ContainerState::Waiting { .. } => container.is_in_back_off() || container.failed_hook().is_some(),
-        ContainerState::Terminated(end) => end.exit_code != 0,
+        ContainerState::Waiting { .. } => {
+            let made_up = container.last.as_ref().is_some_and(Termination::is_made_up);
+            (container.is_in_back_off() && !made_up) || container.failed_hook().is_some()
+        }
+        ContainerState::Terminated(end) => end.exit_code != 0 && !end.is_made_up(),
         ContainerState::Running(_) | ContainerState::Unknown => false,
     }
 }

@@ -20,11 +20,11 @@ pub(super) fn stuck_terminating(context: &ContainerContext<'_>, pod: &Pod) -> Op
     if !over_threshold {
         return None;
     }
-    let node = pod.node.as_deref().map_or_else(|| "its node".to_owned(), |node| format!("node {node}"));
-    let why = if finalizers.is_empty() {
-        format!("{node} has not confirmed that it has ended: the node may be gone, or a volume may not let go")
-    } else {
-        format!("it waits for its finalizers: {}", finalizers.join(", "))
+    let node = pod.node_named();
+    let why = match pod.loss() {
+        _ if !finalizers.is_empty() => format!("it waits for its finalizers: {}", finalizers.join(", ")),
+        Some(loss) => format!("{node} {}: it goes when the node is back, or is gone for good", loss.words()),
+        None => format!("{node} has not confirmed that it has ended: a process or a volume may not let go"),
     };
     let message = format!("{} is being deleted and its time was over at {since:.0}; {why}", pod.name);
     Some(Finding::new(Place::pod(pod), Cause::StuckTerminating, since, over_threshold, message))

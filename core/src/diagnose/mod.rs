@@ -8,6 +8,7 @@ mod crash;
 mod deletion;
 mod ended;
 mod evidence;
+mod node;
 mod pod;
 mod readiness;
 mod rejected;
@@ -58,7 +59,8 @@ fn findings(context: &ContainerContext<'_>, workload: &Workload, pods: &[Pod]) -
     found.extend(rejected::rejected(context, state, pods));
     for pod in pods {
         if pod.is_deleting() {
-            found.extend(deletion::stuck_terminating(context, pod));
+            let lost = || node::lost(context, pod).filter(|_| pod.cannot_go());
+            found.extend(deletion::stuck_terminating(context, pod).or_else(lost));
         } else {
             found.extend(of_pod(context, state, pods, pod));
         }
@@ -76,7 +78,7 @@ fn findings(context: &ContainerContext<'_>, workload: &Workload, pods: &[Pod]) -
 }
 
 fn of_pod(context: &ContainerContext<'_>, state: &WorkloadState, pods: &[Pod], pod: &Pod) -> Vec<Finding> {
-    if let Some(finding) = pod::out_of_reach(context, pod) {
+    if let Some(finding) = node::lost(context, pod).or_else(|| pod::on_no_node(context, pod)) {
         return vec![finding];
     }
     if pod.phase == Phase::Failed {
@@ -96,16 +98,16 @@ fn of_pod(context: &ContainerContext<'_>, state: &WorkloadState, pods: &[Pod], p
 
 fn of_container(context: &ContainerContext<'_>, pod: &Pod, container: &Container) -> Option<Finding> {
     match container.role {
-        Role::Init => startup::init(context, pod, container),
+        Role::Init => startup::init(context, pod, container).or_else(|| node::restarted(context, pod, container)),
         Role::Sidecar | Role::Main => startup::blocked(context, pod, container).or_else(|| {
-            // What lasts comes first: one old restart must not hide hours of unreadiness.
             let ended = ended::not_started_again(context, pod, container);
-            let crash = ended.or_else(|| crash::crash(context, pod, container));
+            let restarted = node::restarted(context, pod, container);
+            let crash = crash::crash(context, pod, container);
             let unready = readiness::unready(context, pod, container);
-            match (crash, unready) {
-                (Some(crash), Some(unready)) if unready.over_threshold && !crash.over_threshold => Some(unready),
-                (crash, unready) => crash.or(unready),
-            }
+            let mut found: Vec<Finding> = [ended, restarted, crash, unready].into_iter().flatten().collect();
+            // What lasts comes first: one old restart must not hide hours of unreadiness.
+            let first = found.iter().position(|finding| finding.over_threshold).unwrap_or(0);
+            (!found.is_empty()).then(|| found.swap_remove(first))
         }),
     }
 }
@@ -114,7 +116,7 @@ fn of_container(context: &ContainerContext<'_>, pod: &Pod, container: &Container
 /// replacing the pod helps whatever the cause, unless its node is gone.
 fn stuck_on_old_revision(pods: &[Pod], finding: Finding) -> Finding {
     let is_old = pods.iter().any(|pod| pod.old_revision && Some(pod.uid.as_str()) == finding.place.uid());
-    if !(is_old && finding.over_threshold) || finding.cause == Cause::NodeLost {
+    if !(is_old && finding.over_threshold) || matches!(finding.cause, Cause::NodeLost | Cause::NodeDraining) {
         return finding;
     }
     let message = format!("stuck on an old revision: {}", finding.message);

@@ -1,4 +1,4 @@
-//! Pods as a whole: lost nodes, failed pods, conditions that the policy names, readiness gates.
+//! Pods as a whole: pods on no node, failed pods, conditions that the policy names, readiness gates.
 
 use jiff::Timestamp;
 
@@ -9,12 +9,8 @@ use crate::model::{
     snapshot::{Pod, Readiness, WorkloadKind, WorkloadState, living},
 };
 
-/// On a node that does not answer, or on none: its containers tell nothing.
-pub(super) fn out_of_reach(context: &ContainerContext<'_>, pod: &Pod) -> Option<Finding> {
-    if pod.is_on_lost_node() {
-        let message = "its node does not answer; the containers may be well".to_owned();
-        return Some(Finding::new(Place::pod(pod), Cause::NodeLost, context.now(), true, message));
-    }
+/// On no node: its containers tell nothing.
+pub(super) fn on_no_node(context: &ContainerContext<'_>, pod: &Pod) -> Option<Finding> {
     let (cause, message) = match gates(pod) {
         Some(message) => (Cause::SchedulingGated, message),
         None => (Cause::Unschedulable, pod.unschedulable.clone()?),
@@ -44,14 +40,20 @@ pub(super) fn failed(
         return None;
     }
     let why = pod.reason.as_deref().unwrap_or("its containers ended badly");
-    let since = context.known_since(&Place::pod(pod), Cause::Deadlocked);
+    // Whoever is to replace it waits for a better time; what it was replaced by would meet the same node.
+    let (cause, of_node) = match &pod.host.drain {
+        Some(drain) => (Cause::NodeDraining, format!("; {} {}", pod.node_named(), drain.words())),
+        None => (Cause::Deadlocked, String::new()),
+    };
+    let since = context.known_since(&Place::pod(pod), cause);
     let over_threshold = match state.kind {
         WorkloadKind::Pod => true,
         // They replace it under its own name, and cannot before it is gone.
         WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => context.moment.lasts(since, context.policy.not_ready),
         WorkloadKind::Deployment => false,
     };
-    Some(Finding::new(Place::pod(pod), Cause::Deadlocked, since, over_threshold, format!("the pod failed: {why}")))
+    let message = format!("the pod failed: {why}{of_node}");
+    Some(Finding::new(Place::pod(pod), cause, since, over_threshold, message))
 }
 
 /// A condition that the policy names. Its writer's clock may be wrong: it can make a finding younger, never older than we

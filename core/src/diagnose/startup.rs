@@ -13,7 +13,7 @@ use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
     moment::humanize,
-    snapshot::{Container, ContainerState, Pod, Role},
+    snapshot::{Container, ContainerState, Pod, Role, Termination},
 };
 use crate::observe::initializes;
 
@@ -94,7 +94,8 @@ pub fn init_failure(container: &Container) -> Option<String> {
         ContainerState::Unknown => false,
     };
     // It runs once more after each restart of the node, however well it had ended.
-    let end = container.last_termination().filter(|end| tries_again && end.exit_code != 0)?;
+    let failed = |end: &&Termination| end.exit_code != 0 && !end.is_made_up();
+    let end = container.last_termination().filter(failed).filter(|_| tries_again)?;
     let said = explained(container, &end.message);
     Some(format!("init container {} exited {}{said}", container.name, end.exit_code))
 }

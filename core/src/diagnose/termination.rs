@@ -28,7 +28,7 @@ pub(super) fn cause(container: &Container, end: &Termination) -> (Cause, Option<
     if end.reason == "OOMKilled" {
         return (Cause::OOMKilled, None);
     }
-    if lost_sight(end) {
+    if end.is_made_up() {
         return (Cause::CrashLoop, None);
     }
     let probe = named_by_event(container, end)
@@ -52,11 +52,6 @@ pub(super) fn describe(end: &Termination, cause: Cause) -> String {
         (_, SIGTERM) => format!("exited {SIGTERM} (SIGTERM)"),
         (_, code) => format!("exited {code}"),
     }
-}
-
-/// The node restarted or lost the container: the code is made up.
-fn lost_sight(end: &Termination) -> bool {
-    matches!(end.reason.as_str(), "ContainerStatusUnknown" | "Unknown")
 }
 
 /// The probe that an Event named for this end. A process that handles SIGTERM may exit with any code.

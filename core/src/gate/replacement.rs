@@ -38,6 +38,10 @@ pub(super) fn doubt(
             return None;
         }
     };
+    let whole = matches!(plan.effect, Effect::ReplaceWorkload { .. });
+    if let Some(block) = of_node(pods, taken, whole) {
+        return Some(block);
+    }
     let siblings: Vec<&Pod> = pods.iter().filter(|pod| is_sibling(pod, taken)).collect();
     let block = |reason, why| Block::new(reason, format!("what replaces {} may not come: {why}", plan.action.target));
     let why = certain(state, taken, &siblings).or_else(|| {
@@ -61,6 +65,25 @@ pub(super) fn doubt(
     let lasts = context.moment.lasts(since, worth_a_word);
     let reason = if lasts { Reason::ReplacementUncertain } else { Reason::NotYet };
     Some(block(reason, why))
+}
+
+/// What is asked to go from a node that is lost does not go, and what comes instead may come to the same node. Who drains a
+/// node takes its pods away himself.
+fn of_node(pods: &[Pod], taken: Option<&Pod>, whole: bool) -> Option<Block> {
+    let (pod, reason, why) = match taken {
+        Some(pod) => match (&pod.host.loss, &pod.host.drain) {
+            (Some(loss), _) => (pod, Reason::NodeLost, loss.words()),
+            (None, Some(drain)) => (pod, Reason::NodeDraining, drain.words()),
+            (None, None) => return None,
+        },
+        None => {
+            let pod = pods.iter().find(|pod| whole && pod.loss().is_some())?;
+            (pod, Reason::NodeLost, pod.loss()?.words())
+        }
+    };
+    let message =
+        format!("{} is on {}, which {why}: it is left to whoever looks after nodes", pod.name, pod.node_named());
+    Some(Block::new(reason, message))
 }
 
 /// A pod that came from where the replacement of `taken` will come from, as far as anybody says; any, if all are taken.
@@ -185,7 +208,7 @@ fn missing(state: &WorkloadState, pods: &[Pod], taken: Option<&Pod>) -> Option<S
     let wanted = usize::try_from(state.desired).unwrap_or(usize::MAX);
     let is_explained = match state.kind {
         // It makes the next one when the one before it is gone.
-        WorkloadKind::DaemonSet => pods.iter().any(|pod| pod.is_deleting()),
+        WorkloadKind::DaemonSet => pods.iter().any(Pod::is_deleting),
         WorkloadKind::StatefulSet => one_waits_for_another(state, pods),
         WorkloadKind::Deployment => false,
         WorkloadKind::Pod => true,

@@ -48,8 +48,12 @@ pub enum Cause {
     QuotaExceeded,
     /// An init container does not succeed.
     InitFailed,
-    /// Its node does not answer.
+    /// Its node does not answer, is not ready or is gone.
     NodeLost,
+    /// Its node gives its pods away: drained, being deleted, or short of disk, memory or process IDs.
+    NodeDraining,
+    /// Its node restarted, and its containers are coming back.
+    NodeRestarted,
     /// A pod that is being deleted does not go.
     StuckTerminating,
     /// Pods are turned away before they run.
@@ -104,6 +108,8 @@ impl Cause {
             | Self::QuotaExceeded
             | Self::InitFailed
             | Self::NodeLost
+            | Self::NodeDraining
+            | Self::NodeRestarted
             | Self::StuckTerminating
             | Self::PodsRejected
             | Self::ContainerEnded => false,
@@ -120,8 +126,8 @@ impl Cause {
             Self::CrashLoop | Self::LivenessFailed | Self::StartupFailed | Self::OOMKilled => Trouble::Run,
             Self::ReadinessFailed => Trouble::Readiness,
             Self::PodCondition => Trouble::Condition,
-            Self::Deadlocked | Self::WorkloadMissing | Self::ContainerEnded => Trouble::Standstill,
-            Self::NodeLost => Trouble::Node,
+            Self::Deadlocked | Self::WorkloadMissing | Self::ContainerEnded | Self::NodeDraining => Trouble::Standstill,
+            Self::NodeLost | Self::NodeRestarted => Trouble::Node,
             Self::StuckTerminating => Trouble::Deletion,
             Self::PodsRejected => Trouble::Rejection,
         }
@@ -146,6 +152,8 @@ impl Cause {
             Self::QuotaExceeded => Reason::QuotaExceeded,
             Self::InitFailed => Reason::InitFailed,
             Self::NodeLost => Reason::NodeLost,
+            Self::NodeDraining => Reason::NodeDraining,
+            Self::NodeRestarted => Reason::NodeRestarted,
             Self::StuckTerminating => Reason::StuckTerminating,
             Self::PodsRejected => Reason::PodsRejected,
             Self::ContainerEnded => Reason::ContainerEnded,

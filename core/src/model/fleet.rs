@@ -39,6 +39,17 @@ pub struct PeerStatus {
     pub receivers: Arc<[Receiver]>,
     /// Destinations that it notifies of a storm that goes on.
     pub notifies_of_storm: Vec<String>,
+    /// What its trouble lies in, and that of others may lie in too.
+    pub shares: Vec<Shared>,
+}
+
+/// What services in trouble may have in common; what tells most comes first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shared {
+    /// The one node, of several, on which all its pods are that something is wrong with.
+    Node(String),
+    /// A root cause that a rule named.
+    Diagnosis(String),
 }
 
 /// All services of the cluster, in sum, as one of them sees it.
@@ -72,6 +83,8 @@ struct Sum {
     /// By destination: who shares it and is unhealthy, and who notifies it of a storm.
     sharing: BTreeMap<String, BTreeSet<ServiceKey>>,
     notifying: BTreeMap<String, BTreeSet<ServiceKey>>,
+    /// How many of those that are unhealthy share what.
+    shared: BTreeMap<Shared, usize>,
 }
 
 impl FleetIndex {
@@ -150,7 +163,8 @@ impl Fleet {
         let current = self.unhealthy_at(now);
         if current > limit {
             let message = format!(
-                "{current} of {total} services are unhealthy at once, more than {limit}: something they share is"
+                "{current} of {total} services are unhealthy at once, more than {limit}: something they share is{}",
+                self.sum.shared_by_most(current)
             );
             moment.wake_at(after(now, STORM_CHECK));
             return Some(Block::new(Reason::StormHold, message));
@@ -218,6 +232,17 @@ fn covers(episode: &Episode, time: Timestamp) -> bool {
 }
 
 impl Sum {
+    /// What most of those that are unhealthy share, to be said after that they share something.
+    fn shared_by_most(&self, unhealthy: usize) -> String {
+        // Of several that tell the same, the first.
+        let most = self.shared.iter().rev().max_by_key(|(_, count)| **count);
+        match most.filter(|(_, count)| **count > 1 && **count * 2 > unhealthy) {
+            Some((Shared::Node(name), count)) => format!("; what is wrong with {count} of them lies on node {name}"),
+            Some((Shared::Diagnosis(name), count)) => format!("; {count} of them say {name}"),
+            None => String::new(),
+        }
+    }
+
     fn add(&mut self, key: &ServiceKey, peer: &PeerStatus) {
         self.services += 1;
         self.in_flight += usize::from(peer.in_flight);
@@ -232,6 +257,9 @@ impl Sum {
         }
         if peer.episode.is_some_and(|episode| episode.is_ongoing()) && !peer.held {
             self.unhealthy.insert(key.clone());
+            for shared in &peer.shares {
+                *self.shared.entry(shared.clone()).or_default() += 1;
+            }
             for receiver in &*peer.receivers {
                 self.sharing.entry(receiver.destination.clone()).or_default().insert(key.clone());
             }
@@ -258,7 +286,16 @@ impl Sum {
                 }
             }
         }
-        self.unhealthy.remove(key);
+        if self.unhealthy.remove(key) {
+            for shared in &peer.shares {
+                if let Some(count) = self.shared.get_mut(shared) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.shared.remove(shared);
+                    }
+                }
+            }
+        }
         for destination in peer.receivers.iter().map(|one| &one.destination).chain(&peer.notifies_of_storm) {
             for known in [&mut self.sharing, &mut self.notifying] {
                 if let Some(keys) = known.get_mut(destination) {

@@ -42,6 +42,8 @@ pub enum Reason {
     QuotaExceeded,
     InitFailed,
     NodeLost,
+    NodeDraining,
+    NodeRestarted,
     StuckTerminating,
     PodsRejected,
     ContainerEnded,

@@ -53,7 +53,7 @@ impl Context<'_> {
         record.restarts.retain(|&time| time > before(now, policy.restart_window));
         // Nobody restarts more often than he says, whoever wrote that down.
         record.restarts.keep_newest(usize::try_from(container.restart_count).unwrap_or(usize::MAX));
-        if is_forgiven(&record, &state.dependency, container) {
+        if is_forgiven(&record, &state.dependency, container) || pod.loss().is_some() {
             record.crash_loop_since = None;
         } else {
             self.track_crash_loop(&mut record, container);
@@ -88,7 +88,8 @@ fn is_forgiven(record: &ContainerRecord, dependency: &DependencyRecord, containe
 fn track_readiness(record: &mut ContainerRecord, pod: &Pod, container: &Container, now: Timestamp) {
     let runs = matches!(container.state, ContainerState::Running(_)) && pod.phase == Phase::Running;
     let owes = runs && container.role != Role::Init && container.started;
-    let unready = owes && !container.ready;
+    // Nobody knows what it does while its node is lost: that time is not held against it.
+    let unready = owes && !container.ready && pod.loss().is_none();
     // What was written down is not believed to be older than what the pod says itself.
     let turned = pod.ready_changed.filter(|&turned| turned <= now);
     let since = record.not_ready_since.unwrap_or(now).max(turned.unwrap_or(Timestamp::MIN));

@@ -20,7 +20,8 @@ impl Context<'_> {
     }
 }
 
-/// An exit code that is no failure, and a process that never ran, count neither as a restart nor as a loop.
+/// An exit code that is no failure, a process that never ran, and an end that is its node's, count neither as a restart nor as
+/// a loop.
 pub(super) fn is_ignored(end: Option<&Termination>, policy: &HealthPolicy) -> bool {
-    end.is_some_and(|end| end.never_ran() || policy.ignore_exit_codes.contains(&end.exit_code))
+    end.is_some_and(|end| end.never_ran() || end.is_made_up() || policy.ignore_exit_codes.contains(&end.exit_code))
 }

@@ -31,8 +31,9 @@ fn pod_record(state: &State, pod: &Pod, now: Timestamp) -> Option<PodRecord> {
     let proves = state.attempts.in_flight.is_some() && pod.is_ready();
     let unready = matches!(&pod.ready, Readiness::NotReady(Some(_)))
         && pod.phase == Phase::Running
+        && pod.loss().is_none()
         && pod.containers.iter().all(|container| container.ready || container.role == Role::Init);
-    let pending = initializes(pod) && !pod.is_deleting();
+    let pending = initializes(pod) && !pod.is_deleting() && pod.loss().is_none();
     let steps = steps(pod);
     let same_step = known.filter(|known| known.steps == steps);
     let record = PodRecord {

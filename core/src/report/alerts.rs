@@ -174,7 +174,7 @@ fn trouble(scene: &Scene<'_>) -> Option<(Severity, Reason)> {
         Health::Degraded => {
             let said = matches!(
                 scene.situation.verdict.reason,
-                Reason::RolloutStuck | Reason::QuotaExceeded | Reason::NodeLost
+                Reason::RolloutStuck | Reason::QuotaExceeded | Reason::NodeLost | Reason::NodeDraining
             );
             said || scene.situation.findings.iter().any(|finding| finding.over_threshold)
         }

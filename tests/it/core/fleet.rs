@@ -50,6 +50,7 @@ fn peer() -> impl Strategy<Value = PeerStatus> {
             actions,
             receivers: receivers.into(),
             notifies_of_storm,
+            shares: Vec::new(),
         },
     )
 }

@@ -18,8 +18,8 @@ use kubeheal_core::{
         plan::{Effect, Plan},
         policy::{OnOpen, Policy},
         snapshot::{
-            ContainerState, Deletion, Live, Patience, Phase, Pod, Readiness, Rollout, Snapshot, Termination, Workload,
-            WorkloadKind,
+            ContainerState, Deletion, Live, NodeDrain, NodeLoss, Patience, Phase, Pod, Readiness, Rollout, Snapshot,
+            Termination, Workload, WorkloadKind,
         },
         state::{Change, CircuitState},
     },
@@ -40,6 +40,8 @@ pub(crate) enum Shape {
     Crashed { restarts: u8, oom: bool },
     Starting,
     NodeLost,
+    Silent,
+    Drained,
     BadImage,
     Unschedulable,
     Failed,
@@ -105,6 +107,8 @@ fn shape() -> impl Strategy<Value = Shape> {
         4 => (1..4_u8, any::<bool>()).prop_map(|(restarts, oom)| Shape::Crashed { restarts, oom }),
         1 => Just(Shape::Starting),
         1 => Just(Shape::NodeLost),
+        1 => Just(Shape::Silent),
+        1 => Just(Shape::Drained),
         1 => Just(Shape::BadImage),
         1 => Just(Shape::Unschedulable),
         1 => Just(Shape::Failed),
@@ -209,6 +213,8 @@ impl Actor {
                 pod.ready = Readiness::NotReady(None);
                 container.ready = true;
             }
+            Shape::Silent => pod.host.loss = Some(NodeLoss::Unreachable),
+            Shape::Drained => pod.host.drain = Some(NodeDrain::Cordoned),
             Shape::BadImage => {
                 pod.phase = Phase::Pending;
                 container.state = waits("ImagePullBackOff");

@@ -8,6 +8,7 @@ mod fallback;
 mod limits;
 mod logs;
 mod namespaces;
+mod nodes;
 mod owners;
 mod policies;
 mod process;

@@ -17,6 +17,8 @@ use serde_json::json;
 use super::{blocked, condition, is, steps, well};
 use crate::support::world::{World, deployment, policy, service};
 
+const POLICIES: &str = "/clusterhealingpolicies";
+
 fn overrides(status: &HealedServiceStatus) -> Vec<String> {
     status.effective_policy.clone().unwrap_or_default().overrides
 }
@@ -167,12 +169,12 @@ async fn without_the_kinds_of_policies_healing_goes_on_and_it_is_said() {
     assert_eq!(condition(&held, "Stalled").0, "False", "it may come back");
 }
 
-/// A client whose requests for policies of the cluster are answered with this code, unless it is 200.
-fn through(inner: Client, code: Arc<AtomicU16>) -> Client {
+/// A client whose requests for a resource of the cluster are answered with this code, unless it is 200.
+pub(super) fn refusing(inner: Client, resource: &'static str, code: Arc<AtomicU16>) -> Client {
     let service = tower::service_fn(move |request: Request<Body>| {
         let (inner, code) = (inner.clone(), code.load(Ordering::Relaxed));
         async move {
-            if code == 200 || !request.uri().path().ends_with("/clusterhealingpolicies") {
+            if code == 200 || !request.uri().path().ends_with(resource) {
                 return inner.send(request).await;
             }
             let status = Status::failure("not now, or not you", "Refused").with_code(code);
@@ -186,7 +188,7 @@ fn through(inner: Client, code: Arc<AtomicU16>) -> Client {
 #[tokio::test(start_paused = true)]
 async fn in_one_namespace_alone_policies_of_the_cluster_may_be_forbidden() {
     let mut world = World::without_controller();
-    let client = through(world.client.clone(), Arc::new(AtomicU16::new(403)));
+    let client = refusing(world.client.clone(), POLICIES, Arc::new(AtomicU16::new(403)));
     world.start_controller_with(client, Some("default"));
     world
         .create(policy("HealingPolicy", "default", json!({"template": {"remediation": {"ladder": ["RestartPod"]}}})))
@@ -212,7 +214,7 @@ async fn nothing_is_done_before_policies_have_been_read() {
     world.create(deployment("api", 1)).await;
     world.create(service("api", json!({}))).await;
     world.break_workload("api", "crash").await;
-    world.start_controller_with(through(world.client.clone(), code.clone()), None);
+    world.start_controller_with(refusing(world.client.clone(), POLICIES, code.clone()), None);
     world.pass(3600).await;
     let status = world.status("api").await;
     assert_eq!(status.health, Some(HealthState::Unknown), "{status:#?}");

@@ -52,10 +52,11 @@ impl Row {
 const CRASH: (&str, Option<Probe>) = ("CrashLoop", None);
 const MEMORY: (&str, Option<Probe>) = ("OOMKilled", None);
 const LIVE: (&str, Option<Probe>) = ("LivenessFailed", Some(Probe::Liveness));
+const NODE: (&str, Option<Probe>) = ("NodeRestarted", None);
 const START: (&str, Option<Probe>) = ("StartupFailed", Some(Probe::Startup));
 
 #[rustfmt::skip]
-const ROWS: [Row; 25] = [
+const ROWS: [Row; 26] = [
     row("an error", NONE, Ready, (1, "Error", 60), CRASH),
     row("an error beside a liveness probe", LIVENESS, Unready, (1, "Error", 60), CRASH),
     row("out of memory", LIVENESS, Unready, (137, "OOMKilled", 60), MEMORY),
@@ -69,7 +70,8 @@ const ROWS: [Row; 25] = [
     row("ended politely, and an Event says why", LIVENESS, Ready, (0, "Completed", 60), LIVE).with_event("liveness", 2),
     row("ended with a code of its own, and an Event says why", LIVENESS, Ready, (3, "Error", 60), LIVE).with_event("liveness", 30),
     row("an Event of another end", LIVENESS, Ready, (143, "Error", 900), CRASH).with_event("liveness", 600),
-    row("the node restarted", LIVENESS, Ready, (137, "ContainerStatusUnknown", 600), CRASH),
+    row("the node restarted", LIVENESS, Ready, (255, "Unknown", 600), NODE),
+    row("the runtime lost sight of it", LIVENESS, Unready, (137, "ContainerStatusUnknown", 600), NODE),
     row("ended before it had started", STARTUP, Starting, (1, "Error", 4), CRASH),
     row("killed before it had started", STARTUP, Starting, (137, "Error", 32), START),
     row("ended politely before it had started", STARTUP, Starting, (0, "Completed", 32), CRASH),

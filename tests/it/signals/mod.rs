@@ -2,6 +2,7 @@
 
 mod clock;
 mod ends;
+mod nodes;
 mod own_clock;
 mod proofs;
 mod replacements;

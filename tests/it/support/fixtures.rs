@@ -8,8 +8,8 @@ use kubeheal_core::model::{
     fleet::{Fleet, FleetIndex, PeerStatus},
     policy::{ClusterPolicy, Policy},
     snapshot::{
-        Container, ContainerState, LastKnownGood, Live, Origin, Ownership, Phase, Pod, Readiness, RestartPolicy, Role,
-        Rollout, Service, Snapshot, Workload, WorkloadKind, WorkloadState,
+        Container, ContainerState, LastKnownGood, Live, Node, Origin, Ownership, Phase, Pod, Readiness, RestartPolicy,
+        Role, Rollout, Service, Snapshot, Workload, WorkloadKind, WorkloadState,
     },
     state::{ActionRecord, ContainerRecord, Episode, ObservedState, Outcome, State},
 };
@@ -30,6 +30,7 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
         name: name.to_owned(),
         uid: format!("uid-{name}"),
         node: None,
+        host: Node::default(),
         deletion: None,
         phase: Phase::Running,
         reason: None,

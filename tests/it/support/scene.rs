@@ -3,7 +3,7 @@
 //! All memory goes through the status, as in a cluster: what a test sees is also what a controller sees that was started
 //! a moment ago.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -60,8 +60,21 @@ impl Scene {
 
     /// An object is new, or another one now.
     pub(crate) fn has(&mut self, mut object: Value) {
-        object["metadata"]["namespace"] = "shop".into();
-        let _touched = self.caches.apply(read(object));
+        if object["kind"] != "Node" {
+            object["metadata"]["namespace"] = "shop".into();
+        }
+        self.touched_by(object);
+    }
+
+    /// Whom a new or changed object concerns.
+    pub(crate) fn touched_by(&mut self, object: Value) -> BTreeSet<Key> {
+        self.caches.apply(read(object))
+    }
+
+    /// Nodes can be read, or they cannot.
+    pub(crate) fn nodes_are_readable(&mut self, readable: bool) {
+        let problem = (!readable).then(|| "nodes is forbidden".to_owned());
+        let _touched = self.caches.readable(Kind::Node, problem);
     }
 
     /// Several objects.
@@ -86,6 +99,11 @@ impl Scene {
     /// A pod is gone.
     pub(crate) fn loses(&mut self, pod: &str) {
         let _touched = self.caches.remove(Kind::Pod, &("shop".into(), pod.into()));
+    }
+
+    /// A node is gone.
+    pub(crate) fn loses_node(&mut self, node: &str) {
+        let _touched = self.caches.remove(Kind::Node, &(String::new(), node.into()));
     }
 
     /// What is decided then, and written down.
@@ -135,6 +153,7 @@ fn read(object: Value) -> Object {
         "DaemonSet" => Object::DaemonSet(record(object)),
         "ReplicaSet" => Object::ReplicaSet(record(object)),
         "Pod" => Object::Pod(Box::new(record(object))),
+        "Node" => Object::Node(record(object)),
         "Event" => Object::Event(record(object)),
         other => panic!("no {other} here"),
     }

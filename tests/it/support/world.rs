@@ -131,7 +131,7 @@ impl World {
     }
 
     pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
-        if ["ClusterHealingPolicy", "CustomResourceDefinition"].contains(&kind) {
+        if ["ClusterHealingPolicy", "CustomResourceDefinition", "Node"].contains(&kind) {
             return Api::all_with(self.client.clone(), &resource(kind));
         }
         Api::namespaced_with(self.client.clone(), "default", &resource(kind))

@@ -3,6 +3,7 @@
 //! Plain values, made from watch caches and live reads. A thing that could not be read is `Unknown`, never a
 //! guess.
 
+mod node;
 mod pod;
 mod workload;
 
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 pub use self::{
+    node::{Node, NodeDrain, NodeLoss, Pressure},
     pod::{
         Container, ContainerState, Deletion, Diagnosis, EVERY_START, Origin, Patience, Phase, Pod, Readiness,
         RestartPolicy, Role, Termination, has_run, living,

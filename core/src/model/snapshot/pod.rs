@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::node::{Node, NodeLoss};
 use crate::model::cause::Probe;
 
 /// The waiting reason with which the kubelet spaces restarts.
@@ -22,6 +23,8 @@ pub struct Pod {
     pub uid: String,
     /// The node that it was given to, if one was.
     pub node: Option<String>,
+    /// How that node is.
+    pub host: Node,
     /// It is being deleted.
     pub deletion: Option<Deletion>,
     /// `status.phase`.
@@ -58,6 +61,33 @@ impl Pod {
         (silent && all_ready && !self.containers.is_empty())
             || self.reason.as_deref() == Some("NodeLost")
             || (matches!(self.ready, Readiness::Unknown) && self.phase == Phase::Unknown)
+            || self.loss().is_some()
+    }
+
+    /// How its node is lost, where that makes what is said of this pod worth nothing: a dead kubelet leaves every status as it
+    /// was.
+    pub fn loss(&self) -> Option<&NodeLoss> {
+        let loss = self.host.loss.as_ref()?;
+        let concerns = match (loss, self.phase) {
+            // It has ended, and nothing more is expected of its node.
+            (_, Phase::Failed | Phase::Succeeded) => false,
+            (NodeLoss::Unreachable | NodeLoss::OutOfService, _) => true,
+            // What has just come may be known before its node is.
+            (NodeLoss::Gone, phase) => phase != Phase::Pending,
+            // Its kubelet speaks: a node that has just come is not ready while its first pods start, and what serves serves.
+            (NodeLoss::NotReady(_), phase) => phase != Phase::Pending && !self.is_ready(),
+        };
+        concerns.then_some(loss)
+    }
+
+    /// It is to go, and nobody is there who could end it.
+    pub fn cannot_go(&self) -> bool {
+        self.is_deleting() && self.loss().is_some()
+    }
+
+    /// Its node by name, to begin a sentence with.
+    pub fn node_named(&self) -> String {
+        self.node.as_ref().map_or_else(|| "its node".to_owned(), |name| format!("node {name}"))
     }
 
     /// It is there and neither about to go nor done.
@@ -275,6 +305,11 @@ impl Termination {
     /// The process could not be started at all, in the words of containerd and CRI-O, and in those of Docker.
     pub fn never_ran(&self) -> bool {
         matches!(self.reason.as_str(), "StartError" | "ContainerCannotRun")
+    }
+
+    /// The node restarted, or the runtime lost the container: the code is made up, and the process did nothing wrong.
+    pub fn is_made_up(&self) -> bool {
+        matches!(self.reason.as_str(), "ContainerStatusUnknown" | "Unknown")
     }
 }
 
