@@ -218,11 +218,16 @@ fn a_pod_that_cannot_go_from_a_lost_node_is_said_for_as_long_as_it_lasts() {
     scene.reconcile(40);
     let going = with(silent, &json!({"metadata": {"deletionTimestamp": stamp(375)}}));
     scene.has(on("StatefulSet", "app-0", "n1", &going));
-    let decision = scene.pass(345, 7200);
-    assert_eq!((decision.verdict.health.as_str(), described(&decision)), ("Unknown", vec!["NodeLost!".to_owned()]));
-    let message = &decision.findings[0].message;
-    assert!(message.contains("it is to go, and node n1 does not answer"), "{message}");
-    assert!(decision.proposal().is_none());
+    let stages =
+        [(345, 674, "NodeLost!", "it is to go, and"), (675, 7200, "StuckTerminating!", "app-0 is being deleted")];
+    for (from, to, cause, words) in stages {
+        let decision = scene.pass(from, to);
+        // It serves nobody, wherever it is.
+        assert_eq!((decision.verdict.health.as_str(), described(&decision)), ("Unhealthy", vec![cause.to_owned()]));
+        let message = &decision.findings[0].message;
+        assert!(message.contains(words) && message.contains("node n1 does not answer"), "{message}");
+        assert!(decision.proposal().is_none());
+    }
 }
 
 #[test]
