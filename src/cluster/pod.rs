@@ -170,7 +170,7 @@ impl From<RawPod> for PodRecord {
             old_revision: false,
             conditions: raw.status.conditions.iter().filter_map(custom_condition).collect(),
             containers: containers(&raw),
-            refused_by_budget: None,
+            refusal: None,
         };
         let revision = raw.metadata.labels.get("controller-revision-hash").cloned();
         Self { meta, controller, labels: raw.metadata.labels, revision, pod, bare }

@@ -11,7 +11,7 @@ use crate::{
 };
 use crate::{
     base::{Key, target_of},
-    cluster::{cache::Caches, dependency::dependencies, pod::PodRecord, workload::WorkloadRecord},
+    cluster::{cache::Caches, dependency::dependencies, pdb::refusal, pod::PodRecord, workload::WorkloadRecord},
     policy::Effective,
     status::load,
 };
@@ -121,8 +121,7 @@ fn pod(caches: &Caches, namespace: &str, workload: &WorkloadRecord, record: &Pod
     let update = workload.update.as_ref().zip(record.revision.as_ref());
     pod.origin = origin(workload, record);
     pod.old_revision = update.is_some_and(|(update, revision)| update.leaves_behind(&pod.name, revision));
-    pod.refused_by_budget =
-        caches.budgets(namespace).find(|(_, budget)| budget.refuses(record)).map(|(name, _)| name.to_owned());
+    pod.refusal = refusal(caches.budgets(namespace), record);
     for container in &mut pod.containers {
         container.probe_event = caches.probe_event(&pod.uid, &container.name);
         container.diagnosis = diagnose(container, rules);

@@ -12,7 +12,7 @@ use crate::model::{
     plan::{Action, Charge, Effect, Plan, Step},
     policy::{Policy, Rung},
     reason::{Block, Reason},
-    snapshot::{Pod, Rollout, Workload, WorkloadKind, WorkloadState},
+    snapshot::{BudgetRefusal, Pod, Rollout, Workload, WorkloadKind, WorkloadState},
     state::State,
 };
 
@@ -142,11 +142,19 @@ pub(super) fn repair_blocks(state: &WorkloadState, pod: &Pod, plan: &Plan) -> Ve
         }
         (Rollout::Stuck, _) => blocks.push(stuck(state)),
     }
-    let evicts = matches!(plan.effect, Effect::EvictPod { delete_if_refused: false });
-    if let Some(budget) = pod.refused_by_budget.as_ref().filter(|_| evicts) {
-        blocks.push(Block::new(Reason::DisruptionBudget, format!("budget {budget} allows 0 disruptions")));
-    }
+    blocks.extend(refused_by_budget(pod, plan));
     blocks
+}
+
+/// Where a pod is deleted if a budget refuses, what a person must mend holds it all the same: that is no budget's no.
+fn refused_by_budget(pod: &Pod, plan: &Plan) -> Option<Block> {
+    let Effect::EvictPod { delete_if_refused } = plan.effect else { return None };
+    let refusal = pod.refusal.as_ref().filter(|refusal| !delete_if_refused || refusal.needs_person())?;
+    let message = match refusal {
+        BudgetRefusal::Several { .. } => format!("{} cannot be evicted: {refusal}", pod.name),
+        BudgetRefusal::NothingAllowed { .. } | BudgetRefusal::NotCounted { .. } => refusal.to_string(),
+    };
+    Some(Block::new(Reason::DisruptionBudget, message))
 }
 
 fn stuck(state: &WorkloadState) -> Block {

@@ -1,5 +1,6 @@
 //! What is seen in objects and what is made of it: one table for each kind of signal.
 
+mod budgets;
 mod ends;
 mod replacements;
 mod sampling;

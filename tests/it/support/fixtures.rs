@@ -8,8 +8,8 @@ use kubeheal_core::model::{
     fleet::{Fleet, FleetIndex, PeerStatus},
     policy::{ClusterPolicy, Policy},
     snapshot::{
-        Container, ContainerState, LastKnownGood, Live, Origin, Ownership, Phase, Pod, Readiness, Role, Rollout,
-        Service, Snapshot, Workload, WorkloadKind, WorkloadState,
+        BudgetRefusal, Container, ContainerState, LastKnownGood, Live, Origin, Ownership, Phase, Pod, Readiness, Role,
+        Rollout, Service, Snapshot, Workload, WorkloadKind, WorkloadState,
     },
     state::{ActionRecord, ContainerRecord, Episode, ObservedState, Outcome, State},
 };
@@ -59,8 +59,13 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
             diagnosis: None,
             unread: None,
         }],
-        refused_by_budget: None,
+        refusal: None,
     }
+}
+
+/// A budget that allows nothing.
+pub(crate) fn refusal(budget: &str) -> BudgetRefusal {
+    BudgetRefusal::NothingAllowed { budget: budget.to_owned(), unready: true }
 }
 
 /// A workload as it should be.

@@ -17,12 +17,12 @@ use kubeheal::{
         cache::Caches,
         decode::Outline,
         kind::{Kind, Object},
-        snapshot::Presence,
+        snapshot::{Presence, snapshot},
     },
     controller::turn::{LiveReads, turn},
     status::{Beside, render},
 };
-use kubeheal_core::model::{decision::Decision, finding::Finding};
+use kubeheal_core::model::{decision::Decision, finding::Finding, snapshot::Snapshot};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -118,6 +118,11 @@ impl Scene {
         self.reconcile(to)
     }
 
+    /// What the service sees.
+    pub(crate) fn sees(&self) -> Snapshot {
+        snapshot(&self.caches, &self.key, &Presence::Cached).unwrap()
+    }
+
     /// What was written last.
     pub(crate) fn status(&self) -> HealedServiceStatus {
         self.caches.service(&self.key).unwrap().status.clone().unwrap_or_default()
@@ -136,6 +141,7 @@ fn read(object: Value) -> Object {
         "ReplicaSet" => Object::ReplicaSet(record(object)),
         "Pod" => Object::Pod(Box::new(record(object))),
         "Event" => Object::Event(record(object)),
+        "PodDisruptionBudget" => Object::Budget(record(object)),
         other => panic!("no {other} here"),
     }
 }

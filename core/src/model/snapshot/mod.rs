@@ -3,6 +3,7 @@
 //! Plain values, made from watch caches and live reads. A thing that could not be read is `Unknown`, never a
 //! guess.
 
+mod budget;
 mod pod;
 mod workload;
 
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 pub use self::{
+    budget::BudgetRefusal,
     pod::{
         Container, ContainerState, Deletion, Diagnosis, EVERY_START, Origin, Patience, Phase, Pod, Readiness, Role,
         Termination, living,

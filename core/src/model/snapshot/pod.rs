@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::budget::BudgetRefusal;
 use crate::model::cause::Probe;
 
 /// The waiting reason with which the kubelet spaces restarts.
@@ -43,8 +44,8 @@ pub struct Pod {
     pub conditions: Vec<(String, String, Option<Timestamp>)>,
     /// Init containers, sidecars and containers, in that order.
     pub containers: Vec<Container>,
-    /// Name of the disruption budget that would refuse an eviction now.
-    pub refused_by_budget: Option<String>,
+    /// Why its disruption budgets would have an eviction refused now.
+    pub refusal: Option<BudgetRefusal>,
 }
 
 impl Pod {
