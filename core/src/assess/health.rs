@@ -93,7 +93,7 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
         compare(policy, workload, &pods, findings)
     };
     let too_few = pods.ready < policy.health.min_ready.of(workload.desired);
-    let brewing = too_few && findings.iter().any(|finding| finding.cause.restart_helps());
+    let brewing = too_few && findings.iter().any(|finding| finding.restart_may_help);
     let counts_as_unhealthy = health == Health::Unhealthy || (health != Health::Idle && brewing);
     Verdict { health, reason, message, pods, counts_as_unhealthy }
 }
@@ -160,7 +160,7 @@ fn compare(
     let worst = findings
         .iter()
         .filter(|finding| finding.over_threshold && finding.cause != Cause::NodeLost)
-        .max_by_key(|finding| (finding.cause.restart_helps(), std::cmp::Reverse(finding.since)));
+        .max_by_key(|finding| (finding.restart_may_help, std::cmp::Reverse(finding.since)));
     let of_workload = findings.iter().any(|finding| finding.over_threshold && finding.place.uid().is_none());
     if ready >= desired && unhealthy == 0 && state.rollout != Rollout::Stuck && !of_workload {
         return (Health::Healthy, Reason::Healthy, ready_of);

@@ -26,6 +26,8 @@ pub enum Cause {
     StartupFailed,
     /// Runs but is not ready.
     ReadinessFailed,
+    /// All its containers are ready, and a readiness gate that another controller sets is not.
+    ReadinessGate,
     /// Killed for using too much memory.
     OOMKilled,
     /// Will not move again by itself: failed or evicted bare pod, old StatefulSet revision.
@@ -56,7 +58,8 @@ impl Cause {
     /// All of them.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// Whether replacing the pod (or the workload) could help at all.
+    /// Whether replacing the pod (or the workload) could help at all; a policy may think otherwise of a
+    /// [`ReadinessGate`](Self::ReadinessGate).
     pub fn restart_helps(self) -> bool {
         match self {
             Self::CrashLoop
@@ -74,7 +77,8 @@ impl Cause {
             | Self::SchedulingGated
             | Self::QuotaExceeded
             | Self::InitFailed
-            | Self::NodeLost => false,
+            | Self::NodeLost
+            | Self::ReadinessGate => false,
         }
     }
 
@@ -85,6 +89,7 @@ impl Cause {
             Self::LivenessFailed => Reason::LivenessFailed,
             Self::StartupFailed => Reason::StartupFailed,
             Self::ReadinessFailed => Reason::ReadinessFailed,
+            Self::ReadinessGate => Reason::ReadinessGate,
             Self::OOMKilled => Reason::OOMKilled,
             Self::Deadlocked => Reason::Deadlocked,
             Self::PodCondition => Reason::PodCondition,

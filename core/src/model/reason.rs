@@ -30,6 +30,7 @@ pub enum Reason {
     LivenessFailed,
     StartupFailed,
     ReadinessFailed,
+    ReadinessGate,
     OOMKilled,
     Deadlocked,
     PodCondition,

@@ -8,6 +8,7 @@ use super::{
     rollback,
 };
 use crate::model::{
+    cause::Cause,
     finding::Finding,
     plan::{Action, Charge, Effect, Plan, Step},
     policy::{Policy, Rung},
@@ -47,7 +48,11 @@ fn repair(situation: &Situation<'_>, workload: &WorkloadState, state: &State) ->
 
 /// Why there is no step although something is wrong. Said at once, although it may pass.
 fn no_step(findings: &[Finding], workload: &WorkloadState, is_stuck: bool) -> Proposal {
-    match findings.iter().find(|finding| finding.over_threshold || !finding.cause.restart_helps()) {
+    // Every new pod waits for its gates for a while: that is not worth a word before it lasts.
+    let is_said = |finding: &&Finding| {
+        finding.over_threshold || !(finding.restart_may_help || finding.cause == Cause::ReadinessGate)
+    };
+    match findings.iter().find(is_said) {
         Some(finding) => {
             let message = format!("a restart does not help against {}: {}", finding.cause.as_str(), finding.message);
             Proposal::NoStep(Block::new(Reason::RestartCannotHelp, message))
@@ -110,7 +115,7 @@ fn worst(findings: &[Finding], requested: bool) -> Option<&Finding> {
     findings
         .iter()
         .filter(|finding| {
-            finding.cause.restart_helps() && (finding.over_threshold || requested) && finding.place.uid().is_some()
+            finding.restart_may_help && (finding.over_threshold || requested) && finding.place.uid().is_some()
         })
         .min_by_key(order)
 }

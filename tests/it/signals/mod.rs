@@ -2,6 +2,7 @@
 
 mod budgets;
 mod ends;
+mod gates;
 mod replacements;
 mod sampling;
 mod starts;

@@ -43,6 +43,7 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
         ready_changed: Some(at(0)),
         unschedulable: None,
         scheduling_gates: Vec::new(),
+        closed_gates: Vec::new(),
         old_revision: false,
         conditions: Vec::new(),
         containers: vec![Container {

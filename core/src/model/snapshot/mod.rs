@@ -5,6 +5,7 @@
 
 mod budget;
 mod pod;
+mod readiness_gate;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub use self::{
         Container, ContainerState, Deletion, Diagnosis, EVERY_START, Origin, Patience, Phase, Pod, Readiness, Role,
         Termination, living,
     },
+    readiness_gate::ClosedGate,
     workload::{LastKnownGood, Ordinals, Rollout, Tool, Workload, WorkloadKind, WorkloadState},
 };
 use super::{alert::Receivers, dependency::Dependency, fleet::Fleet, state::State};

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::budget::BudgetRefusal;
+use super::{budget::BudgetRefusal, readiness_gate::ClosedGate};
 use crate::model::cause::Probe;
 
 /// The waiting reason with which the kubelet spaces restarts.
@@ -38,6 +38,8 @@ pub struct Pod {
     pub unschedulable: Option<String>,
     /// Names of the gates that hold its scheduling back, as in `spec.schedulingGates`; nobody looks for a node until they are gone.
     pub scheduling_gates: Vec<String>,
+    /// The readiness gates that keep it from being ready.
+    pub closed_gates: Vec<ClosedGate>,
     /// The pod was created by an older revision of its StatefulSet or ReplicaSet.
     pub old_revision: bool,
     /// Conditions that a policy may name, as (type, status, since).
