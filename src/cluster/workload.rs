@@ -10,7 +10,7 @@ use crate::cluster::{
     record::{RawMeta, watched},
 };
 use crate::{api::annotation, diagnosis::line};
-use kubeheal_core::model::snapshot::{Ordinals, Rollout, WorkloadKind, WorkloadState};
+use kubeheal_core::model::snapshot::{Hold, Ordinals, Rollout, WorkloadKind, WorkloadState};
 
 /// Longest reason for missing pods, in characters.
 const MAX_FAILURE: usize = 512;
@@ -138,7 +138,6 @@ struct RawDeploymentStatus {
     observed_generation: i64,
     replicas: i64,
     updated_replicas: i64,
-    available_replicas: i64,
     conditions: Vec<RawCondition>,
 }
 
@@ -146,6 +145,7 @@ struct RawDeploymentStatus {
 #[serde(rename_all = "camelCase", default)]
 struct RawStatefulSetStatus {
     observed_generation: i64,
+    replicas: i64,
     updated_replicas: i64,
     current_revision: String,
     update_revision: String,
@@ -156,6 +156,7 @@ struct RawStatefulSetStatus {
 struct RawDaemonSetStatus {
     observed_generation: i64,
     desired_number_scheduled: i64,
+    current_number_scheduled: i64,
     updated_number_scheduled: i64,
 }
 
@@ -184,23 +185,25 @@ fn replica_failure(conditions: &[RawCondition]) -> Option<String> {
     conditions.iter().find(failed).map(|condition| line(&condition.message, MAX_FAILURE))
 }
 
-/// The Deployment controller says itself where its rollout stands; without a progress deadline it does not, and the
-/// counts have to.
+/// The Deployment controller says itself where its rollout stands. Where it does not (without a progress deadline, while it is
+/// paused, or when that has just ended) the counts have to: pods of another template are there, or none of the newest yet.
+/// Pods that are missing or not available make no rollout, nor does a change of the replicas.
 fn deployment_rollout(raw: &Raw<RawDeploymentStatus>, paused: bool) -> Rollout {
     let status = &raw.status;
     if status.observed_generation < raw.metadata.generation {
         return Rollout::InProgress;
     }
-    let wanted = replicas(&raw.spec);
-    let counts_agree = status.updated_replicas == wanted && status.replicas == wanted;
+    let none_of_the_newest = status.updated_replicas == 0 && replicas(&raw.spec) > 0;
+    let is_mixed = status.replicas > status.updated_replicas || none_of_the_newest;
     let progressing = status.conditions.iter().find(|condition| condition.r#type == "Progressing");
-    match progressing {
-        Some(condition) if condition.reason == "ProgressDeadlineExceeded" => Rollout::Stuck,
-        Some(condition) if condition.reason == "NewReplicaSetAvailable" => Rollout::Complete,
-        _ if paused && counts_agree => Rollout::Complete,
-        Some(_) => Rollout::InProgress,
-        None if counts_agree && status.available_replicas == wanted => Rollout::Complete,
-        None => Rollout::InProgress,
+    match progressing.map(|condition| condition.reason.as_str()) {
+        Some("ProgressDeadlineExceeded") => Rollout::Stuck,
+        _ if paused && is_mixed => Rollout::Held(Hold::Paused),
+        _ if paused => Rollout::Complete,
+        Some("NewReplicaSetAvailable") => Rollout::Complete,
+        // Written when a pause or a life without a deadline ends, whatever there is to roll out.
+        Some("DeploymentResumed" | "FoundNewReplicaSet") | None if !is_mixed => Rollout::Complete,
+        Some(_) | None => Rollout::InProgress,
     }
 }
 
@@ -211,11 +214,10 @@ impl From<Raw<RawStatefulSetStatus>> for StatefulSet {
         let on_delete = is_on_delete(&raw.spec);
         let integer = |pointer: &str| raw.spec.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
         let partition = integer("/updateStrategy/rollingUpdate/partition").max(0);
-        let rolling = status.observed_generation < raw.metadata.generation
-            || (status.current_revision != status.update_revision
-                && status.updated_replicas < replicas(&raw.spec) - partition
-                && !on_delete);
-        record.state.rollout = if rolling { Rollout::InProgress } else { Rollout::Complete };
+        let unobserved = status.observed_generation < raw.metadata.generation;
+        let is_new = status.current_revision == status.update_revision;
+        let old = if is_new { 0 } else { status.replicas.saturating_sub(status.updated_replicas) };
+        record.state.rollout = set_rollout(unobserved, old, partition, on_delete);
         record.state.updated = u32::try_from(status.updated_replicas).unwrap_or(0);
         let first = integer("/ordinals/start");
         let parallel = raw.spec.get("podManagementPolicy").and_then(Value::as_str) == Some("Parallel");
@@ -239,9 +241,9 @@ impl From<Raw<RawDaemonSetStatus>> for DaemonSet {
         let desired = u32::try_from(status.desired_number_scheduled).unwrap_or(0);
         record.state.desired = if unobserved { desired.max(1) } else { desired };
         record.state.updated = u32::try_from(status.updated_number_scheduled).unwrap_or(0);
-        let rolling = unobserved
-            || (status.updated_number_scheduled < status.desired_number_scheduled && !is_on_delete(&raw.spec));
-        record.state.rollout = if rolling { Rollout::InProgress } else { Rollout::Complete };
+        // A node without a pod has none of an old template either.
+        let old = status.current_number_scheduled.saturating_sub(status.updated_number_scheduled);
+        record.state.rollout = set_rollout(unobserved, old, 0, is_on_delete(&raw.spec));
         Self { meta: raw.metadata.object_meta(), record }
     }
 }
@@ -302,6 +304,17 @@ fn record(kind: WorkloadKind, meta: &RawMeta, spec: &Value) -> WorkloadRecord {
             definition: digest(&definition::essence(spec)),
         },
         update: None,
+    }
+}
+
+/// Where the rollout of a set stands that says only how many of its pods are old; those below its partition are meant to stay.
+fn set_rollout(unobserved: bool, old: i64, partition: i64, on_delete: bool) -> Rollout {
+    match old {
+        _ if unobserved => Rollout::InProgress,
+        ..=0 => Rollout::Complete,
+        _ if on_delete => Rollout::Held(Hold::OnDelete),
+        old if old > partition => Rollout::InProgress,
+        _ => Rollout::Held(Hold::Partition),
     }
 }
 

@@ -156,7 +156,8 @@ fn compare(
     findings: &[Finding],
 ) -> (Health, Reason, String) {
     let PodCounts { desired, ready, starting, unhealthy, lost, unready } = *counts;
-    let ready_of = format!("{ready} of {desired} pods ready");
+    let held = state.rollout.held().map(|why| format!(" ({} on the newest revision: {why})", state.updated));
+    let ready_of = format!("{ready} of {desired} pods ready{}", held.unwrap_or_default());
     let worst = findings
         .iter()
         .filter(|finding| finding.over_threshold && finding.cause != Cause::NodeLost)

@@ -45,6 +45,7 @@ pub enum Reason {
     NodeLost,
     RolloutInProgress,
     RolloutStuck,
+    RolloutPaused,
     DependencyDown,
     DependencyRecovered,
     // Why nothing is done.

@@ -13,7 +13,7 @@ use crate::model::{
     plan::{Action, Charge, Effect, Plan, Step},
     policy::{Policy, Rung},
     reason::{Block, Reason},
-    snapshot::{BudgetRefusal, Pod, Rollout, Workload, WorkloadKind, WorkloadState},
+    snapshot::{BudgetRefusal, Hold, Pod, Rollout, Workload, WorkloadKind, WorkloadState},
     state::State,
 };
 
@@ -146,6 +146,12 @@ pub(super) fn repair_blocks(state: &WorkloadState, pod: &Pod, plan: &Plan) -> Ve
             blocks.push(Block::new(Reason::RolloutInProgress, message));
         }
         (Rollout::Stuck, _) => blocks.push(stuck(state)),
+        // What a pod comes from makes it again, whoever holds the rest.
+        (Rollout::Held(Hold::Paused), Step::RestartPod) | (Rollout::Held(Hold::OnDelete | Hold::Partition), _) => {}
+        (Rollout::Held(Hold::Paused), _) => {
+            let message = format!("the rollout of {} was paused by a person: only its pods are restarted", state.name);
+            blocks.push(Block::new(Reason::RolloutPaused, message));
+        }
     }
     blocks.extend(refused_by_budget(pod, plan));
     blocks

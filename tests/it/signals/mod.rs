@@ -4,6 +4,7 @@ mod budgets;
 mod ends;
 mod gates;
 mod replacements;
+mod rollouts;
 mod sampling;
 mod starts;
 mod windows;

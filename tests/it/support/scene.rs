@@ -196,7 +196,7 @@ pub(crate) fn daemon_set(nodes: u32, more: &Value) -> Value {
     let mut object = json!({
         "kind": "DaemonSet", "metadata": {"name": "app", "uid": "daemon", "generation": 1},
         "spec": {"template": template()},
-        "status": {"observedGeneration": 1, "desiredNumberScheduled": nodes, "updatedNumberScheduled": nodes},
+        "status": {"observedGeneration": 1, "desiredNumberScheduled": nodes, "currentNumberScheduled": nodes, "updatedNumberScheduled": nodes},
     });
     merge(&mut object, more);
     object

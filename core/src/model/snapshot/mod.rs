@@ -19,7 +19,7 @@ pub use self::{
         Termination, living,
     },
     readiness_gate::ClosedGate,
-    workload::{LastKnownGood, Ordinals, Rollout, Tool, Workload, WorkloadKind, WorkloadState},
+    workload::{Hold, LastKnownGood, Ordinals, Rollout, Tool, Workload, WorkloadKind, WorkloadState},
 };
 use super::{alert::Receivers, dependency::Dependency, fleet::Fleet, state::State};
 
