@@ -6,7 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
-use crate::cluster::record::{RawMeta, moment, watched};
+use crate::cluster::{
+    controller_ref::ControllerRef,
+    record::{RawMeta, moment, watched},
+};
 use crate::diagnosis::{line, tidy};
 use kubeheal_core::model::snapshot::{
     ClosedGate, Container, ContainerState, Origin, Patience, Phase, Pod, Readiness, Role, Termination,
@@ -29,6 +32,8 @@ pub struct PodRecord {
     pub meta: ObjectMeta,
     /// UID of its controller.
     pub controller: Option<String>,
+    /// The same, as people know it.
+    pub(super) belongs_to: Option<ControllerRef>,
     /// Labels, for disruption budgets.
     pub labels: BTreeMap<String, String>,
     /// `controller-revision-hash`, which a StatefulSet puts there.
@@ -186,7 +191,8 @@ impl From<RawPod> for PodRecord {
             refusal: None,
         };
         let revision = raw.metadata.labels.get("controller-revision-hash").cloned();
-        Self { meta, controller, labels: raw.metadata.labels, revision, pod, bare }
+        let belongs_to = ControllerRef::of(&raw.metadata.owner_references);
+        Self { meta, controller, belongs_to, labels: raw.metadata.labels, revision, pod, bare }
     }
 }
 

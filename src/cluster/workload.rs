@@ -1,11 +1,14 @@
 //! Workloads: Deployments, StatefulSets, DaemonSets and the ReplicaSets between a Deployment and its pods.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::base::digest;
 use crate::cluster::{
+    controller_ref::ControllerRef,
     definition,
     record::{RawMeta, watched},
 };
@@ -22,6 +25,8 @@ pub struct WorkloadRecord {
     pub state: WorkloadState,
     /// Where its pods are being taken (StatefulSets only).
     pub update: Option<Update>,
+    /// The labels that it selects its pods by (Deployments only); empty where it asks for more than equality.
+    pub(super) selects: BTreeMap<String, String>,
 }
 
 /// The update of a StatefulSet.
@@ -94,6 +99,10 @@ pub struct ReplicaSet {
     pub meta: ObjectMeta,
     /// UID of its Deployment.
     pub controller: Option<String>,
+    /// The same, as people know it; another kind of controller makes ReplicaSets too.
+    pub(super) belongs_to: Option<ControllerRef>,
+    /// Labels of the pods that it keeps for another kind of controller; none where it is a Deployment's, or wants no pods.
+    pub(super) runs_for_another: BTreeMap<String, String>,
     /// Why it cannot create pods. Its Deployment says so later, and not at all while it is paused.
     pub failure: Option<String>,
 }
@@ -103,7 +112,22 @@ watched!(ReplicaSet, "apps", "v1", "ReplicaSet", "replicasets");
 struct RawReplicaSet {
     metadata: RawMeta,
     #[serde(default)]
+    spec: RawReplicaSetSpec,
+    #[serde(default)]
     status: RawReplicaSetStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawReplicaSetSpec {
+    replicas: i64,
+    template: RawTemplate,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawTemplate {
+    metadata: RawMeta,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -114,9 +138,13 @@ struct RawReplicaSetStatus {
 
 impl From<RawReplicaSet> for ReplicaSet {
     fn from(raw: RawReplicaSet) -> Self {
+        let belongs_to = ControllerRef::of(&raw.metadata.owner_references);
+        let for_another = belongs_to.as_ref().is_some_and(|owner| !owner.is_healed()) && raw.spec.replicas > 0;
         Self {
             meta: raw.metadata.object_meta(),
             controller: raw.metadata.controller(),
+            belongs_to,
+            runs_for_another: if for_another { raw.spec.template.metadata.labels } else { BTreeMap::new() },
             failure: replica_failure(&raw.status.conditions),
         }
     }
@@ -174,9 +202,18 @@ impl From<Raw<RawDeploymentStatus>> for Deployment {
         let mut record = record(WorkloadKind::Deployment, &raw.metadata, &raw.spec);
         record.state.rollout = deployment_rollout(&raw, record.state.paused);
         record.state.updated = u32::try_from(raw.status.updated_replicas).unwrap_or(0);
+        record.selects = match_labels(&raw.spec);
         record.state.replica_failure = replica_failure(&raw.status.conditions);
         Self { meta: raw.metadata.object_meta(), record }
     }
+}
+
+/// The labels of a selector that asks for nothing else.
+fn match_labels(spec: &Value) -> BTreeMap<String, String> {
+    let is_plain = spec.pointer("/selector/matchExpressions").and_then(Value::as_array).is_none_or(Vec::is_empty);
+    let labels = spec.pointer("/selector/matchLabels").filter(|_| is_plain).and_then(Value::as_object);
+    let labels = labels.into_iter().flatten();
+    labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 /// Why pods cannot be created, in the words of who tries.
@@ -270,11 +307,13 @@ impl WorkloadRecord {
                 claims_go_with_it: false,
                 claims_go_when_scaled: false,
                 replica_failure: None,
+                taken_over_by: None,
                 ordinals: None,
                 no_probes,
                 definition: digest,
             },
             update: None,
+            selects: BTreeMap::new(),
         }
     }
 }
@@ -299,11 +338,13 @@ fn record(kind: WorkloadKind, meta: &RawMeta, spec: &Value) -> WorkloadRecord {
             claims_go_with_it: claims_go(spec, "whenDeleted"),
             claims_go_when_scaled: claims_go(spec, "whenScaled"),
             replica_failure: None,
+            taken_over_by: None,
             ordinals: None,
             no_probes: no_probes(template),
             definition: digest(&definition::essence(spec)),
         },
         update: None,
+        selects: BTreeMap::new(),
     }
 }
 

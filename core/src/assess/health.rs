@@ -86,7 +86,7 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
     let Inputs { policy, snapshot, .. } = *inputs;
     let pods = count(&ContainerContext::new(inputs, state), workload, &snapshot.pods, findings);
     let (health, reason, message) = if workload.desired == 0 {
-        (Health::Idle, Reason::ScaledToZero, "scaled to zero".to_owned())
+        (Health::Idle, Reason::ScaledToZero, idle(workload))
     } else if workload.kind == WorkloadKind::Pod && snapshot.pods.iter().any(|pod| pod.phase == Phase::Succeeded) {
         (Health::Idle, Reason::Completed, "the pod ended well".to_owned())
     } else {
@@ -96,6 +96,14 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
     let brewing = too_few && findings.iter().any(|finding| finding.restart_may_help);
     let counts_as_unhealthy = health == Health::Unhealthy || (health != Health::Idle && brewing);
     Verdict { health, reason, message, pods, counts_as_unhealthy }
+}
+
+/// Nothing is wanted of it; of another, perhaps, which is then the one to look at.
+fn idle(workload: &WorkloadState) -> String {
+    match &workload.taken_over_by {
+        Some(other) => format!("scaled to zero; pods with its labels run under {other}: look there"),
+        None => "scaled to zero".to_owned(),
+    }
 }
 
 fn count(context: &ContainerContext<'_>, state: &WorkloadState, pods: &[Pod], findings: &[Finding]) -> PodCounts {

@@ -3,6 +3,7 @@
 mod budgets;
 mod ends;
 mod gates;
+mod owners;
 mod replacements;
 mod rollouts;
 mod sampling;

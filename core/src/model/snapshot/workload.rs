@@ -81,6 +81,8 @@ pub struct WorkloadState {
     pub claims_go_when_scaled: bool,
     /// Why its controller cannot create pods, in its own words: an exceeded quota, or what else refuses them.
     pub replica_failure: Option<String>,
+    /// The controller that runs pods with its labels while it wants none itself.
+    pub taken_over_by: Option<String>,
     /// How its pods are numbered; only of a StatefulSet.
     pub ordinals: Option<Ordinals>,
     /// None of its containers has a probe: only crashes can be seen.
