@@ -37,6 +37,10 @@ pub struct HealthCriteria {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into(), "status".into()]))]
     pub pod_conditions: Vec<PodConditionRule>,
 
+    /// What to do about a pod that only its readiness gates keep from being ready, as a load balancer does that has not taken
+    /// it in: `Hold` (name the gate; a new pod would wait for it too) or `Restart` (as when a readiness probe fails).
+    pub readiness_gates: ReadinessGates,
+
     /// Exit codes that are no failure, for example 143 of a process that ends on SIGTERM. Windows has codes of 32 bits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(range(min = i32::MIN, max = i32::MAX)))]
@@ -53,9 +57,19 @@ impl Default for HealthCriteria {
             restarts: RestartLimit::default(),
             min_ready: IntOrString::Int(1),
             pod_conditions: Vec::new(),
+            readiness_gates: ReadinessGates::Hold,
             ignore_exit_codes: Vec::new(),
         }
     }
+}
+
+/// What to do about readiness gates that do not open.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ReadinessGates {
+    /// Name them, and leave the pod alone.
+    Hold,
+    /// Restart the pod, as when a readiness probe fails.
+    Restart,
 }
 
 /// A number of restarts in a sliding window.

@@ -38,7 +38,7 @@ pub use crd::{CrdError, Manifest, crds, manifests};
 pub use dependency::{Dependency, Grant};
 pub use diagnosis::{Diagnosis, DiagnosisRule};
 pub use healed_service::{HealedService, HealedServiceSpec, PolicyKind, PolicyRef};
-pub use health::{ConditionStatus, HealthCriteria, PodConditionRule, RestartLimit};
+pub use health::{ConditionStatus, HealthCriteria, PodConditionRule, ReadinessGates, RestartLimit};
 pub use lint::{Document, contradictions, lint, settings_schema};
 pub use policy::{
     Ceilings, ClusterHealingPolicy, ClusterHealingPolicySpec, ClusterLimits, DEFAULT_POLICY, HealingPolicy,

@@ -18,6 +18,7 @@ use crate::{
 use crate::{
     base::{Key, key_of},
     cluster::{
+        controller_ref::ControllerRef,
         decode::Outline,
         kind::{Kind, Object},
         node::Nodes,
@@ -184,10 +185,7 @@ impl Caches {
             Kind::Deployment => self.remove_workload(WorkloadKind::Deployment, key.clone()),
             Kind::StatefulSet => self.remove_workload(WorkloadKind::StatefulSet, key.clone()),
             Kind::DaemonSet => self.remove_workload(WorkloadKind::DaemonSet, key.clone()),
-            Kind::ReplicaSet => {
-                self.remove_replica_set(key);
-                BTreeSet::new()
-            }
+            Kind::ReplicaSet => self.remove_replica_set(key),
             Kind::Pod => self.remove_pod(key),
             Kind::Node => {
                 self.nodes.remove(&key.1);
@@ -282,6 +280,25 @@ impl Caches {
     /// Whether a controller made this pod. Such a pod is no workload.
     pub(super) fn is_controlled_pod(&self, key: &Key) -> bool {
         self.pods.get(key).is_some_and(|pod| pod.controller.is_some())
+    }
+
+    /// The controller behind a pod, past the ReplicaSet between them.
+    pub(super) fn controller_behind(&self, key: &Key) -> Option<&ControllerRef> {
+        let owner = self.pods.get(key)?.belongs_to.as_ref()?;
+        let set = self.replica_sets.get(&(key.0.clone(), owner.name.clone())).filter(|_| owner.is_replica_set());
+        Some(set.and_then(|set| set.belongs_to.as_ref()).unwrap_or(owner))
+    }
+
+    /// The controller of another kind that runs pods with the labels of this workload.
+    pub(super) fn taken_over_by(&self, workload: &WorkloadRecord, namespace: &str) -> Option<&ControllerRef> {
+        let selects = |set: &ReplicaSet| {
+            let mut labels = workload.selects.iter();
+            !set.runs_for_another.is_empty() && labels.all(|(key, value)| set.runs_for_another.get(key) == Some(value))
+        };
+        let all = self.replica_sets.range((namespace.to_owned(), String::new())..);
+        let mut in_namespace = all.take_while(|((of, _), _)| of == namespace);
+        let found = in_namespace.find(|(_, set)| !workload.selects.is_empty() && selects(set));
+        found.and_then(|(_, set)| set.belongs_to.as_ref())
     }
 
     fn controlled_by(&self, uid: &str) -> impl Iterator<Item = Arc<PodRecord>> {
@@ -484,16 +501,27 @@ impl Caches {
             None => self.replica_failures.remove(&uid),
         };
         self.replica_sets_of.entry(owner.clone()).or_default().insert(uid);
-        self.replica_sets.insert(key_of(&replica_set.meta), replica_set);
-        if known.is_some() && failed == failure { BTreeSet::new() } else { self.services_of_uid(&owner) }
+        let (key, labels) = (key_of(&replica_set.meta), replica_set.runs_for_another.clone());
+        let before = self.replica_sets.insert(key.clone(), replica_set).map(|set| set.runs_for_another);
+        // Somebody's pods beside those of a Deployment.
+        let mut touched = if before.unwrap_or_default() == labels { BTreeSet::new() } else { self.services_in(&key.0) };
+        if known.is_none() || failed != failure {
+            touched.extend(self.services_of_uid(&owner));
+        }
+        touched
     }
 
-    fn remove_replica_set(&mut self, key: &Key) {
-        let uid = self.replica_sets.remove(key).and_then(|gone| gone.meta.uid).unwrap_or_default();
-        self.replica_failures.remove(&uid);
-        let Some(owner) = self.replica_set_owner.remove(&uid) else { return };
+    fn remove_replica_set(&mut self, key: &Key) -> BTreeSet<Key> {
+        let Some(gone) = self.replica_sets.remove(key) else { return BTreeSet::new() };
+        self.forget_owner(&gone.meta.uid.unwrap_or_default());
+        if gone.runs_for_another.is_empty() { BTreeSet::new() } else { self.services_in(&key.0) }
+    }
+
+    fn forget_owner(&mut self, replica_set: &str) {
+        self.replica_failures.remove(replica_set);
+        let Some(owner) = self.replica_set_owner.remove(replica_set) else { return };
         if let Some(sets) = self.replica_sets_of.get_mut(&owner) {
-            sets.remove(&uid);
+            sets.remove(replica_set);
             if sets.is_empty() {
                 self.replica_sets_of.remove(&owner);
             }
@@ -518,6 +546,10 @@ impl Caches {
         let changed =
             old.is_none_or(|old| old.pod != pod.pod || old.labels != pod.labels || old.controller != pod.controller);
         let mut touched = if changed { self.services_of_pod(&key, &pod) } else { BTreeSet::new() };
+        if pod.controller.is_some() && self.workloads.contains_key(&(WorkloadKind::Pod, key.clone())) {
+            // Adopted: from now on its controller is the workload.
+            touched.extend(self.remove_workload(WorkloadKind::Pod, key.clone()));
+        }
         self.pods.insert(key.clone(), pod);
         if let Some(record) = bare {
             touched.extend(self.apply_workload(WorkloadKind::Pod, key, record));
@@ -558,13 +590,13 @@ impl Caches {
     }
 
     fn services_of_pod(&self, key: &Key, pod: &PodRecord) -> BTreeSet<Key> {
-        match &pod.controller {
-            None => self.services_for(&(WorkloadKind::Pod, key.clone())),
-            Some(controller) => {
-                let owner = self.replica_set_owner.get(controller).unwrap_or(controller);
-                self.services_of_uid(owner)
-            }
+        // One that names the pod itself is told whom it belongs to.
+        let mut touched = self.services_for(&(WorkloadKind::Pod, key.clone()));
+        if let Some(controller) = &pod.controller {
+            let owner = self.replica_set_owner.get(controller).unwrap_or(controller);
+            touched.extend(self.services_of_uid(owner));
         }
+        touched
     }
 
     fn services_of_pods<'a>(&'a self, pods: impl Iterator<Item = &'a Key>) -> BTreeSet<Key> {

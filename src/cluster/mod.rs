@@ -4,6 +4,7 @@
 //! preconditions. Decides nothing: what cannot be seen is handed on as unknown.
 
 pub mod cache;
+mod controller_ref;
 pub mod decode;
 pub mod definition;
 pub mod dependency;

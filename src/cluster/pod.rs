@@ -6,15 +6,24 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
-use crate::cluster::record::{RawMeta, moment, watched};
-use crate::diagnosis::tidy;
+use crate::cluster::{
+    controller_ref::ControllerRef,
+    record::{RawMeta, moment, watched},
+};
+use crate::diagnosis::{line, tidy};
 use kubeheal_core::model::snapshot::{
-    Container, ContainerState, Node, Origin, Patience, Phase, Pod, Readiness, RestartPolicy, Role, Termination,
+    ClosedGate, Container, ContainerState, Node, Origin, Patience, Phase, Pod, Readiness, RestartPolicy, Role,
+    Termination,
 };
 
 /// Longest message kept of a container, in characters: the longest there can be. What names the cause may stand before a
 /// long stack trace.
 const MAX_MESSAGE: usize = 4096;
+
+/// Longest text kept of a readiness gate, in characters: as long as the type of a condition may be.
+const MAX_GATE: usize = 316;
+/// Readiness gates kept of a pod.
+const MAX_GATES: usize = 16;
 
 /// A pod in the cache.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -24,6 +33,8 @@ pub struct PodRecord {
     pub meta: ObjectMeta,
     /// UID of its controller.
     pub controller: Option<String>,
+    /// The same, as people know it.
+    pub(super) belongs_to: Option<ControllerRef>,
     /// Labels, for disruption budgets.
     pub labels: BTreeMap<String, String>,
     /// `controller-revision-hash`, which a StatefulSet puts there.
@@ -49,6 +60,7 @@ struct RawSpec {
     node_name: Option<String>,
     restart_policy: Option<String>,
     scheduling_gates: Vec<RawSchedulingGate>,
+    readiness_gates: Vec<RawReadinessGate>,
     init_containers: Vec<RawContainer>,
     containers: Vec<RawContainer>,
 }
@@ -57,6 +69,12 @@ struct RawSpec {
 #[serde(default)]
 struct RawSchedulingGate {
     name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawReadinessGate {
+    condition_type: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -169,13 +187,15 @@ impl From<RawPod> for PodRecord {
                 .and_then(|ready| ready.last_transition_time),
             unschedulable: unschedulable(&raw),
             scheduling_gates: scheduling_gates(&raw),
+            closed_gates: closed_gates(&raw),
             old_revision: false,
             conditions: raw.status.conditions.iter().filter_map(custom_condition).collect(),
             containers: containers(&raw),
-            refused_by_budget: None,
+            refusal: None,
         };
         let revision = raw.metadata.labels.get("controller-revision-hash").cloned();
-        Self { meta, controller, labels: raw.metadata.labels, revision, pod, bare }
+        let belongs_to = ControllerRef::of(&raw.metadata.owner_references);
+        Self { meta, controller, belongs_to, labels: raw.metadata.labels, revision, pod, bare }
     }
 }
 
@@ -227,6 +247,22 @@ fn unschedulable(raw: &RawPod) -> Option<String> {
 fn scheduling_gates(raw: &RawPod) -> Vec<String> {
     let gates = unscheduled(raw, "SchedulingGated").map(|_| &raw.spec.scheduling_gates);
     gates.into_iter().flatten().map(|gate| clean(&gate.name)).collect()
+}
+
+/// The readiness gates that are not True, as the kubelet looks at them: the pod is not ready before all are.
+fn closed_gates(raw: &RawPod) -> Vec<ClosedGate> {
+    let gates = raw.spec.readiness_gates.iter().map(|gate| &gate.condition_type);
+    let closed = gates.filter_map(|name| {
+        let condition = raw.status.conditions.iter().find(|condition| condition.r#type == *name);
+        if condition.is_some_and(|condition| condition.status == "True") {
+            return None;
+        }
+        let said = condition.map(|condition| [condition.reason.as_deref(), condition.message.as_deref()]);
+        let said = said.into_iter().flatten().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
+        let status = condition.map(|condition| line(&condition.status, MAX_GATE));
+        Some(ClosedGate { condition: line(name, MAX_GATE), status, said: line(&said, MAX_GATE) })
+    });
+    closed.take(MAX_GATES).collect()
 }
 
 /// Conditions that a policy may name; the kubelet's own five are not among them.

@@ -97,6 +97,9 @@ fn scaler_named(manager: &str, subresource: &str) -> Option<String> {
 pub(super) struct RawOwner {
     pub(super) uid: String,
     pub(super) controller: bool,
+    pub(super) api_version: String,
+    pub(super) kind: String,
+    pub(super) name: String,
 }
 
 impl RawMeta {

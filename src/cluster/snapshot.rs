@@ -11,7 +11,10 @@ use crate::{
 };
 use crate::{
     base::{Key, target_of},
-    cluster::{cache::Caches, dependency::dependencies, pod::PodRecord, workload::WorkloadRecord},
+    cluster::{
+        cache::Caches, controller_ref::ControllerRef, dependency::dependencies, pdb::refusal, pod::PodRecord,
+        workload::WorkloadRecord,
+    },
     policy::Effective,
     status::load,
 };
@@ -88,7 +91,6 @@ fn identity(key: &Key, service: &HealedService, effective: &Effective) -> Servic
 fn seen(caches: &Caches, service: &HealedService, workload: Option<&WorkloadRecord>, presence: &Presence) -> Workload {
     let (kind, key) = target_of(service);
     let is_owned = kind == WorkloadKind::Pod && caches.is_controlled_pod(&key);
-    let (_, name) = key;
     if let Some(why) = caches.unreadable(service) {
         return Workload::Unknown(why);
     }
@@ -97,18 +99,33 @@ fn seen(caches: &Caches, service: &HealedService, workload: Option<&WorkloadReco
             let mut state = workload.state.clone();
             let of_sets = || caches.replica_failure(&state.uid).map(str::to_owned);
             state.replica_failure = state.replica_failure.take().or_else(of_sets);
+            if state.desired == 0 {
+                state.taken_over_by = caches.taken_over_by(workload, &key.0).map(ToString::to_string);
+            }
             Workload::Present(state)
         }
-        (None, Presence::Missing) => Workload::Missing { kind, name },
-        (None, Presence::NotYetCached | Presence::Cached) if is_owned => {
-            Workload::Unknown(format!("Pod {name} belongs to a controller: name that in spec.workloadRef instead"))
-        }
+        // It is no workload, whether it is there at this moment or not.
+        (None, _) if is_owned => Workload::Unknown(owned(&key.1, caches.controller_behind(&key))),
+        (None, Presence::Missing) => Workload::Missing { kind, name: key.1 },
         (None, Presence::NotYetCached | Presence::Cached) => {
-            Workload::Unknown(format!("{} {name} exists but has not been read yet", kind.as_str()))
+            Workload::Unknown(format!("{} {} exists but has not been read yet", kind.as_str(), key.1))
         }
         (None, Presence::Unreadable(why)) => {
-            Workload::Unknown(format!("{} {name} could not be read: {why}", kind.as_str()))
+            Workload::Unknown(format!("{} {} could not be read: {why}", kind.as_str(), key.1))
         }
+    }
+}
+
+/// Whose pod it is, and where to look.
+fn owned(pod: &str, controller: Option<&ControllerRef>) -> String {
+    match controller {
+        Some(controller) if controller.is_healed() => {
+            format!("Pod {pod} belongs to {controller}: name that in spec.workloadRef instead")
+        }
+        Some(controller) => {
+            format!("Pod {pod} belongs to {controller}, a kind that kubeheal does not heal: look at {controller}")
+        }
+        None => format!("Pod {pod} belongs to a controller: name that in spec.workloadRef instead"),
     }
 }
 
@@ -122,8 +139,7 @@ fn pod(caches: &Caches, namespace: &str, workload: &WorkloadRecord, record: &Pod
     pod.origin = origin(workload, record);
     pod.host = pod.node.as_deref().map(|name| caches.node(name)).unwrap_or_default();
     pod.old_revision = update.is_some_and(|(update, revision)| update.leaves_behind(&pod.name, revision));
-    pod.refused_by_budget =
-        caches.budgets(namespace).find(|(_, budget)| budget.refuses(record)).map(|(name, _)| name.to_owned());
+    pod.refusal = refusal(caches.budgets(namespace), record);
     for container in &mut pod.containers {
         container.probe_event = caches.probe_event(&pod.uid, &container.name);
         container.diagnosis = diagnose(container, rules);

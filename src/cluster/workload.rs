@@ -1,16 +1,19 @@
 //! Workloads: Deployments, StatefulSets, DaemonSets and the ReplicaSets between a Deployment and its pods.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::base::digest;
 use crate::cluster::{
+    controller_ref::ControllerRef,
     definition,
     record::{RawMeta, watched},
 };
 use crate::{api::annotation, diagnosis::line};
-use kubeheal_core::model::snapshot::{Ordinals, Rollout, WorkloadKind, WorkloadState};
+use kubeheal_core::model::snapshot::{Hold, Ordinals, Rollout, WorkloadKind, WorkloadState};
 
 /// Longest reason for missing pods, in characters.
 const MAX_FAILURE: usize = 512;
@@ -22,6 +25,8 @@ pub struct WorkloadRecord {
     pub state: WorkloadState,
     /// Where its pods are being taken (StatefulSets only).
     pub update: Option<Update>,
+    /// The labels that it selects its pods by (Deployments only); empty where it asks for more than equality.
+    pub(super) selects: BTreeMap<String, String>,
 }
 
 /// The update of a StatefulSet.
@@ -94,6 +99,10 @@ pub struct ReplicaSet {
     pub meta: ObjectMeta,
     /// UID of its Deployment.
     pub controller: Option<String>,
+    /// The same, as people know it; another kind of controller makes ReplicaSets too.
+    pub(super) belongs_to: Option<ControllerRef>,
+    /// Labels of the pods that it keeps for another kind of controller; none where it is a Deployment's, or wants no pods.
+    pub(super) runs_for_another: BTreeMap<String, String>,
     /// Why it cannot create pods. Its Deployment says so later, and not at all while it is paused.
     pub failure: Option<String>,
 }
@@ -103,7 +112,22 @@ watched!(ReplicaSet, "apps", "v1", "ReplicaSet", "replicasets");
 struct RawReplicaSet {
     metadata: RawMeta,
     #[serde(default)]
+    spec: RawReplicaSetSpec,
+    #[serde(default)]
     status: RawReplicaSetStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawReplicaSetSpec {
+    replicas: i64,
+    template: RawTemplate,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawTemplate {
+    metadata: RawMeta,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -114,9 +138,13 @@ struct RawReplicaSetStatus {
 
 impl From<RawReplicaSet> for ReplicaSet {
     fn from(raw: RawReplicaSet) -> Self {
+        let belongs_to = ControllerRef::of(&raw.metadata.owner_references);
+        let for_another = belongs_to.as_ref().is_some_and(|owner| !owner.is_healed()) && raw.spec.replicas > 0;
         Self {
             meta: raw.metadata.object_meta(),
             controller: raw.metadata.controller(),
+            belongs_to,
+            runs_for_another: if for_another { raw.spec.template.metadata.labels } else { BTreeMap::new() },
             failure: replica_failure(&raw.status.conditions),
         }
     }
@@ -138,7 +166,6 @@ struct RawDeploymentStatus {
     observed_generation: i64,
     replicas: i64,
     updated_replicas: i64,
-    available_replicas: i64,
     conditions: Vec<RawCondition>,
 }
 
@@ -146,6 +173,7 @@ struct RawDeploymentStatus {
 #[serde(rename_all = "camelCase", default)]
 struct RawStatefulSetStatus {
     observed_generation: i64,
+    replicas: i64,
     updated_replicas: i64,
     current_revision: String,
     update_revision: String,
@@ -156,6 +184,7 @@ struct RawStatefulSetStatus {
 struct RawDaemonSetStatus {
     observed_generation: i64,
     desired_number_scheduled: i64,
+    current_number_scheduled: i64,
     updated_number_scheduled: i64,
 }
 
@@ -173,9 +202,18 @@ impl From<Raw<RawDeploymentStatus>> for Deployment {
         let mut record = record(WorkloadKind::Deployment, &raw.metadata, &raw.spec);
         record.state.rollout = deployment_rollout(&raw, record.state.paused);
         record.state.updated = u32::try_from(raw.status.updated_replicas).unwrap_or(0);
+        record.selects = match_labels(&raw.spec);
         record.state.replica_failure = replica_failure(&raw.status.conditions);
         Self { meta: raw.metadata.object_meta(), record }
     }
+}
+
+/// The labels of a selector that asks for nothing else.
+fn match_labels(spec: &Value) -> BTreeMap<String, String> {
+    let is_plain = spec.pointer("/selector/matchExpressions").and_then(Value::as_array).is_none_or(Vec::is_empty);
+    let labels = spec.pointer("/selector/matchLabels").filter(|_| is_plain).and_then(Value::as_object);
+    let labels = labels.into_iter().flatten();
+    labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 /// Why pods cannot be created, in the words of who tries.
@@ -184,23 +222,25 @@ fn replica_failure(conditions: &[RawCondition]) -> Option<String> {
     conditions.iter().find(failed).map(|condition| line(&condition.message, MAX_FAILURE))
 }
 
-/// The Deployment controller says itself where its rollout stands; without a progress deadline it does not, and the
-/// counts have to.
+/// The Deployment controller says itself where its rollout stands. Where it does not (without a progress deadline, while it is
+/// paused, or when that has just ended) the counts have to: pods of another template are there, or none of the newest yet.
+/// Pods that are missing or not available make no rollout, nor does a change of the replicas.
 fn deployment_rollout(raw: &Raw<RawDeploymentStatus>, paused: bool) -> Rollout {
     let status = &raw.status;
     if status.observed_generation < raw.metadata.generation {
         return Rollout::InProgress;
     }
-    let wanted = replicas(&raw.spec);
-    let counts_agree = status.updated_replicas == wanted && status.replicas == wanted;
+    let none_of_the_newest = status.updated_replicas == 0 && replicas(&raw.spec) > 0;
+    let is_mixed = status.replicas > status.updated_replicas || none_of_the_newest;
     let progressing = status.conditions.iter().find(|condition| condition.r#type == "Progressing");
-    match progressing {
-        Some(condition) if condition.reason == "ProgressDeadlineExceeded" => Rollout::Stuck,
-        Some(condition) if condition.reason == "NewReplicaSetAvailable" => Rollout::Complete,
-        _ if paused && counts_agree => Rollout::Complete,
-        Some(_) => Rollout::InProgress,
-        None if counts_agree && status.available_replicas == wanted => Rollout::Complete,
-        None => Rollout::InProgress,
+    match progressing.map(|condition| condition.reason.as_str()) {
+        Some("ProgressDeadlineExceeded") => Rollout::Stuck,
+        _ if paused && is_mixed => Rollout::Held(Hold::Paused),
+        _ if paused => Rollout::Complete,
+        Some("NewReplicaSetAvailable") => Rollout::Complete,
+        // Written when a pause or a life without a deadline ends, whatever there is to roll out.
+        Some("DeploymentResumed" | "FoundNewReplicaSet") | None if !is_mixed => Rollout::Complete,
+        Some(_) | None => Rollout::InProgress,
     }
 }
 
@@ -211,11 +251,10 @@ impl From<Raw<RawStatefulSetStatus>> for StatefulSet {
         let on_delete = is_on_delete(&raw.spec);
         let integer = |pointer: &str| raw.spec.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
         let partition = integer("/updateStrategy/rollingUpdate/partition").max(0);
-        let rolling = status.observed_generation < raw.metadata.generation
-            || (status.current_revision != status.update_revision
-                && status.updated_replicas < replicas(&raw.spec) - partition
-                && !on_delete);
-        record.state.rollout = if rolling { Rollout::InProgress } else { Rollout::Complete };
+        let unobserved = status.observed_generation < raw.metadata.generation;
+        let is_new = status.current_revision == status.update_revision;
+        let old = if is_new { 0 } else { status.replicas.saturating_sub(status.updated_replicas) };
+        record.state.rollout = set_rollout(unobserved, old, partition, on_delete);
         record.state.updated = u32::try_from(status.updated_replicas).unwrap_or(0);
         let first = integer("/ordinals/start");
         let parallel = raw.spec.get("podManagementPolicy").and_then(Value::as_str) == Some("Parallel");
@@ -239,9 +278,9 @@ impl From<Raw<RawDaemonSetStatus>> for DaemonSet {
         let desired = u32::try_from(status.desired_number_scheduled).unwrap_or(0);
         record.state.desired = if unobserved { desired.max(1) } else { desired };
         record.state.updated = u32::try_from(status.updated_number_scheduled).unwrap_or(0);
-        let rolling = unobserved
-            || (status.updated_number_scheduled < status.desired_number_scheduled && !is_on_delete(&raw.spec));
-        record.state.rollout = if rolling { Rollout::InProgress } else { Rollout::Complete };
+        // A node without a pod has none of an old template either.
+        let old = status.current_number_scheduled.saturating_sub(status.updated_number_scheduled);
+        record.state.rollout = set_rollout(unobserved, old, 0, is_on_delete(&raw.spec));
         Self { meta: raw.metadata.object_meta(), record }
     }
 }
@@ -268,11 +307,13 @@ impl WorkloadRecord {
                 claims_go_with_it: false,
                 claims_go_when_scaled: false,
                 replica_failure: None,
+                taken_over_by: None,
                 ordinals: None,
                 no_probes,
                 definition: digest,
             },
             update: None,
+            selects: BTreeMap::new(),
         }
     }
 }
@@ -297,11 +338,24 @@ fn record(kind: WorkloadKind, meta: &RawMeta, spec: &Value) -> WorkloadRecord {
             claims_go_with_it: claims_go(spec, "whenDeleted"),
             claims_go_when_scaled: claims_go(spec, "whenScaled"),
             replica_failure: None,
+            taken_over_by: None,
             ordinals: None,
             no_probes: no_probes(template),
             definition: digest(&definition::essence(spec)),
         },
         update: None,
+        selects: BTreeMap::new(),
+    }
+}
+
+/// Where the rollout of a set stands that says only how many of its pods are old; those below its partition are meant to stay.
+fn set_rollout(unobserved: bool, old: i64, partition: i64, on_delete: bool) -> Rollout {
+    match old {
+        _ if unobserved => Rollout::InProgress,
+        ..=0 => Rollout::Complete,
+        _ if on_delete => Rollout::Held(Hold::OnDelete),
+        old if old > partition => Rollout::InProgress,
+        _ => Rollout::Held(Hold::Partition),
     }
 }
 

@@ -56,6 +56,10 @@ fn health_policy(health: &api::HealthCriteria) -> HealthPolicy {
         restart_window: seconds(health.restarts.window_seconds),
         min_ready: min_ready(&health.min_ready),
         pod_conditions: health.pod_conditions.iter().map(pod_condition).collect(),
+        restart_at_closed_gates: match health.readiness_gates {
+            api::ReadinessGates::Hold => false,
+            api::ReadinessGates::Restart => true,
+        },
         ignore_exit_codes: health.ignore_exit_codes.clone(),
     }
 }

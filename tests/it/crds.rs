@@ -217,6 +217,7 @@ fn the_shortest_object_gets_the_documented_defaults() {
             "crashLoopSeconds": 300,
             "restarts": {"threshold": 5, "windowSeconds": 1800},
             "minReady": 1,
+            "readinessGates": "Hold",
         },
         "remediation": {
             "ladder": ["RestartPod", "RecreateWorkload"],

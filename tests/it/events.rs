@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::{
     journeys::{blocked, is, well},
-    support::fixtures::{at, beside, pod, policy, sick, snapshot, workload},
+    support::fixtures::{at, beside, pod, policy, refusal, sick, snapshot, workload},
     support::world::World,
 };
 
@@ -215,7 +215,7 @@ fn what_each_repair_waits_for_and_what_other_events_tell_is_no_event_of_its_own(
     let budget = || {
         let mut seen = ill();
         for pod in &mut seen.pods {
-            pod.refused_by_budget = Some("budget".to_owned());
+            pod.refusal = Some(refusal("budget"));
         }
         seen
     };

@@ -6,7 +6,7 @@ use kubeheal_core::{
         decision::Decision,
         plan::{Effect, Step},
         policy::{Policy, Recreate, Rung},
-        snapshot::{Rollout, Snapshot, Tool, Workload, WorkloadKind, WorkloadState},
+        snapshot::{Hold, Rollout, Snapshot, Tool, Workload, WorkloadKind, WorkloadState},
     },
 };
 
@@ -68,7 +68,7 @@ type Guard = (&'static str, fn(&mut Snapshot), &'static str);
 /// What rules a rung out, and what is then said.
 type Ban = (&'static str, fn(&mut Snapshot, &mut Policy), &'static str);
 
-const HELD: [Guard; 7] = [
+const HELD: [Guard; 8] = [
     ("the service goes, or its namespace", |seen| seen.service.deleting = true, "ServiceDeleting"),
     ("the workload goes", |seen| change(seen, |state| state.deleting = true), "WorkloadDeleting"),
     ("somebody announced it", |seen| change(seen, |state| state.intentional_delete = true), "IntentionalDelete"),
@@ -76,6 +76,7 @@ const HELD: [Guard; 7] = [
     ("Flux has its time", |seen| change(seen, |state| state.tool = Some(Tool::Flux)), "GitOpsGrace"),
     ("Helm has its time", |seen| change(seen, |state| state.tool = Some(Tool::Helm)), "GitOpsGrace"),
     ("it rolls out", |seen| change(seen, |state| state.rollout = Rollout::InProgress), "RolloutInProgress"),
+    ("paused half-way", |seen| change(seen, |state| state.rollout = Rollout::Held(Hold::Paused)), "RolloutPaused"),
 ];
 
 #[test]

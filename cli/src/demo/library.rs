@@ -113,6 +113,7 @@ pub(crate) const GROUPS: &[Group] = &[
         "Settings for many services, and limits for everybody",
         ["policy-ref", "policy-defaults", "policy-ceiling", "cluster-paused"]
     ),
+    group!("field", "What people have met in their clusters", ["two-budgets", "readiness-gate"]),
     group!(
         "complaints",
         "What people hold against controllers of this kind, where no other story tells it",

@@ -91,7 +91,7 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
     let too_few = pods.ready < least;
     let short = shortage::follow(&context, &state.health, too_few);
     let (health, reason, message) = if workload.desired == 0 {
-        (Health::Idle, Reason::ScaledToZero, "scaled to zero".to_owned())
+        (Health::Idle, Reason::ScaledToZero, idle(workload))
     } else if workload.kind == WorkloadKind::Pod && snapshot.pods.iter().any(|pod| pod.phase == Phase::Succeeded) {
         (Health::Idle, Reason::Completed, "the pod ended well".to_owned())
     } else {
@@ -102,7 +102,7 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
         let (health, reason, message) = if lasts { unhealthy_at_last(seen, short.as_ref()) } else { seen };
         (health, reason, nodes::with_node(message, health, &snapshot.pods, findings))
     };
-    let brewing = too_few && findings.iter().any(|finding| finding.cause.restart_helps());
+    let brewing = too_few && findings.iter().any(|finding| finding.restart_may_help);
     let counts_as_unhealthy = health == Health::Unhealthy || (health != Health::Idle && brewing);
     Verdict { health, reason, message, pods, short, counts_as_unhealthy }
 }
@@ -119,6 +119,14 @@ fn unhealthy_at_last(
             (Health::Unhealthy, reason, format!("{message}; too few are ready{since}"))
         }
         Health::Healthy | Health::Unhealthy | Health::Idle => (health, reason, message),
+    }
+}
+
+/// Nothing is wanted of it; of another, perhaps, which is then the one to look at.
+fn idle(workload: &WorkloadState) -> String {
+    match &workload.taken_over_by {
+        Some(other) => format!("scaled to zero; pods with its labels run under {other}: look there"),
+        None => "scaled to zero".to_owned(),
     }
 }
 
@@ -178,11 +186,12 @@ fn compare(
     findings: &[Finding],
 ) -> (Health, Reason, String) {
     let PodCounts { desired, ready, starting, unhealthy, lost, unready } = *counts;
-    let ready_of = format!("{ready} of {desired} pods ready");
+    let held = state.rollout.held().map(|why| format!(" ({} on the newest revision: {why})", state.updated));
+    let ready_of = format!("{ready} of {desired} pods ready{}", held.unwrap_or_default());
     let worst = findings
         .iter()
         .filter(|finding| finding.over_threshold && finding.cause != Cause::NodeLost)
-        .max_by_key(|finding| (finding.cause.restart_helps(), std::cmp::Reverse(finding.since)));
+        .max_by_key(|finding| (finding.restart_may_help, std::cmp::Reverse(finding.since)));
     let of_workload = findings.iter().any(|finding| finding.over_threshold && finding.place.uid().is_none());
     if ready >= desired && unhealthy == 0 && state.rollout != Rollout::Stuck && !of_workload {
         return (Health::Healthy, Reason::Healthy, ready_of);

@@ -3,7 +3,7 @@
 use crate::model::{
     inputs::Inputs,
     moment::after,
-    snapshot::{Rollout, Workload},
+    snapshot::Workload,
     state::State,
     verdict::{Health, Verdict},
 };
@@ -15,7 +15,7 @@ pub fn track(inputs: &Inputs<'_>, workload: &Workload, verdict: &Verdict, state:
     else {
         return;
     };
-    let settled = verdict.health == Health::Healthy && present.rollout == Rollout::Complete;
+    let settled = verdict.health == Health::Healthy && present.rollout.is_settled();
     let is_new = good.definition == present.definition && state.attempts.stable.as_ref() != Some(&good.revision);
     if !settled || !is_new {
         return;

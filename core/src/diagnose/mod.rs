@@ -11,6 +11,7 @@ mod evidence;
 mod node;
 mod pod;
 mod readiness;
+mod readiness_gate;
 mod rejected;
 mod startup;
 mod termination;
@@ -84,8 +85,9 @@ fn of_pod(context: &ContainerContext<'_>, state: &WorkloadState, pods: &[Pod], p
     if pod.phase == Phase::Failed {
         return pod::failed(context, state, pods, pod).into_iter().collect();
     }
-    let as_a_whole = pod::named_condition(context, pod).or_else(|| pod::closed_gate(context, pod));
-    if let Some(finding) = as_a_whole.as_ref().filter(|finding| finding.over_threshold) {
+    let as_a_whole = pod::named_condition(context, pod).or_else(|| readiness_gate::closed_gate(context, pod));
+    // What is only said must not hide what can be helped.
+    if let Some(finding) = as_a_whole.as_ref().filter(|finding| finding.over_threshold && finding.restart_may_help) {
         return vec![finding.clone()];
     }
     let mut found: Vec<Finding> = as_a_whole.into_iter().collect();
@@ -116,9 +118,12 @@ fn of_container(context: &ContainerContext<'_>, pod: &Pod, container: &Container
 /// replacing the pod helps whatever the cause, unless its node is gone.
 fn stuck_on_old_revision(pods: &[Pod], finding: Finding) -> Finding {
     let is_old = pods.iter().any(|pod| pod.old_revision && Some(pod.uid.as_str()) == finding.place.uid());
-    if !(is_old && finding.over_threshold) || matches!(finding.cause, Cause::NodeLost | Cause::NodeDraining) {
+    let of_node = matches!(finding.cause, Cause::NodeLost | Cause::NodeDraining);
+    // Whoever holds a pod's gate closed would hold that of the next one closed too.
+    let is_held_by_others = of_node || (finding.cause == Cause::ReadinessGate && !finding.restart_may_help);
+    if !(is_old && finding.over_threshold) || is_held_by_others {
         return finding;
     }
     let message = format!("stuck on an old revision: {}", finding.message);
-    Finding { cause: Cause::Deadlocked, message, ..finding }
+    Finding { cause: Cause::Deadlocked, restart_may_help: true, message, ..finding }
 }

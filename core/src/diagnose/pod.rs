@@ -1,4 +1,4 @@
-//! Pods as a whole: pods on no node, failed pods, conditions that the policy names, readiness gates.
+//! Pods as a whole: pods on no node, failed pods, conditions that the policy names.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,7 @@ use super::{context::ContainerContext, rejected::is_rejected};
 use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
-    snapshot::{Pod, Readiness, WorkloadKind, WorkloadState, living},
+    snapshot::{Pod, WorkloadKind, WorkloadState, living},
 };
 
 /// On no node: its containers tell nothing.
@@ -70,20 +70,4 @@ pub(super) fn named_condition(context: &ContainerContext<'_>, pod: &Pod) -> Opti
         Some(Finding::new(Place::pod(pod), Cause::PodCondition, since, over_threshold, message))
     });
     found.max_by_key(|finding| finding.over_threshold)
-}
-
-/// All containers are ready and the pod is not: a readiness gate is closed.
-pub(super) fn closed_gate(context: &ContainerContext<'_>, pod: &Pod) -> Option<Finding> {
-    let since = context.observed.pod(&pod.uid).and_then(|record| record.not_ready_since)?;
-    let counted = context.charged_from(since);
-    let over_threshold = context.moment.lasts(counted, context.policy.not_ready);
-    if !context.moment.lasts(counted, context.policy.first_sign()) {
-        return None;
-    }
-    let reason = match &pod.ready {
-        Readiness::NotReady(Some(reason)) => reason.as_str(),
-        Readiness::NotReady(None) | Readiness::Ready(_) | Readiness::Unknown => "not ready",
-    };
-    let message = format!("all containers are ready but the pod is not ({reason}) since {since:.0}");
-    Some(Finding::new(Place::pod(pod), Cause::ReadinessFailed, since, over_threshold, message))
 }

@@ -26,6 +26,8 @@ pub enum Cause {
     StartupFailed,
     /// Runs but is not ready.
     ReadinessFailed,
+    /// All its containers are ready, and a readiness gate that another controller sets is not.
+    ReadinessGate,
     /// Killed for using too much memory.
     OOMKilled,
     /// Will not move again by itself: failed or evicted bare pod, old StatefulSet revision.
@@ -89,7 +91,8 @@ impl Cause {
     /// All of them.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// Whether replacing the pod (or the workload) could help at all.
+    /// Whether replacing the pod (or the workload) could help at all; a policy may think otherwise of a
+    /// [`ReadinessGate`](Self::ReadinessGate).
     pub fn restart_helps(self) -> bool {
         match self {
             Self::CrashLoop
@@ -112,7 +115,8 @@ impl Cause {
             | Self::NodeRestarted
             | Self::StuckTerminating
             | Self::PodsRejected
-            | Self::ContainerEnded => false,
+            | Self::ContainerEnded
+            | Self::ReadinessGate => false,
         }
     }
 
@@ -124,7 +128,7 @@ impl Cause {
             }
             Self::Unschedulable | Self::SchedulingGated => Trouble::Scheduling,
             Self::CrashLoop | Self::LivenessFailed | Self::StartupFailed | Self::OOMKilled => Trouble::Run,
-            Self::ReadinessFailed => Trouble::Readiness,
+            Self::ReadinessFailed | Self::ReadinessGate => Trouble::Readiness,
             Self::PodCondition => Trouble::Condition,
             Self::Deadlocked | Self::WorkloadMissing | Self::ContainerEnded | Self::NodeDraining => Trouble::Standstill,
             Self::NodeLost | Self::NodeRestarted => Trouble::Node,
@@ -140,6 +144,7 @@ impl Cause {
             Self::LivenessFailed => Reason::LivenessFailed,
             Self::StartupFailed => Reason::StartupFailed,
             Self::ReadinessFailed => Reason::ReadinessFailed,
+            Self::ReadinessGate => Reason::ReadinessGate,
             Self::OOMKilled => Reason::OOMKilled,
             Self::Deadlocked => Reason::Deadlocked,
             Self::PodCondition => Reason::PodCondition,

@@ -90,6 +90,8 @@ pub struct Finding {
     pub over_threshold: bool,
     /// It is so right now. A container between two crashes looks well and may be: nobody acts on it then.
     pub active_now: bool,
+    /// Replacing the pod (or the workload) could help, and the policy allows to try.
+    pub restart_may_help: bool,
     /// One sentence for people.
     pub message: String,
 }
@@ -97,7 +99,18 @@ pub struct Finding {
 impl Finding {
     /// A finding in a place, active now.
     pub fn new(place: Place, cause: Cause, since: Timestamp, over_threshold: bool, message: String) -> Self {
-        Self { place, probe: None, cause, diagnosis: None, since, over_threshold, active_now: true, message }
+        let restart_may_help = cause.restart_helps();
+        Self {
+            place,
+            probe: None,
+            cause,
+            diagnosis: None,
+            since,
+            over_threshold,
+            active_now: true,
+            restart_may_help,
+            message,
+        }
     }
 
     /// It is about this pod or one of its containers.

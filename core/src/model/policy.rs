@@ -75,6 +75,8 @@ pub struct HealthPolicy {
     pub min_ready: MinReady,
     /// Pod conditions that count as unhealthy when they last.
     pub pod_conditions: Vec<PodConditionPolicy>,
+    /// A pod that only its readiness gates keep from being ready is restarted like one whose probe fails.
+    pub restart_at_closed_gates: bool,
     /// Restarts after these exit codes are not counted.
     pub ignore_exit_codes: Vec<i32>,
 }

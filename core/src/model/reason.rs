@@ -30,6 +30,7 @@ pub enum Reason {
     LivenessFailed,
     StartupFailed,
     ReadinessFailed,
+    ReadinessGate,
     OOMKilled,
     Deadlocked,
     PodCondition,
@@ -50,6 +51,7 @@ pub enum Reason {
     TooFewReady,
     RolloutInProgress,
     RolloutStuck,
+    RolloutPaused,
     DependencyDown,
     DependencyRecovered,
     // Why nothing is done.

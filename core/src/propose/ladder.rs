@@ -13,7 +13,7 @@ use crate::model::{
     plan::{Action, Charge, Effect, Plan, Step},
     policy::{Policy, Rung},
     reason::{Block, Reason},
-    snapshot::{Ordinals, Pod, Rollout, Workload, WorkloadKind, WorkloadState},
+    snapshot::{BudgetRefusal, Hold, Ordinals, Pod, Rollout, Workload, WorkloadKind, WorkloadState},
     state::State,
     verdict::Health,
 };
@@ -49,11 +49,15 @@ fn repair(situation: &Situation<'_>, workload: &WorkloadState, state: &State) ->
 
 /// Why there is no step although something is wrong. Said at once, although it may pass.
 fn no_step(situation: &Situation<'_>, workload: &WorkloadState, is_stuck: bool) -> Proposal {
-    // One that does not go is missed by nobody where all that are wanted are there.
     let is_healthy = situation.verdict.health == Health::Healthy;
-    let is_wanted = |finding: &&Finding| !(is_healthy && finding.cause == Cause::StuckTerminating);
-    let mut findings = situation.findings.iter().filter(is_wanted);
-    match findings.find(|finding| finding.over_threshold || !finding.cause.restart_helps()) {
+    let is_said = |finding: &&Finding| match finding.cause {
+        // One that does not go is missed by nobody where all that are wanted are there.
+        Cause::StuckTerminating if is_healthy => false,
+        // Every new pod waits for its gates for a while: that is not worth a word before it lasts.
+        Cause::ReadinessGate => finding.over_threshold,
+        _ => finding.over_threshold || !finding.restart_may_help,
+    };
+    match situation.findings.iter().find(is_said) {
         Some(finding) => {
             let message = format!("a restart does not help against {}: {}", finding.cause.as_str(), finding.message);
             Proposal::NoStep(Block::new(Reason::RestartCannotHelp, message))
@@ -131,7 +135,7 @@ fn worst<'a>(
         .findings
         .iter()
         .filter(|finding| {
-            finding.cause.restart_helps() && (finding.over_threshold || requested) && finding.place.uid().is_some()
+            finding.restart_may_help && (finding.over_threshold || requested) && finding.place.uid().is_some()
         })
         .min_by_key(order)
 }
@@ -162,12 +166,26 @@ pub(super) fn repair_blocks(state: &WorkloadState, pod: &Pod, plan: &Plan) -> Ve
             blocks.push(Block::new(Reason::RolloutInProgress, message));
         }
         (Rollout::Stuck, _) => blocks.push(stuck(state)),
+        // What a pod comes from makes it again, whoever holds the rest.
+        (Rollout::Held(Hold::Paused), Step::RestartPod) | (Rollout::Held(Hold::OnDelete | Hold::Partition), _) => {}
+        (Rollout::Held(Hold::Paused), _) => {
+            let message = format!("the rollout of {} was paused by a person: only its pods are restarted", state.name);
+            blocks.push(Block::new(Reason::RolloutPaused, message));
+        }
     }
-    let evicts = matches!(plan.effect, Effect::EvictPod { delete_if_refused: false });
-    if let Some(budget) = pod.refused_by_budget.as_ref().filter(|_| evicts) {
-        blocks.push(Block::new(Reason::DisruptionBudget, format!("budget {budget} allows 0 disruptions")));
-    }
+    blocks.extend(refused_by_budget(pod, plan));
     blocks
+}
+
+/// Where a pod is deleted if a budget refuses, what a person must mend holds it all the same: that is no budget's no.
+fn refused_by_budget(pod: &Pod, plan: &Plan) -> Option<Block> {
+    let Effect::EvictPod { delete_if_refused } = plan.effect else { return None };
+    let refusal = pod.refusal.as_ref().filter(|refusal| !delete_if_refused || refusal.needs_person())?;
+    let message = match refusal {
+        BudgetRefusal::Several { .. } => format!("{} cannot be evicted: {refusal}", pod.name),
+        BudgetRefusal::NothingAllowed { .. } | BudgetRefusal::NotCounted { .. } => refusal.to_string(),
+    };
+    Some(Block::new(Reason::DisruptionBudget, message))
 }
 
 fn stuck(state: &WorkloadState) -> Block {

@@ -13,7 +13,7 @@ use crate::{
         moment::humanize,
         policy::{Mode, SETTLING},
         reason::{Block, Reason},
-        snapshot::{Phase, Snapshot, Workload, WorkloadKind},
+        snapshot::{BudgetRefusal, Phase, Snapshot, Workload, WorkloadKind},
         state::{CircuitState, InFlight, State},
         verdict::{Escalation, Health},
     },
@@ -126,7 +126,7 @@ fn stalled(decided: &Decided<'_>) -> Condition {
                 | Reason::DependencyCycle
                 | Reason::NotGranted
                 | Reason::BreakerLatched
-        )
+        ) || (block.reason == Reason::DisruptionBudget && is_covered_twice(decided))
     };
     let dependency = &decided.dependencies().held;
     let standing = decided.inputs().policy.held.iter().chain(dependency);
@@ -138,6 +138,13 @@ fn stalled(decided: &Decided<'_>) -> Condition {
             None => condition(ConditionType::Stalled, Truth::False, Reason::AsExpected, "no person is needed"),
         },
     }
+}
+
+/// The pod that is to go is covered by budgets in a way that only a person can change.
+fn is_covered_twice(decided: &Decided<'_>) -> bool {
+    let target = decided.intent.proposal().and_then(|plan| plan.action.target_uid.as_ref());
+    let pod = decided.inputs().snapshot.pods.iter().find(|pod| Some(&pod.uid) == target);
+    pod.and_then(|pod| pod.refusal.as_ref()).is_some_and(BudgetRefusal::needs_person)
 }
 
 fn degraded(decided: &Decided<'_>) -> Condition {
@@ -237,6 +244,13 @@ fn warnings(snapshot: &Snapshot) -> Vec<String> {
     }
     if workload.paused {
         warnings.push(format!("{} is paused: its controller does not roll out changes", workload.name));
+    }
+    let mut refused = snapshot.pods.iter().filter_map(|pod| Some((&pod.name, pod.refusal.as_ref()?)));
+    // A bare pod is not evicted.
+    if let Some((pod, refusal)) =
+        refused.find(|(_, refusal)| refusal.needs_person() && workload.kind != WorkloadKind::Pod)
+    {
+        warnings.push(format!("{pod} cannot be evicted: {refusal}"));
     }
     if workload.kind == WorkloadKind::Pod && snapshot.pods.iter().any(|pod| pod.phase == Phase::Failed) {
         warnings.push("the pod's restartPolicy does not restart it".to_owned());

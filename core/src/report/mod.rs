@@ -14,7 +14,7 @@ use crate::{
         condition::{Condition, ConditionType},
         decision::{Decision, Intent},
         fleet::Fleet,
-        snapshot::{Rollout, Snapshot, Workload},
+        snapshot::{Snapshot, Workload},
         state::State,
         verdict::{Health, Verdict},
     },
@@ -68,5 +68,5 @@ fn is_degraded(conditions: &[Condition]) -> bool {
 fn is_new_good(snapshot: &Snapshot, workload: &Workload, verdict: &Verdict) -> bool {
     let Workload::Present(workload) = workload else { return false };
     let is_known = snapshot.last_known_good.as_ref().is_some_and(|good| good.definition == workload.definition);
-    verdict.health == Health::Healthy && workload.rollout == Rollout::Complete && !workload.deleting && !is_known
+    verdict.health == Health::Healthy && workload.rollout.is_settled() && !workload.deleting && !is_known
 }

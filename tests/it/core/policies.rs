@@ -37,7 +37,7 @@ fn health() -> impl Strategy<Value = HealthPolicy> {
         span(60, 3600),
         min_ready,
         vec(condition, 0..2),
-        vec(0..3_i32, 0..2),
+        (vec(0..3_i32, 0..2), any::<bool>()),
     )
         .prop_map(
             |(
@@ -48,13 +48,13 @@ fn health() -> impl Strategy<Value = HealthPolicy> {
                 restart_window,
                 min_ready,
                 pod_conditions,
-                ignored,
+                (ignored, at_closed_gates),
             )| {
                 let mut health = policy().health;
                 (health.startup_grace, health.not_ready, health.crash_loop) = (startup_grace, not_ready, crash_loop);
                 (health.restart_threshold, health.restart_window) = (restart_threshold, restart_window);
                 (health.min_ready, health.pod_conditions) = (min_ready, pod_conditions);
-                health.ignore_exit_codes = ignored;
+                (health.ignore_exit_codes, health.restart_at_closed_gates) = (ignored, at_closed_gates);
                 health
             },
         )

@@ -16,7 +16,7 @@ use kubeheal_core::{
 };
 
 use super::simulation::stored;
-use crate::support::fixtures::{at, database, fleet, pod, policy, snapshot, unhealthy_since, workload};
+use crate::support::fixtures::{at, database, fleet, pod, policy, refusal, snapshot, unhealthy_since, workload};
 
 /// How the dependency is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -214,7 +214,7 @@ fn what_started_after_the_recovery_has_found_the_dependency() {
         assert_eq!(scene.left(), 1, "{what} before the round");
 
         let mut scene = Scene::after_outage(2, asked_for());
-        scene.seen.pods[0].refused_by_budget = Some("budget".to_owned());
+        scene.seen.pods[0].refusal = Some(refusal("budget"));
         scene.reconcile(280, WELL);
         assert_eq!(scene.left(), 2);
         change(&mut scene);
@@ -256,7 +256,7 @@ fn a_restart_that_the_server_refuses_for_good_ends_the_round_and_one_for_now_doe
 fn whatever_holds_back_a_repair_holds_back_this_one() {
     let table: [(Reason, Change); 9] = [
         (Reason::DisruptionBudget, |scene| {
-            scene.seen.pods.iter_mut().for_each(|pod| pod.refused_by_budget = Some("budget".to_owned()));
+            scene.seen.pods.iter_mut().for_each(|pod| pod.refusal = Some(refusal("budget")));
         }),
         (Reason::ServiceDeleting, |scene| scene.seen.service.deleting = true),
         (Reason::RolloutInProgress, |scene| {
@@ -318,13 +318,13 @@ fn a_second_outage_pauses_the_round_and_takes_in_what_was_restarted_before() {
 #[test]
 fn pods_that_cannot_be_seen_are_not_forgotten() {
     let mut scene = Scene::after_outage(2, asked_for());
-    scene.seen.pods[0].refused_by_budget = Some("budget".to_owned());
+    scene.seen.pods[0].refusal = Some(refusal("budget"));
     scene.reconcile(280, WELL);
     let (workload, pods) = (scene.seen.workload.clone(), std::mem::take(&mut scene.seen.pods));
     scene.seen.workload = Workload::Unknown("the watch is interrupted".to_owned());
     scene.reconcile(290, WELL);
     assert_eq!(scene.left(), 2);
     (scene.seen.workload, scene.seen.pods) = (workload, pods);
-    scene.seen.pods[0].refused_by_budget = None;
+    scene.seen.pods[0].refusal = None;
     assert!(scene.act(300, WELL, true).is_some());
 }

@@ -1,11 +1,15 @@
 //! What is seen in objects and what is made of it: one table for each kind of signal.
 
+mod budgets;
 mod clock;
 mod ends;
+mod gates;
 mod nodes;
 mod own_clock;
+mod owners;
 mod proofs;
 mod replacements;
+mod rollouts;
 mod sampling;
 mod starts;
 mod windows;

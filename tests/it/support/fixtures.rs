@@ -8,8 +8,8 @@ use kubeheal_core::model::{
     fleet::{Fleet, FleetIndex, PeerStatus},
     policy::{ClusterPolicy, Policy},
     snapshot::{
-        Container, ContainerState, LastKnownGood, Live, Node, Origin, Ownership, Phase, Pod, Readiness, RestartPolicy,
-        Role, Rollout, Service, Snapshot, Workload, WorkloadKind, WorkloadState,
+        BudgetRefusal, Container, ContainerState, LastKnownGood, Live, Node, Origin, Ownership, Phase, Pod, Readiness,
+        RestartPolicy, Role, Rollout, Service, Snapshot, Workload, WorkloadKind, WorkloadState,
     },
     state::{ActionRecord, ContainerRecord, Episode, ObservedState, Outcome, State},
 };
@@ -44,6 +44,7 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
         ready_changed: Some(at(0)),
         unschedulable: None,
         scheduling_gates: Vec::new(),
+        closed_gates: Vec::new(),
         old_revision: false,
         conditions: Vec::new(),
         containers: vec![Container {
@@ -61,8 +62,13 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
             diagnosis: None,
             unread: None,
         }],
-        refused_by_budget: None,
+        refusal: None,
     }
+}
+
+/// A budget that allows nothing.
+pub(crate) fn refusal(budget: &str) -> BudgetRefusal {
+    BudgetRefusal::NothingAllowed { budget: budget.to_owned(), unready: true }
 }
 
 /// A workload as it should be.
@@ -84,6 +90,7 @@ pub(crate) fn workload(kind: WorkloadKind, desired: u32) -> WorkloadState {
         claims_go_with_it: false,
         claims_go_when_scaled: false,
         replica_failure: None,
+        taken_over_by: None,
         ordinals: None,
         no_probes: false,
         definition: "definition".to_owned(),

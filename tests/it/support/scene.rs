@@ -17,12 +17,12 @@ use kubeheal::{
         cache::Caches,
         decode::Outline,
         kind::{Kind, Object},
-        snapshot::Presence,
+        snapshot::{Presence, snapshot},
     },
     controller::turn::{LiveReads, turn},
     status::{Beside, render},
 };
-use kubeheal_core::model::{decision::Decision, finding::Finding};
+use kubeheal_core::model::{decision::Decision, finding::Finding, snapshot::Snapshot};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -136,6 +136,11 @@ impl Scene {
         self.reconcile(to)
     }
 
+    /// What the service sees.
+    pub(crate) fn sees(&self) -> Snapshot {
+        snapshot(&self.caches, &self.key, &Presence::Cached).unwrap()
+    }
+
     /// What was written last.
     pub(crate) fn status(&self) -> HealedServiceStatus {
         self.caches.service(&self.key).unwrap().status.clone().unwrap_or_default()
@@ -155,6 +160,7 @@ fn read(object: Value) -> Object {
         "Pod" => Object::Pod(Box::new(record(object))),
         "Node" => Object::Node(record(object)),
         "Event" => Object::Event(record(object)),
+        "PodDisruptionBudget" => Object::Budget(record(object)),
         other => panic!("no {other} here"),
     }
 }
@@ -209,7 +215,7 @@ pub(crate) fn daemon_set(nodes: u32, more: &Value) -> Value {
     let mut object = json!({
         "kind": "DaemonSet", "metadata": {"name": "app", "uid": "daemon", "generation": 1},
         "spec": {"template": template()},
-        "status": {"observedGeneration": 1, "desiredNumberScheduled": nodes, "updatedNumberScheduled": nodes},
+        "status": {"observedGeneration": 1, "desiredNumberScheduled": nodes, "currentNumberScheduled": nodes, "updatedNumberScheduled": nodes},
     });
     merge(&mut object, more);
     object

@@ -47,7 +47,9 @@ impl Api {
     fn guarding(&self, budgets: &Resource, namespace: &str, pod: &Value) -> Vec<Arc<Value>> {
         let mut guarding = self.list(budgets, namespace);
         guarding.retain(|budget| {
-            Selector::of_object(&budget["spec"]["selector"]).matches_labels(&pod["metadata"]["labels"])
+            // One without a selector covers nothing, one with an empty selector all.
+            budget["spec"]["selector"].is_object()
+                && Selector::of_object(&budget["spec"]["selector"]).matches_labels(&pod["metadata"]["labels"])
         });
         guarding
     }
@@ -59,7 +61,10 @@ impl Api {
         let name = object::name(budget);
         if number("observedGeneration") < object::generation(budget) {
             let cause = format!("The disruption budget {name} is still being processed by the server.");
-            return Err(too_many(&cause));
+            return Err(again_in(10, too_many(&cause)));
+        }
+        if number("disruptionsAllowed") < 0 {
+            return Err(Status::forbidden(budgets, name, "pdb disruptions allowed is negative"));
         }
         let disrupted = status["disruptedPods"].as_object().map_or(0, serde_json::Map::len);
         if disrupted > MOST_DISRUPTED {
@@ -67,12 +72,7 @@ impl Api {
             return Err(Status::forbidden(budgets, name, why));
         }
         if number("disruptionsAllowed") < 1 {
-            let cause = format!(
-                "The disruption budget {name} needs {} healthy pods and has {} currently",
-                number("desiredHealthy"),
-                number("currentHealthy")
-            );
-            return Err(too_many(&cause));
+            return Err(too_many(&nothing_allowed(budget)));
         }
         if dry_run {
             return Ok(());
@@ -110,6 +110,35 @@ fn may_go_unhealthy(pod: &Value, budget: &Value) -> bool {
         || (number("currentHealthy") >= number("desiredHealthy") && number("desiredHealthy") > 0)
 }
 
+/// Why a budget allows nothing, in the real server's words.
+fn nothing_allowed(budget: &Value) -> String {
+    let (name, status) = (object::name(budget), &budget["status"]);
+    let number = |key: &str| status[key].as_i64().unwrap_or(0);
+    let conditions = object::items(budget, "/status/conditions");
+    let says_why = |condition: &&Value| {
+        condition["type"] == "DisruptionAllowed"
+            && condition["status"] == "False"
+            && condition["message"].as_str().is_some_and(|message| !message.is_empty())
+    };
+    let text = |condition: &Value, key: &str| condition[key].as_str().unwrap_or_default().to_owned();
+    match conditions.iter().find(says_why) {
+        Some(condition) if condition["reason"] == "SyncFailed" => {
+            let why = text(condition, "message");
+            format!("The disruption budget {name} does not allow evicting pods currently because it failed sync: {why}")
+        }
+        _ if number("currentHealthy") <= number("desiredHealthy") => format!(
+            "The disruption budget {name} needs {} healthy pods and has {} currently",
+            number("desiredHealthy"),
+            number("currentHealthy")
+        ),
+        Some(condition) => {
+            let (reason, why) = (text(condition, "reason"), text(condition, "message"));
+            format!("The disruption budget {name} does not allow evicting pods currently ({reason}): {why}")
+        }
+        None => format!("The disruption budget {name} does not allow evicting pods currently"),
+    }
+}
+
 fn refuse_more(budget: &mut Value, now: &str) {
     let generation = object::generation(budget);
     let Some(conditions) = budget["status"]["conditions"].as_array_mut() else {
@@ -123,6 +152,15 @@ fn refuse_more(budget: &mut Value, now: &str) {
         condition["reason"] = "InsufficientPods".into();
         condition["observedGeneration"] = generation.into();
     }
+}
+
+/// The same, with the seconds after which to ask again.
+fn again_in(seconds: u32, mut refusal: Status) -> Status {
+    refusal.retry_after = Some(seconds);
+    if let Some(details) = refusal.details.as_mut() {
+        details["retryAfterSeconds"] = seconds.into();
+    }
+    refusal
 }
 
 fn too_many(cause: &str) -> Status {

@@ -5,6 +5,7 @@
 mod containers;
 mod deployments;
 mod endpoints;
+mod evictions;
 mod jobs;
 mod lifecycle;
 mod nodes;

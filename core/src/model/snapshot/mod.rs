@@ -3,8 +3,10 @@
 //! Plain values, made from watch caches and live reads. A thing that could not be read is `Unknown`, never a
 //! guess.
 
+mod budget;
 mod node;
 mod pod;
+mod readiness_gate;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -12,12 +14,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 pub use self::{
+    budget::BudgetRefusal,
     node::{Node, NodeDrain, NodeLoss, Pressure},
     pod::{
         Container, ContainerState, Deletion, Diagnosis, EVERY_START, Origin, Patience, Phase, Pod, Readiness,
         RestartPolicy, Role, Termination, has_run, living,
     },
-    workload::{LastKnownGood, Ordinals, Rollout, Tool, Workload, WorkloadKind, WorkloadState},
+    readiness_gate::ClosedGate,
+    workload::{Hold, LastKnownGood, Ordinals, Rollout, Tool, Workload, WorkloadKind, WorkloadState},
 };
 use super::{alert::Receivers, dependency::Dependency, fleet::Fleet, state::State};
 

@@ -2,7 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::node::{Node, NodeLoss};
+use super::{
+    budget::BudgetRefusal,
+    node::{Node, NodeLoss},
+    readiness_gate::ClosedGate,
+};
 use crate::model::cause::Probe;
 
 /// The waiting reason with which the kubelet spaces restarts.
@@ -43,14 +47,16 @@ pub struct Pod {
     pub unschedulable: Option<String>,
     /// Names of the gates that hold its scheduling back, as in `spec.schedulingGates`; nobody looks for a node until they are gone.
     pub scheduling_gates: Vec<String>,
+    /// The readiness gates that keep it from being ready.
+    pub closed_gates: Vec<ClosedGate>,
     /// The pod was created by an older revision of its StatefulSet or ReplicaSet.
     pub old_revision: bool,
     /// Conditions that a policy may name, as (type, status, since).
     pub conditions: Vec<(String, String, Option<Timestamp>)>,
     /// Init containers, sidecars and containers, in that order.
     pub containers: Vec<Container>,
-    /// Name of the disruption budget that would refuse an eviction now.
-    pub refused_by_budget: Option<String>,
+    /// Why its disruption budgets would have an eviction refused now.
+    pub refusal: Option<BudgetRefusal>,
 }
 
 impl Pod {

@@ -81,6 +81,8 @@ pub struct WorkloadState {
     pub claims_go_when_scaled: bool,
     /// Why its controller cannot create pods, in its own words: an exceeded quota, or what else refuses them.
     pub replica_failure: Option<String>,
+    /// The controller that runs pods with its labels while it wants none itself.
+    pub taken_over_by: Option<String>,
     /// How its pods are numbered; only of a StatefulSet.
     pub ordinals: Option<Ordinals>,
     /// None of its containers has a probe: only crashes can be seen.
@@ -141,6 +143,39 @@ pub enum Rollout {
     InProgress,
     /// It made no progress until its deadline.
     Stuck,
+    /// Some pods come from an older template and stay as they are, because somebody said so.
+    Held(Hold),
+}
+
+/// Who holds the pods of an older template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// A person paused the Deployment half-way.
+    Paused,
+    /// Pods are replaced when somebody deletes them, and not before.
+    OnDelete,
+    /// The partition of a StatefulSet leaves them out.
+    Partition,
+}
+
+impl Rollout {
+    /// Nothing more is to come, as far as anybody asked for it.
+    pub fn is_settled(self) -> bool {
+        match self {
+            Self::Complete | Self::Held(Hold::OnDelete | Hold::Partition) => true,
+            Self::InProgress | Self::Stuck | Self::Held(Hold::Paused) => false,
+        }
+    }
+
+    /// Why pods of an older template stay, in words.
+    pub fn held(self) -> Option<&'static str> {
+        match self {
+            Self::Held(Hold::Paused) => Some("paused by a person"),
+            Self::Held(Hold::OnDelete) => Some("OnDelete"),
+            Self::Held(Hold::Partition) => Some("the partition leaves out the others"),
+            Self::Complete | Self::InProgress | Self::Stuck => None,
+        }
+    }
 }
 
 /// The definition that can bring a workload back.
