@@ -2,6 +2,7 @@
 //!
 //! Unknown is not unhealthy: what cannot be seen never makes a service worse.
 
+use super::availability::available;
 use crate::{
     diagnose::{ContainerContext, has_just_started},
     model::{
@@ -78,8 +79,9 @@ fn scaled_down(replicas: u32) -> Verdict {
 
 /// A verdict that says nothing of pods.
 fn bare(health: Health, reason: Reason, message: String) -> Verdict {
-    let counts_as_unhealthy = health == Health::Unhealthy;
-    Verdict { health, reason, message, pods: PodCounts::default(), counts_as_unhealthy }
+    let pods = PodCounts::default();
+    let available = available(health, reason, &pods);
+    Verdict { health, reason, message, pods, available, counts_as_unhealthy: health == Health::Unhealthy }
 }
 
 fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, findings: &[Finding]) -> Verdict {
@@ -92,14 +94,15 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
     } else {
         compare(policy, workload, &pods, findings)
     };
-    let too_few = pods.ready < policy.health.min_ready.of(workload.desired);
-    let brewing = too_few && findings.iter().any(|finding| finding.cause.restart_helps());
+    let brewing = pods.ready < pods.needed && findings.iter().any(|finding| finding.cause.restart_helps());
     let counts_as_unhealthy = health == Health::Unhealthy || (health != Health::Idle && brewing);
-    Verdict { health, reason, message, pods, counts_as_unhealthy }
+    let available = available(health, reason, &pods);
+    Verdict { health, reason, message, pods, available, counts_as_unhealthy }
 }
 
 fn count(context: &ContainerContext<'_>, state: &WorkloadState, pods: &[Pod], findings: &[Finding]) -> PodCounts {
-    let mut counts = PodCounts { desired: state.desired, ..PodCounts::default() };
+    let needed = context.policy.min_ready.of(state.desired);
+    let mut counts = PodCounts { desired: state.desired, needed, ..PodCounts::default() };
     for pod in pods.iter().filter(|pod| !pod.is_deleting() && !matches!(pod.phase, Phase::Succeeded)) {
         if pod.is_on_lost_node() {
             counts.lost += 1;
@@ -155,7 +158,7 @@ fn compare(
     counts: &PodCounts,
     findings: &[Finding],
 ) -> (Health, Reason, String) {
-    let PodCounts { desired, ready, starting, unhealthy, lost, unready } = *counts;
+    let PodCounts { desired, needed: _, ready, starting, unhealthy, lost, unready } = *counts;
     let ready_of = format!("{ready} of {desired} pods ready");
     let worst = findings
         .iter()
