@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schema::{DNS_LABEL, DNS_SUBDOMAIN};
 
-/// Another `HealedService` this one needs. While it is not well, this service is held still and its circuit is not
+/// Another `HealedService` this one needs. While it is not Available, this service is held still and its circuit is not
 /// charged.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,7 +19,7 @@ pub struct Dependency {
     #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
     pub namespace: Option<String>,
 
-    /// How long it must have been Ready, in seconds, before it counts as healthy.
+    /// How long it must have been Available, in seconds, before it counts as there.
     #[serde(default = "default_stable_seconds")]
     #[schemars(range(min = 0, max = 86_400))]
     pub stable_seconds: i32,

@@ -28,6 +28,7 @@ use super::workload::WorkloadRef;
     validation = Rule::new("!has(self.spec.dependsOn) || self.spec.dependsOn.all(d, d.name != self.metadata.name || has(d.__namespace__))")
         .message("spec.dependsOn names this service itself, which could then never be healthy: remove that entry, or write the namespace of the service that is meant"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the workload is well"),
+    printcolumn(name = "Available", type_ = "string", json_path = ".status.conditions[?(@.type==\"Available\")].status", description = "Whether enough of the workload is ready to serve", priority = 1),
     printcolumn(name = "Target", type_ = "string", json_path = ".spec.workloadRef.name", description = "Name of the workload"),
     printcolumn(name = "Kind", type_ = "string", json_path = ".spec.workloadRef.kind", description = "Kind of the workload", priority = 1),
     printcolumn(name = "Circuit", type_ = "string", json_path = ".status.circuit.state", description = "Whether healing goes on (Closed), has stopped (Open) or is tried once more (HalfOpen)"),

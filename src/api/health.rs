@@ -27,7 +27,7 @@ pub struct HealthCriteria {
     pub restarts: RestartLimit,
 
     /// With fewer ready pods than this, a number or a percentage of the desired ones (rounded up), the workload is
-    /// Unhealthy; with fewer than desired it is Degraded.
+    /// Unhealthy and not Available, which holds its dependents back; with fewer than desired it is Degraded.
     #[schemars(schema_with = "count_or_percentage")]
     pub min_ready: IntOrString,
 

@@ -51,7 +51,7 @@ pub struct Remediation {
     #[schemars(range(min = 0, max = 86_400))]
     pub git_ops_grace_seconds: i32,
 
-    /// Restart the pods of this service, one at a time, once a dependency is healthy again that had no ready pod for half a
+    /// Restart the pods of this service, one at a time, once a dependency is Available again that had no ready pod for half a
     /// minute or longer. Only pods that were running meanwhile; each is verified, and the first that is not ends
     /// the round.
     pub restart_on_dependency_recovery: bool,

@@ -30,7 +30,7 @@ pub struct HealingSettings {
     /// When a pod, and the workload as a whole, counts as unhealthy.
     pub health: HealthCriteria,
 
-    /// Other `HealedServices` that must be healthy before this one is judged or touched.
+    /// Other `HealedServices` that must be Available before this one is judged or touched.
     // Atomic: a map needs its keys in every entry, and namespace has no default to give, since ours differs by object.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]

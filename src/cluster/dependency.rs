@@ -10,9 +10,10 @@ use crate::{
     base::Key,
     cluster::{
         cache::Caches,
-        peer::{is_down, is_recovering, well_since},
+        peer::{is_down, is_recovering, last_action},
     },
     policy::Effective,
+    status::available_since,
 };
 use kubeheal_core::model::{
     dependency::{Dependency, DependencyHealth},
@@ -32,13 +33,14 @@ pub(super) fn dependencies(caches: &Caches, key: &Key, effective: &Effective) ->
 
 fn one(caches: &Caches, key: &Key, target: Key, stable: i64) -> Dependency {
     let health = health(caches, key, &target);
-    let is_visible = matches!(health, DependencyHealth::Healthy(_) | DependencyHealth::NotHealthy);
+    let is_visible = matches!(health, DependencyHealth::Available(_) | DependencyHealth::Unavailable);
     let status = caches.service(&target).and_then(|service| service.status.clone()).filter(|_| is_visible);
     Dependency {
         stable: SignedDuration::from_secs(stable),
         health,
         down: status.as_ref().is_some_and(is_down),
         recovering: status.as_ref().is_some_and(is_recovering) && acts(caches, &target),
+        last_action: status.as_ref().and_then(last_action),
         root: root_cause(caches, &target).filter(|root| *root != target).map(|(ns, name)| format!("{ns}/{name}")),
         namespace: target.0,
         name: target.1,
@@ -54,9 +56,9 @@ fn health(caches: &Caches, key: &Key, target: &Key) -> DependencyHealth {
     if reaches(caches, target, key) {
         return DependencyHealth::Cycle;
     }
-    match service.status.as_ref().and_then(well_since) {
-        Some(since) => DependencyHealth::Healthy(since),
-        None => DependencyHealth::NotHealthy,
+    match service.status.as_ref().and_then(available_since) {
+        Some(since) => DependencyHealth::Available(since),
+        None => DependencyHealth::Unavailable,
     }
 }
 
@@ -80,17 +82,18 @@ fn reaches(caches: &Caches, from: &Key, to: &Key) -> bool {
     false
 }
 
-/// The deepest unhealthy service behind a dependency: what really has to be repaired.
+/// The deepest unavailable service behind a dependency: what really has to be repaired.
 fn root_cause(caches: &Caches, start: &Key) -> Option<Key> {
-    let is_well =
-        |key: &Key| caches.service(key).is_some_and(|service| service.status.as_ref().and_then(well_since).is_some());
-    let mut root = Some(start.clone()).filter(|start| !is_well(start))?;
+    let is_available = |key: &Key| {
+        caches.service(key).is_some_and(|service| service.status.as_ref().and_then(available_since).is_some())
+    };
+    let mut root = Some(start.clone()).filter(|start| !is_available(start))?;
     let mut seen = BTreeSet::from([root.clone()]);
     loop {
         let deeper = caches
             .dependencies_of(&root)
             .into_iter()
-            .find(|next| !is_well(next) && caches.service(next).is_some() && !seen.contains(next));
+            .find(|next| !is_available(next) && caches.service(next).is_some() && !seen.contains(next));
         match deeper {
             Some(next) => {
                 seen.insert(next.clone());

@@ -13,7 +13,7 @@ use kubeheal_core::model::{
 
 use crate::{
     api::status::{HealedServiceStatus, HealthState, condition},
-    status::load,
+    status::{available_since, load},
 };
 
 /// What is known of a service, from its status.
@@ -48,21 +48,12 @@ fn notifies_of_storm(state: &State, receivers: &[Receiver]) -> Vec<String> {
         .collect()
 }
 
-/// Since when others can rely on a service: healthy, or a bare pod that ended well, which has done what it was for.
-pub fn well_since(status: &HealedServiceStatus) -> Option<Timestamp> {
-    match status.health? {
-        HealthState::Healthy => status.memory.health.healthy_since,
-        HealthState::Idle => ready(status, Reason::Completed).map(|ready| ready.last_transition_time.0),
-        HealthState::Degraded | HealthState::Unhealthy | HealthState::Starting | HealthState::Unknown => None,
-    }
-}
-
 /// It was well once, and nobody answers for it now. What is not known is not down.
 pub(super) fn is_down(status: &HealedServiceStatus) -> bool {
     let nobody = status.pods.as_ref().is_some_and(|pods| pods.ready == 0);
     let may_be = match status.health.unwrap_or_default() {
         HealthState::Unhealthy | HealthState::Degraded | HealthState::Starting => true,
-        HealthState::Idle => ready(status, Reason::ScaledToZero).is_some(),
+        HealthState::Idle => is_scaled_to_zero(status),
         HealthState::Healthy | HealthState::Unknown => false,
     };
     may_be && nobody && status.last_known_good.is_some()
@@ -71,7 +62,7 @@ pub(super) fn is_down(status: &HealedServiceStatus) -> bool {
 /// What dependents read in a status.
 pub(super) fn shown_to_others(status: &HealedServiceStatus) -> impl PartialEq + use<> {
     let down = is_down(status);
-    (status.health, well_since(status), down, is_recovering(status), status.dependencies.clone())
+    (available_since(status), down, is_recovering(status), status.dependencies.clone())
 }
 
 /// Its own pods are restarted, or will be, because what it depends on was down.
@@ -82,7 +73,12 @@ pub(super) fn is_recovering(status: &HealedServiceStatus) -> bool {
     dependency.restart.as_ref().is_some_and(is_left) || attempts.in_flight.as_ref().is_some_and(is_verified)
 }
 
-fn ready(status: &HealedServiceStatus, because: Reason) -> Option<&Condition> {
-    let is_it = |known: &&Condition| known.type_ == condition::READY && known.reason == because.as_str();
-    status.conditions.iter().find(is_it)
+/// When the latest action on it began.
+pub(super) fn last_action(status: &HealedServiceStatus) -> Option<Timestamp> {
+    status.memory.attempts.recent.iter().copied().max()
+}
+
+fn is_scaled_to_zero(status: &HealedServiceStatus) -> bool {
+    let is_it = |known: &Condition| known.type_ == condition::READY && known.reason == Reason::ScaledToZero.as_str();
+    status.conditions.iter().any(is_it)
 }

@@ -58,7 +58,7 @@ pub struct Config {
 /// What else the program does.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
-    /// Waits until a HealedService is healthy and stable, as dependsOn means it; for init containers
+    /// Waits until a HealedService is available and stable, as dependsOn means it; for init containers
     ///
     /// Exit code 0 when it is, 1 if it is not in time, with a sentence that says why, and 2 for bad input.
     Wait(Wait),

@@ -1,6 +1,6 @@
-//! `kubeheal wait NAME`: for init containers that must not start before a service is well.
+//! `kubeheal wait NAME`: for init containers that must not start before a service serves.
 //!
-//! Well means what it means for `dependsOn`: healthy, and for long enough. Only reads, and only that one object.
+//! What is waited for is what `dependsOn` means: available, and for long enough. Only reads, and only that one object.
 
 use std::time::Duration;
 
@@ -11,17 +11,18 @@ use tokio::time::{Instant, sleep};
 use crate::{
     api::{HealedService, status::condition},
     base::{Key, error_text::explain},
-    cluster::{decode::Lenient, peer::well_since},
+    cluster::decode::Lenient,
     ops::clock::Clock,
+    status::available_since,
 };
 use kubeheal_core::model::moment::{after, humanize};
 
-/// Healthy for this long is stable: the default of `dependsOn[].stableSeconds`.
+/// Available for this long is stable: the default of `dependsOn[].stableSeconds`.
 const STABLE: SignedDuration = SignedDuration::from_secs(60);
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Waits until the service is healthy and stable. `say` hears why it is not, each time that changes.
+/// Waits until the service is available and stable. `say` hears why it is not, each time that changes.
 ///
 /// # Errors
 /// Why it still is not, as one sentence, when `timeout` is over. Without one it waits for ever.
@@ -59,17 +60,19 @@ fn not_stable(service: &HealedService, namespace: &str, name: &str, now: Timesta
     let Some(status) = &service.status else {
         return Some(format!("{namespace}/{name} has not been looked at: does the controller run?"));
     };
-    match well_since(status) {
+    match available_since(status) {
         Some(since) => {
             // A time from the future is another clock's: from now on, then.
             let due = after(since.min(now), STABLE);
-            (now < due).then(|| format!("{namespace}/{name} is healthy, but not yet for {}", humanize(STABLE)))
+            (now < due).then(|| format!("{namespace}/{name} is available, but not yet for {}", humanize(STABLE)))
         }
         None => {
-            let ready = status.conditions.iter().find(|known| known.type_ == condition::READY);
+            let of = |kind: &str| status.conditions.iter().find(|known| known.type_ == kind);
             let health = status.health.unwrap_or_default();
-            let message = ready.map(|ready| format!(": {}", ready.message)).unwrap_or_default();
-            Some(format!("{namespace}/{name} is {health:?}{message}"))
+            // An older build says Ready only.
+            let why = of(condition::AVAILABLE).or_else(|| of(condition::READY));
+            let why = why.map(|known| format!(": {}", known.message)).unwrap_or_default();
+            Some(format!("{namespace}/{name} is not available ({health:?}){why}"))
         }
     }
 }

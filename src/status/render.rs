@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kubeheal_core::model::{
     self,
     cause::Probe,
+    condition::{ConditionType, Truth},
     decision::{CircuitSummary, Decision},
     moment::clamp,
     plan::Plan,
@@ -15,6 +16,7 @@ use kubeheal_core::model::{
     verdict::Health,
 };
 
+use super::available::available_since;
 use crate::api::status::{
     Block, CircuitStatus, DependencyStatus, EffectivePolicy, Finding, HealedServiceStatus, HealthState, LastKnownGood,
     MAX_BLOCKS, MAX_FINDINGS, NextAction, PodCounts, ProbeKind,
@@ -38,7 +40,7 @@ pub fn render(decision: &Decision, old: &HealedServiceStatus, beside: Beside, no
     let mut status = HealedServiceStatus {
         observed_generation: generation,
         health: Some(health(decision.verdict.health)),
-        conditions: conditions(decision, &old.conditions, generation, now),
+        conditions: conditions(decision, old, generation, now),
         pods: Some(pods(decision)),
         restarts_in_window: Some(number(decision.restarts_in_window)),
         findings: decision.findings.iter().take(MAX_FINDINGS).map(finding).collect(),
@@ -66,11 +68,22 @@ pub fn store(status: &mut HealedServiceStatus, state: &State, circuit: CircuitSu
     status.memory = State { history: History::default(), ..state.clone() };
 }
 
-fn conditions(decision: &Decision, old: &[Condition], generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
+fn conditions(
+    decision: &Decision,
+    old: &HealedServiceStatus,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
     let stamp = |condition: &model::condition::Condition| {
         let kind = condition.kind.as_str();
         let status = condition.status.as_str();
-        let unflipped = old.iter().find(|known| known.type_ == kind && known.status == status);
+        let unflipped = old.conditions.iter().find(|known| known.type_ == kind && known.status == status);
+        let since = match (unflipped, condition.kind, condition.status) {
+            (Some(known), _, _) => known.last_transition_time.0,
+            // An older build did not say it, and it has been so for as long as others could rely on the service.
+            (None, ConditionType::Available, Truth::True) => available_since(old).unwrap_or(now),
+            (None, _, _) => now,
+        };
         Condition {
             type_: kind.to_owned(),
             status: status.to_owned(),
@@ -78,7 +91,7 @@ fn conditions(decision: &Decision, old: &[Condition], generation: Option<i64>, n
             message: cut(&condition.message, MAX_MESSAGE),
             observed_generation: generation,
             // One from the future is another clock's.
-            last_transition_time: Time(unflipped.map_or(now, |known| clamp(known.last_transition_time.0, now))),
+            last_transition_time: Time(clamp(since, now)),
         }
     };
     decision.conditions.iter().map(stamp).collect()
@@ -96,7 +109,8 @@ fn health(health: Health) -> HealthState {
 }
 
 fn pods(decision: &Decision) -> PodCounts {
-    let model::verdict::PodCounts { desired, ready, starting, unhealthy, lost: _, unready: _ } = decision.verdict.pods;
+    let model::verdict::PodCounts { desired, needed: _, ready, starting, unhealthy, lost: _, unready: _ } =
+        decision.verdict.pods;
     PodCounts {
         desired: number(desired),
         ready: number(ready),

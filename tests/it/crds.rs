@@ -96,14 +96,13 @@ fn names_are_what_people_type() {
     let version = &spec["versions"][0];
     assert_eq!(version["name"], api::VERSION);
     assert_eq!(version["subresources"], json!({"status": {}}));
-    let columns: Vec<_> = version["additionalPrinterColumns"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|column| column["priority"].is_null())
-        .map(|column| column["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(columns, ["Ready", "Target", "Circuit", "Restarts", "Age", "Status"]);
+    let columns = |is_wide: bool| -> Vec<_> {
+        let all = version["additionalPrinterColumns"].as_array().unwrap().iter();
+        let of = all.filter(|column| column["priority"].is_null() != is_wide);
+        of.map(|column| column["name"].as_str().unwrap()).collect()
+    };
+    assert_eq!(columns(false), ["Ready", "Target", "Circuit", "Restarts", "Age", "Status"]);
+    assert_eq!(columns(true), ["Available", "Kind"], "with -o wide");
 }
 
 #[test]

@@ -121,6 +121,6 @@ fn a_burst_of_restarts_is_a_warning_for_as_long_as_it_lasts() {
 fn what_a_dependency_causes_is_told_of_the_dependency_alone() {
     let mut seen = unhealthy();
     seen.state.health.episode = Some(since(NOW - 1_800));
-    seen.dependencies = vec![database(DependencyHealth::NotHealthy)];
+    seen.dependencies = vec![database(DependencyHealth::Unavailable)];
     assert_eq!(escalated(&seen), None);
 }

@@ -1,4 +1,4 @@
-//! `kubeheal wait`: returns when a service is healthy and stable, and says why it is not.
+//! `kubeheal wait`: returns when a service is available and stable, and says why it is not.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn key(name: &str) -> Key {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_returns_when_the_service_has_been_healthy_for_a_minute() {
+async fn it_returns_when_the_service_has_been_available_for_a_minute() {
     let world = World::new();
     world.create(deployment("db", 1)).await;
     world.create(service("db", json!({}))).await;
@@ -43,7 +43,7 @@ async fn it_returns_when_the_service_has_been_healthy_for_a_minute() {
         until_stable(world.client.clone(), clock(&world), &key("db"), None, |why| said.push(why.to_owned())).await;
     assert_eq!(waited, Ok(()));
     assert!(begun.elapsed() >= Duration::from_secs(60) && begun.elapsed() < Duration::from_secs(90));
-    assert!(said.last().unwrap().contains("healthy, but not yet for 1m"), "{said:?}");
+    assert!(said.last().unwrap().contains("available, but not yet for 1m"), "{said:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,7 +58,7 @@ async fn it_gives_up_in_time_and_says_why() {
     world.create(service("db", json!({}))).await;
     let begun = Instant::now();
     let sick = until_stable(world.client.clone(), clock(&world), &key("db"), minute, |_| ()).await.unwrap_err();
-    assert!(sick.starts_with("default/db is ") && sick.contains("0 of 1 pods ready"), "{sick}");
+    assert!(sick.starts_with("default/db is not available (") && sick.contains("0 of 1 pods ready"), "{sick}");
     assert!(begun.elapsed() >= Duration::from_secs(60) && begun.elapsed() < Duration::from_secs(70));
 }
 
@@ -95,9 +95,25 @@ async fn the_program_ends_with_what_scripts_need_to_know() {
         "lastTransitionTime": "2026-01-05T08:00:00Z",
     });
     let sick = json!({"health": "Unhealthy", "conditions": [ready]});
-    let table: [(&Value, &[&str], i32, &str); 5] = [
+    let available = |status: &str, words: &str| {
+        json!({
+            "type": "Available", "status": status, "reason": "AsExpected", "message": words,
+            "lastTransitionTime": "2026-01-05T08:00:00Z",
+        })
+    };
+    let degraded =
+        json!({"health": "Degraded", "conditions": [ready, available("True", "19 of 20 pods ready, 1 needed")]});
+    let unseen = json!({"health": "Unknown", "conditions": [ready, available("Unknown", "the watch is behind")]});
+    let table: [(&Value, &[&str], i32, &str); 7] = [
         (&healthy, &["db"], 0, ""),
-        (&sick, &["db", "--timeout", "0s"], 1, "not in time: default/db is Unhealthy: 0 of 1 pods ready"),
+        (
+            &sick,
+            &["db", "--timeout", "0s"],
+            1,
+            "not in time: default/db is not available (Unhealthy): 0 of 1 pods ready",
+        ),
+        (&degraded, &["db"], 0, ""),
+        (&unseen, &["db", "--timeout", "0s"], 1, "default/db is not available (Unknown): the watch is behind"),
         (&sick, &["db", "--namespace", "data", "--timeout", "0s"], 1, "there is no HealedService data/db"),
         (&sick, &["db", "--timeout", "soon"], 2, "soon"),
         (&sick, &[], 2, "NAME"),

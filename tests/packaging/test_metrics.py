@@ -36,6 +36,8 @@ def shown(healctl, kubectl, kubeheal, tmp_path_factory):
             def scraped():
                 media, text = controller.ask("/metrics")
                 assert 'kubeheal_status_condition{name="web",namespace="default",status="True",type="Ready"} 1' in text
+                assert 'kubeheal_status_condition{name="web",namespace="default",status="True",type="Available"} 1' in text
+                assert 'kubeheal_status_condition{name="nobody",namespace="default",status="False",type="Available"} 1' in text
                 assert 'kubeheal_held_back{name="nobody",namespace="default"' in text
                 return media, text
 

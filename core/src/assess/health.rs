@@ -2,7 +2,7 @@
 //!
 //! Unknown is not unhealthy: what cannot be seen never makes a service worse.
 
-use super::{nodes, shortage};
+use super::{availability::available, nodes, shortage};
 use crate::{
     diagnose::{ContainerContext, has_just_started},
     model::{
@@ -79,16 +79,17 @@ fn scaled_down(replicas: u32) -> Verdict {
 
 /// A verdict that says nothing of pods.
 fn bare(health: Health, reason: Reason, message: String) -> Verdict {
+    let pods = PodCounts::default();
+    let available = available(health, reason, &pods);
     let counts_as_unhealthy = health == Health::Unhealthy;
-    Verdict { health, reason, message, pods: PodCounts::default(), short: None, counts_as_unhealthy }
+    Verdict { health, reason, message, pods, short: None, available, counts_as_unhealthy }
 }
 
 fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, findings: &[Finding]) -> Verdict {
     let Inputs { policy, snapshot, .. } = *inputs;
     let context = ContainerContext::new(inputs, state);
     let pods = count(&context, workload, &snapshot.pods, findings);
-    let least = policy.health.min_ready.of(workload.desired);
-    let too_few = pods.ready < least;
+    let too_few = pods.ready < pods.needed;
     let short = shortage::follow(&context, &state.health, too_few);
     let (health, reason, message) = if workload.desired == 0 {
         (Health::Idle, Reason::ScaledToZero, idle(workload))
@@ -97,14 +98,15 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
     } else {
         let seen = compare(policy, workload, &pods, findings);
         // Pods on a node that does not answer may serve.
-        let may_be_enough = pods.lost > 0 && pods.ready.saturating_add(pods.lost) >= least;
+        let may_be_enough = pods.lost > 0 && pods.ready.saturating_add(pods.lost) >= pods.needed;
         let lasts = !may_be_enough && shortage::lasts(&context, short.as_ref(), &snapshot.pods);
         let (health, reason, message) = if lasts { unhealthy_at_last(seen, short.as_ref()) } else { seen };
         (health, reason, nodes::with_node(message, health, &snapshot.pods, findings))
     };
     let brewing = too_few && findings.iter().any(|finding| finding.restart_may_help);
     let counts_as_unhealthy = health == Health::Unhealthy || (health != Health::Idle && brewing);
-    Verdict { health, reason, message, pods, short, counts_as_unhealthy }
+    let available = available(health, reason, &pods);
+    Verdict { health, reason, message, pods, short, available, counts_as_unhealthy }
 }
 
 /// Too few for too long, whatever else is said of them.
@@ -131,7 +133,8 @@ fn idle(workload: &WorkloadState) -> String {
 }
 
 fn count(context: &ContainerContext<'_>, state: &WorkloadState, pods: &[Pod], findings: &[Finding]) -> PodCounts {
-    let mut counts = PodCounts { desired: state.desired, ..PodCounts::default() };
+    let needed = context.policy.min_ready.of(state.desired);
+    let mut counts = PodCounts { desired: state.desired, needed, ..PodCounts::default() };
     for pod in pods.iter().filter(|pod| !pod.is_deleting() && !matches!(pod.phase, Phase::Succeeded)) {
         if pod.is_on_lost_node() {
             counts.lost += 1;
@@ -185,7 +188,7 @@ fn compare(
     counts: &PodCounts,
     findings: &[Finding],
 ) -> (Health, Reason, String) {
-    let PodCounts { desired, ready, starting, unhealthy, lost, unready } = *counts;
+    let PodCounts { desired, needed: _, ready, starting, unhealthy, lost, unready } = *counts;
     let held = state.rollout.held().map(|why| format!(" ({} on the newest revision: {why})", state.updated));
     let ready_of = format!("{ready} of {desired} pods ready{}", held.unwrap_or_default());
     let worst = findings
@@ -196,7 +199,7 @@ fn compare(
     if ready >= desired && unhealthy == 0 && state.rollout != Rollout::Stuck && !of_workload {
         return (Health::Healthy, Reason::Healthy, ready_of);
     }
-    let enough = ready >= policy.health.min_ready.of(desired);
+    let enough = ready >= counts.needed;
     if let Some(worst) = worst {
         let health = if enough { Health::Degraded } else { Health::Unhealthy };
         return (health, worst.cause.reason(), format!("{ready_of}: {}", worst.message));

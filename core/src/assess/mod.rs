@@ -2,6 +2,7 @@
 //!
 //! Owns the record of health, and which definition is worth going back to.
 
+mod availability;
 mod episodes;
 mod escalation;
 mod health;

@@ -7,6 +7,8 @@ use super::reason::Reason;
 pub enum ConditionType {
     /// All that is wanted is ready.
     Ready,
+    /// Enough is ready to serve.
+    Available,
     /// A repair is in flight.
     Reconciling,
     /// A person is needed.
@@ -15,7 +17,7 @@ pub enum ConditionType {
     Degraded,
     /// The breaker lets nothing through.
     CircuitOpen,
-    /// Everything this depends on is well.
+    /// Everything this depends on is available, and for long enough.
     DependenciesReady,
     /// Nothing holds a repair back.
     RemediationAllowed,

@@ -11,7 +11,7 @@ pub struct Dependency {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// It must have been healthy for this long.
+    /// It must have been available for this long.
     pub stable: SignedDuration,
     /// What is known of it.
     pub health: DependencyHealth,
@@ -19,17 +19,19 @@ pub struct Dependency {
     pub down: bool,
     /// It is restarted, or will be, because what it depends on recovered.
     pub recovering: bool,
-    /// Deepest unhealthy service behind it, as `namespace/name`, where that is another one.
+    /// When the latest action on it began, if that is known.
+    pub last_action: Option<Timestamp>,
+    /// Deepest unavailable service behind it, as `namespace/name`, where that is another one.
     pub root: Option<String>,
 }
 
 /// What is known of a dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DependencyHealth {
-    /// Healthy since then.
-    Healthy(Timestamp),
-    /// Not healthy, whatever it is instead.
-    NotHealthy,
+    /// Available since then.
+    Available(Timestamp),
+    /// Not available, or not known to be.
+    Unavailable,
     /// There is no service of that name.
     NotFound,
     /// It lives in another namespace and does not allow us to name it.

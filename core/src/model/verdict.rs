@@ -1,6 +1,6 @@
 //! The verdict: how a service is, and whether a person is needed.
 
-use super::{alert::Severity, reason::Reason, state::Shortage};
+use super::{alert::Severity, condition::Truth, reason::Reason, state::Shortage};
 
 /// How the service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
@@ -31,6 +31,8 @@ impl Health {
 pub struct PodCounts {
     /// Wanted.
     pub desired: u32,
+    /// How many of them must be ready: `health.minReady`.
+    pub needed: u32,
     /// Ready.
     pub ready: u32,
     /// Within their time to start.
@@ -56,6 +58,8 @@ pub struct Verdict {
     pub pods: PodCounts,
     /// Too few pods are ready, and since when.
     pub short: Option<Shortage>,
+    /// Whether enough pods are ready to serve, whatever else is wrong.
+    pub available: Truth,
     /// Too few pods are ready and something is wrong with them, though it may not have lasted yet: what a storm counts.
     pub counts_as_unhealthy: bool,
 }

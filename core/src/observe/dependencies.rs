@@ -1,4 +1,4 @@
-//! Dependencies: whose fault is it, followed to the deepest unhealthy service.
+//! Dependencies: whose fault is it, followed to the deepest unavailable service.
 //!
 //! Who makes the snapshot resolves the names and walks the chain; here it is judged.
 
@@ -20,8 +20,8 @@ pub(super) fn judge(dependencies: &[Dependency], moment: &Moment) -> Dependencie
 
 fn is_ready(dependency: &Dependency, moment: &Moment) -> bool {
     match dependency.health {
-        DependencyHealth::Healthy(since) => moment.reached(after(since, dependency.stable)),
-        DependencyHealth::NotHealthy
+        DependencyHealth::Available(since) => moment.reached(after(since, dependency.stable)),
+        DependencyHealth::Unavailable
         | DependencyHealth::NotFound
         | DependencyHealth::NotGranted
         | DependencyHealth::Cycle => false,
@@ -29,14 +29,14 @@ fn is_ready(dependency: &Dependency, moment: &Moment) -> bool {
 }
 
 fn explain(dependency: &Dependency) -> Block {
-    let Dependency { namespace, name, stable, health, root, down: _, recovering: _ } = dependency;
+    let Dependency { namespace, name, stable, health, root, down: _, recovering: _, last_action: _ } = dependency;
     let (reason, message) = match health {
-        DependencyHealth::Healthy(_) => {
-            (Reason::DependencyDown, format!("{namespace}/{name} is healthy but not yet for {}", humanize(*stable)))
+        DependencyHealth::Available(_) => {
+            (Reason::DependencyDown, format!("{namespace}/{name} is available but not yet for {}", humanize(*stable)))
         }
-        DependencyHealth::NotHealthy => {
+        DependencyHealth::Unavailable => {
             let root = root.as_ref().map(|root| format!("; the root is {root}")).unwrap_or_default();
-            (Reason::DependencyDown, format!("{namespace}/{name} is not healthy{root}"))
+            (Reason::DependencyDown, format!("{namespace}/{name} is not available{root}"))
         }
         DependencyHealth::NotFound => (
             Reason::DependencyUnknown,

@@ -51,8 +51,9 @@ fn is_wanted(policy: &Policy) -> bool {
 /// All are well again: from here on it is known which pods are to be restarted.
 fn begin(pending: &mut PendingRestart, dependencies: &Dependencies, pods: &[Pod], now: Timestamp) {
     let since = dependencies.each.iter().filter_map(|(dependency, _)| match dependency.health {
-        DependencyHealth::Healthy(since) => Some(clamp(since, now)),
-        DependencyHealth::NotHealthy
+        // One that restarted its own pods served meanwhile. What is older than the last of them may have lost it all the same.
+        DependencyHealth::Available(since) => Some(clamp(since.max(dependency.last_action.unwrap_or(since)), now)),
+        DependencyHealth::Unavailable
         | DependencyHealth::NotFound
         | DependencyHealth::NotGranted
         | DependencyHealth::Cycle => None,

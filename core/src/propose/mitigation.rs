@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Proposal, Situation};
 use crate::{
     model::{
+        condition::Truth,
         inputs::Inputs,
         moment::after,
         plan::{Action, Charge, Effect, Plan, Selector, Step},
@@ -138,10 +139,19 @@ fn divert(service: &str, stand_in: &Selector, live: &Live, verdict: &Verdict) ->
     })
 }
 
-/// Healing that stopped is no reason to take away what still works.
+/// Healing that stopped is no reason to take away what still works, or may work in a moment.
 fn still_serves(verdict: &Verdict) -> Option<String> {
-    let PodCounts { desired, ready, .. } = verdict.pods;
-    (verdict.health != Health::Unhealthy).then(|| format!("{ready} of {desired} pods are ready, which is enough"))
+    let PodCounts { desired, needed, ready, .. } = verdict.pods;
+    match (verdict.available, verdict.health) {
+        (Truth::False, Health::Unhealthy) => None,
+        (Truth::Unknown, _) => Some("it cannot be seen whether it serves".to_owned()),
+        (Truth::True | Truth::False, _) if ready >= needed => {
+            Some(format!("{ready} of {desired} pods are ready, which is enough"))
+        }
+        (Truth::True | Truth::False, _) => {
+            Some(format!("{ready} of {desired} pods are ready, and what is missing may still come"))
+        }
+    }
 }
 
 /// The last try was refused, and the next one is not due.

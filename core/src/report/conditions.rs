@@ -15,7 +15,7 @@ use crate::{
         reason::{Block, Reason},
         snapshot::{BudgetRefusal, Phase, Snapshot, Workload, WorkloadKind},
         state::{CircuitState, InFlight, State},
-        verdict::{Escalation, Health},
+        verdict::{Escalation, Health, PodCounts, Verdict},
     },
     propose::Situation,
 };
@@ -59,6 +59,7 @@ pub(super) fn conditions(decided: &Decided<'_>) -> Vec<Condition> {
     let standing = standing(decided.inputs());
     vec![
         ready(decided, standing.as_ref()),
+        available(decided.situation.verdict),
         reconciling(decided),
         stalled(decided),
         degraded(decided),
@@ -86,6 +87,23 @@ fn ready(decided: &Decided<'_>, standing: Option<&Block>) -> Condition {
         Health::Unknown => Truth::Unknown,
     };
     condition(ConditionType::Ready, status, verdict.reason, format!("{}{}", verdict.message, doing(decided, standing)))
+}
+
+/// Whether it serves, whatever else is wrong.
+fn available(verdict: &Verdict) -> Condition {
+    let PodCounts { desired, needed, ready, lost, .. } = verdict.pods;
+    let (reason, message) = match (verdict.available, verdict.health) {
+        (Truth::True, Health::Idle) | (Truth::False, _) | (Truth::Unknown, Health::Unknown | Health::Idle) => {
+            (verdict.reason, verdict.message.clone())
+        }
+        (Truth::True, _) => (Reason::AsExpected, format!("{ready} of {desired} pods ready, {needed} needed")),
+        (Truth::Unknown, _) => {
+            let message =
+                format!("{ready} of {desired} pods ready, {needed} needed; {lost} on a node that does not answer");
+            (Reason::NodeLost, message)
+        }
+    };
+    condition(ConditionType::Available, verdict.available, reason, message)
 }
 
 /// What is being done about it: people watch this one line.
@@ -208,7 +226,7 @@ fn dependencies_ready(dependencies: &Dependencies) -> Condition {
     match (&dependencies.held, dependencies.each.is_empty()) {
         (Some(block), _) => condition(kind, Truth::False, block.reason, &block.message),
         (None, true) => condition(kind, Truth::True, Reason::NoDependencies, "depends on nothing"),
-        (None, false) => condition(kind, Truth::True, Reason::AllReady, "all are healthy"),
+        (None, false) => condition(kind, Truth::True, Reason::AllReady, "all are available"),
     }
 }
 

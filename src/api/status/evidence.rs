@@ -88,10 +88,10 @@ pub struct DependencyStatus {
     #[schemars(length(max = 63))]
     pub namespace: String,
 
-    /// Whether it is Ready, and has been for stableSeconds.
+    /// Whether it is Available, and has been for stableSeconds.
     pub ready: bool,
 
-    /// The deepest unhealthy service behind it, as namespace/name: what really has to be repaired.
+    /// The deepest service behind it that is not Available, as namespace/name: what really has to be repaired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 317))]
     pub root: Option<String>,

@@ -30,6 +30,8 @@ use super::schema::{conditions, finish};
 pub mod condition {
     /// The workload is well.
     pub const READY: &str = "Ready";
+    /// Enough of the workload is ready to serve.
+    pub const AVAILABLE: &str = "Available";
     /// A repair is under way.
     pub const RECONCILING: &str = "Reconciling";
     /// Nothing goes on without a person.
@@ -38,14 +40,14 @@ pub mod condition {
     pub const DEGRADED: &str = "Degraded";
     /// Healing has stopped because it did not help.
     pub const CIRCUIT_OPEN: &str = "CircuitOpen";
-    /// Everything in `dependsOn` is healthy.
+    /// Everything in `dependsOn` is available, and for long enough.
     pub const DEPENDENCIES_READY: &str = "DependenciesReady";
     /// Nothing forbids an action now.
     pub const REMEDIATION_ALLOWED: &str = "RemediationAllowed";
 
     /// All of them, in the order in which they are written.
-    pub const ALL: [&str; 7] =
-        [READY, RECONCILING, STALLED, DEGRADED, CIRCUIT_OPEN, DEPENDENCIES_READY, REMEDIATION_ALLOWED];
+    pub const ALL: [&str; 8] =
+        [READY, AVAILABLE, RECONCILING, STALLED, DEGRADED, CIRCUIT_OPEN, DEPENDENCIES_READY, REMEDIATION_ALLOWED];
 }
 
 /// Most entries of `status.findings`.
@@ -70,7 +72,7 @@ pub struct HealedServiceStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<HealthState>,
 
-    /// Ready, Reconciling, Stalled, Degraded, `CircuitOpen`, `DependenciesReady` and `RemediationAllowed`.
+    /// Ready, Available, Reconciling, Stalled, Degraded, `CircuitOpen`, `DependenciesReady` and `RemediationAllowed`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,

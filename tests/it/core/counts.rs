@@ -88,7 +88,7 @@ fn a_back_off_is_waited_for_to_its_end() {
 
 #[test]
 fn a_repair_that_could_not_prove_itself_for_a_dependency_is_not_charged() {
-    let down = vec![database(DependencyHealth::NotHealthy)];
+    let down = vec![database(DependencyHealth::Unavailable)];
     for (dependencies, outcome, charged) in [(down, Outcome::Dropped, 0), (Vec::new(), Outcome::Ineffective, 1)] {
         let mut seen = unhealthy();
         seen.dependencies = dependencies;
@@ -143,7 +143,7 @@ fn a_created_workload_that_is_gone_again_is_judged_as_soon_as_it_should_have_bee
 #[test]
 fn when_the_dependencies_are_well_the_patience_begins_anew() {
     let mut seen = unhealthy();
-    seen.dependencies = vec![database(DependencyHealth::Healthy(at(NOW - 60)))];
+    seen.dependencies = vec![database(DependencyHealth::Available(at(NOW - 60)))];
     assert!(decided(&policy(), &seen).plan().is_some(), "nobody held it");
     seen.state.dependency.held = true;
     let decision = decided(&policy(), &seen);

@@ -1,5 +1,6 @@
 //! Properties of the decision: what must hold whatever happens and whatever is asked for.
 
+mod available;
 mod budgets;
 mod clocks;
 mod counts;

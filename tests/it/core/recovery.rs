@@ -24,21 +24,21 @@ enum Db {
     Well {
         since: i64,
     },
-    /// Healthy, and about to restart its own pods.
+    /// Available, and about to restart its own pods.
     Recovering {
         since: i64,
     },
-    /// Not healthy, though somebody answers.
+    /// Not available, though somebody answers.
     Weak,
     Down,
 }
 
 fn db(how: Db) -> Dependency {
     let (state, down, recovering) = match how {
-        Db::Well { since } => (DependencyHealth::Healthy(at(since)), false, false),
-        Db::Recovering { since } => (DependencyHealth::Healthy(at(since)), false, true),
-        Db::Weak => (DependencyHealth::NotHealthy, false, false),
-        Db::Down => (DependencyHealth::NotHealthy, true, false),
+        Db::Well { since } => (DependencyHealth::Available(at(since)), false, false),
+        Db::Recovering { since } => (DependencyHealth::Available(at(since)), false, true),
+        Db::Weak => (DependencyHealth::Unavailable, false, false),
+        Db::Down => (DependencyHealth::Unavailable, true, false),
     };
     Dependency { down, recovering, ..database(state) }
 }
@@ -83,6 +83,10 @@ impl Scene {
 
     fn reconcile(&mut self, second: i64, how: Db) -> Decision {
         self.seen.dependencies = vec![db(how)];
+        self.reconcile_as_seen(second)
+    }
+
+    fn reconcile_as_seen(&mut self, second: i64) -> Decision {
         self.seen.state = load(&self.status);
         self.seen.state.observed.last_replicas = Some(2);
         self.seen.state.observed.since.get_or_insert(at(0));
@@ -152,6 +156,23 @@ fn after_an_outage_every_pod_is_restarted_once_and_the_breaker_counts_none_of_th
 fn what_is_ready_besides_the_pod_itself_is_what_must_be_surpassed() {
     let decision = Scene::after_outage(3, asked_for()).reconcile(280, WELL);
     assert_eq!(decision.state.attempts.in_flight.map(|in_flight| in_flight.ready_before), Some(2));
+}
+
+#[test]
+fn a_dependency_that_restarted_its_own_pods_while_it_served_is_followed_by_those_that_ran_meanwhile() {
+    let since = at(-3600);
+    for (last_action, expected) in [(None, 0), (Some(at(-10)), 0), (Some(at(150)), 2), (Some(at(190)), 3)] {
+        let mut scene = Scene::of(4, asked_for());
+        // One started after the restart of the dependency's last pod, and one shortly before it.
+        scene.seen.pods[0] = started("api-0", 195, true);
+        scene.seen.pods[1] = started("api-1", 170, true);
+        let served = Dependency { last_action, ..database(DependencyHealth::Available(since)) };
+        for (second, recovering) in [(200, true), (500, false)] {
+            scene.seen.dependencies = vec![Dependency { recovering, ..served.clone() }];
+            scene.reconcile_as_seen(second);
+        }
+        assert_eq!(scene.left(), expected, "{last_action:?}");
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Scene {
     }
 
     fn depends(&mut self, well: bool) {
-        let state = if well { DependencyHealth::Healthy(at(-3600)) } else { DependencyHealth::NotHealthy };
+        let state = if well { DependencyHealth::Available(at(-3600)) } else { DependencyHealth::Unavailable };
         self.seen.dependencies = vec![database(state)];
     }
 

@@ -279,7 +279,7 @@ impl Simulation {
             resets: 0,
             replicas: u32::try_from(PODS).unwrap(),
             selector: BTreeMap::from([("app".to_owned(), "api".to_owned())]),
-            dependency: database(DependencyHealth::Healthy(at(-3600))),
+            dependency: database(DependencyHealth::Available(at(-3600))),
             status: HealedServiceStatus::default(),
         }
     }
@@ -362,12 +362,12 @@ impl Simulation {
             Request::ResetBreaker => self.resets += 1,
             Request::ForceOpen => self.forced = true,
             Request::EndForceOpen => self.forced = false,
-            Request::DependencyWeak => self.depend(DependencyHealth::NotHealthy, false, false),
-            Request::DependencyDown => self.depend(DependencyHealth::NotHealthy, true, false),
+            Request::DependencyWeak => self.depend(DependencyHealth::Unavailable, false, false),
+            Request::DependencyDown => self.depend(DependencyHealth::Unavailable, true, false),
             Request::DependencyRecovering => {
-                self.depend(DependencyHealth::Healthy(at(self.seconds - 3600)), false, true);
+                self.depend(DependencyHealth::Available(at(self.seconds - 3600)), false, true);
             }
-            Request::DependencyUp => self.depend(DependencyHealth::Healthy(at(self.seconds)), false, false),
+            Request::DependencyUp => self.depend(DependencyHealth::Available(at(self.seconds)), false, false),
         }
     }
 
@@ -456,7 +456,7 @@ impl Simulation {
     /// Nobody forbids anything.
     fn quiet(&mut self) {
         self.forced = false;
-        self.depend(DependencyHealth::Healthy(at(self.seconds - 3600)), false, false);
+        self.depend(DependencyHealth::Available(at(self.seconds - 3600)), false, false);
     }
 }
 

@@ -1,6 +1,9 @@
 //! Dependencies: who is held, by whom, and what comes after.
 
-use kubeheal::api::status::{HealedServiceStatus, HealthState};
+use kubeheal::{
+    api::status::{HealedServiceStatus, HealthState},
+    status::available_since,
+};
 use kubeheal_core::model::state::CircuitState;
 use serde_json::json;
 
@@ -31,6 +34,51 @@ async fn a_dependent_of_a_dead_service_holds_still_and_is_not_charged() {
         assert!(blocked("DependencyDown")(&status));
         assert_eq!(status.circuit.as_ref().map(|c| c.state), Some(CircuitState::Closed));
     }
+}
+
+/// How often a service said that its dependencies hold it, and whether it does now.
+async fn was_held(world: &World, name: &str) -> (usize, bool) {
+    let told = world.events("DependencyDown").await;
+    (told.len(), condition(&world.status(name).await, "DependenciesReady").0 == "False")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_degraded_dependency_and_its_rollout_hold_nobody_and_an_unavailable_one_does() {
+    let world = World::new();
+    well(&world, "db", 3, json!({"mode": "Observe"})).await;
+    well(&world, "api", 1, json!({"dependsOn": [{"name": "db"}]})).await;
+    world.until("api", "free", 120, |status| condition(status, "DependenciesReady").0 == "True").await;
+    let told = was_held(&world, "api").await.0;
+    let since = available_since(&world.status("db").await);
+
+    let pods = world.pods("db").await;
+    let name = pods[0]["metadata"]["name"].as_str().unwrap();
+    world.patch("Pod", name, json!({"metadata": {"annotations": {"tinykube.dev/script": "not-ready"}}})).await;
+    world.until("db", "degraded", 600, is(HealthState::Degraded)).await;
+    assert_eq!(condition(&world.status("db").await, "Available"), ("True", "AsExpected"));
+    world.patch("Pod", name, json!({"metadata": {"annotations": {"tinykube.dev/script": null}}})).await;
+    world.until("db", "healthy", 600, is(HealthState::Healthy)).await;
+
+    let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}});
+    let template = json!({"metadata": {"annotations": {"version": "2"}}});
+    world.patch("Deployment", "db", json!({"spec": {"strategy": strategy, "template": template}})).await;
+    world.until("db", "rolling out", 60, |status| condition(status, "Ready").1 == "RolloutInProgress").await;
+    world.until("db", "rolled out", 600, is(HealthState::Healthy)).await;
+    assert_eq!(was_held(&world, "api").await, (told, false), "neither held nor held anew for a minute");
+    assert_eq!(available_since(&world.status("db").await), since);
+
+    world.break_workload("db", "not-ready").await;
+    world.until("db", "unavailable", 60, |status| condition(status, "Available").0 == "False").await;
+    assert_eq!(was_held(&world, "api").await, (told + 1, true));
+    world.break_workload("db", "healthy").await;
+    let back = world.until("db", "available", 60, |status| condition(status, "Available").0 == "True").await;
+    let free = world.until("api", "free", 120, |status| condition(status, "DependenciesReady").0 == "True").await;
+    let transition = |status: &HealedServiceStatus, kind: &str| {
+        let found = status.conditions.iter().find(|condition| condition.type_ == kind).unwrap();
+        found.last_transition_time.0
+    };
+    let waited = transition(&free, "DependenciesReady").duration_since(transition(&back, "Available"));
+    assert_eq!(waited.as_secs(), 60);
 }
 
 #[tokio::test(start_paused = true)]

@@ -147,15 +147,16 @@ pub(crate) fn sick(state: WorkloadState) -> Snapshot {
     seen
 }
 
-/// The service's database. It is down where it is not healthy.
+/// The service's database. It is down where it is not available.
 pub(crate) fn database(health: DependencyHealth) -> Dependency {
     Dependency {
         namespace: "shop".to_owned(),
         name: "db".to_owned(),
         stable: SignedDuration::from_secs(60),
         health,
-        down: health == DependencyHealth::NotHealthy,
+        down: health == DependencyHealth::Unavailable,
         recovering: false,
+        last_action: None,
         root: None,
     }
 }
