@@ -10,7 +10,7 @@ use kubeheal::{
     cluster::kind::{Kind, Object},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Number, Value};
+use serde_json::{Number, Value, json};
 
 use crate::failure::Failure;
 
@@ -119,7 +119,7 @@ fn decode(kind: Kind, object: &Value) -> Result<Object, String> {
         return Err("object.metadata.name is missing".to_owned());
     }
     Ok(match kind {
-        Kind::Service => Object::Service(Arc::new(record(kind, object)?)),
+        Kind::Service => Object::Service(Arc::new(record(kind, &with_memory(object))?)),
         Kind::Deployment => Object::Deployment(record(kind, object)?),
         Kind::StatefulSet => Object::StatefulSet(record(kind, object)?),
         Kind::DaemonSet => Object::DaemonSet(record(kind, object)?),
@@ -132,6 +132,19 @@ fn decode(kind: Kind, object: &Value) -> Result<Object, String> {
         Kind::HealingPolicy => Object::HealingPolicy(Arc::new(record(kind, object)?)),
         Kind::ClusterHealingPolicy => Object::ClusterHealingPolicy(Arc::new(record(kind, object)?)),
     })
+}
+
+/// A service as it would be recorded today. The first builds wrote since when it was unhealthy beside the rest: without that, a storm
+/// that was recorded then would not be seen.
+fn with_memory(service: &Value) -> Value {
+    let mut service = service.clone();
+    let since = service.pointer("/status/unhealthySince").cloned();
+    if let (Some(since), Some(status)) = (since, service.get_mut("status"))
+        && status.get("memory").is_none()
+    {
+        status["memory"] = json!({"health": {"episode": {"since": since}}});
+    }
+    service
 }
 
 fn record<T: DeserializeOwned>(kind: Kind, object: &Value) -> Result<T, String> {

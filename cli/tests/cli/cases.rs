@@ -69,7 +69,7 @@ const CASES: &[Case] = &[
         ..case("sts-terminating-on-lost-node")
     },
     Case { plans: Plans::Restart("app-6b8f9d7c5d-xm268", 3500.0), ..case("no-progress-deadline") },
-    Case { plans: Plans::Restart("app-6b8f9d7c5d-97mk9", 500.0), ..case("paused-midway") },
+    Case { plans: Plans::Restart("app-6b8f9d7c5d-7xscp", 500.0), ..case("paused-midway") },
     Case {
         finds: &["ImagePull"],
         held: Some((
@@ -130,9 +130,13 @@ const CASES: &[Case] = &[
         held: Some(("RestartCannotHelp", &["target-health"])),
         ..case("readiness-gate-of-load-balancer")
     },
-    Case { held: Some(("DisruptionBudget", &["app", "team"])), ..case("two-budgets") },
+    Case { held: Some(("DisruptionBudget", &["2 budgets cover it (app, app-chart)"])), ..case("two-budgets") },
     Case { held: Some(("DisruptionBudget", &["budget app"])), ..case("budget-zero") },
-    Case { finds: &["ReadinessFailed"], ..case("dns-outage") },
+    Case {
+        health: &[(400.0, 1400.0, &["Unhealthy"]), (1500.0, END, &["Healthy"])],
+        finds: &["ReadinessFailed"],
+        ..case("dns-outage")
+    },
     Case {
         workload: ("DaemonSet", "agent"),
         finds: &["NodeLost"],

@@ -9,7 +9,6 @@ use crate::{
         cause::Cause,
         finding::Finding,
         inputs::Inputs,
-        policy::Policy,
         reason::Reason,
         snapshot::{Container, ContainerState, Phase, Pod, Role, Rollout, Workload, WorkloadKind, WorkloadState},
         state::{ObservedState, Shortage, State},
@@ -86,7 +85,7 @@ fn bare(health: Health, reason: Reason, message: String) -> Verdict {
 }
 
 fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, findings: &[Finding]) -> Verdict {
-    let Inputs { policy, snapshot, .. } = *inputs;
+    let snapshot = inputs.snapshot;
     let context = ContainerContext::new(inputs, state);
     let pods = count(&context, workload, &snapshot.pods, findings);
     let too_few = pods.ready < pods.needed;
@@ -96,7 +95,7 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
     } else if workload.kind == WorkloadKind::Pod && snapshot.pods.iter().any(|pod| pod.phase == Phase::Succeeded) {
         (Health::Idle, Reason::Completed, "the pod ended well".to_owned())
     } else {
-        let seen = compare(policy, workload, &pods, findings);
+        let seen = compare(workload, &pods, findings);
         // Pods on a node that does not answer may serve.
         let may_be_enough = pods.lost > 0 && pods.ready.saturating_add(pods.lost) >= pods.needed;
         let lasts = !may_be_enough && shortage::lasts(&context, short.as_ref(), &snapshot.pods);
@@ -182,12 +181,7 @@ fn in_time(context: &ContainerContext<'_>, pod: &Pod, container: &Container) -> 
         || has_just_started(context, pod, container)
 }
 
-fn compare(
-    policy: &Policy,
-    state: &WorkloadState,
-    counts: &PodCounts,
-    findings: &[Finding],
-) -> (Health, Reason, String) {
+fn compare(state: &WorkloadState, counts: &PodCounts, findings: &[Finding]) -> (Health, Reason, String) {
     let PodCounts { desired, needed: _, ready, starting, unhealthy, lost, unready } = *counts;
     let held = state.rollout.held().map(|why| format!(" ({} on the newest revision: {why})", state.updated));
     let ready_of = format!("{ready} of {desired} pods ready{}", held.unwrap_or_default());

@@ -9,7 +9,7 @@ use crate::{
     diagnose::ContainerContext,
     model::{
         moment::clamp,
-        snapshot::Pod,
+        snapshot::{Container, Phase, Pod},
         state::{HealthRecord, Shortage},
     },
     observe::initializes,
@@ -34,10 +34,20 @@ pub(super) fn follow(context: &ContainerContext<'_>, record: &HealthRecord, too_
 /// The time to start that a pod has a right to; of one in which nothing runs yet, what the policy grants everybody.
 fn start(context: &ContainerContext<'_>, pod: &Pod) -> SignedDuration {
     let starts = context.starts();
-    if starts.of_pod_goes_on(pod) {
+    if starts.of_pod_goes_on(pod) || is_between_two_steps(context, pod) {
         return starts.budget(pod);
     }
     if initializes(pod) { context.policy.startup_grace } else { SignedDuration::ZERO }
+}
+
+/// Something of it has ended a moment ago, or is about to be made again, as after a restart of its node.
+fn is_between_two_steps(context: &ContainerContext<'_>, pod: &Pod) -> bool {
+    let ended = |container: &Container| {
+        let since = context.observed.container(&pod.uid, &container.name).and_then(|record| record.ended_since);
+        since.is_some_and(|since| !context.moment.lasts(since, context.policy.not_ready))
+    };
+    let is_next = |container: &Container| container.waits_to_start() || ended(container);
+    pod.phase == Phase::Running && pod.containers.iter().any(is_next)
 }
 
 /// Whether it goes on for longer than any start may take that goes on now. A moment in which enough are ready changes nothing.

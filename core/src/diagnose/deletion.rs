@@ -23,7 +23,10 @@ pub(super) fn stuck_terminating(context: &ContainerContext<'_>, pod: &Pod) -> Op
     let node = pod.node_named();
     let why = match pod.loss() {
         _ if !finalizers.is_empty() => format!("it waits for its finalizers: {}", finalizers.join(", ")),
-        Some(loss) => format!("{node} {}: it goes when the node is back, or is gone for good", loss.words()),
+        Some(loss) => {
+            let words = loss.words();
+            format!("{node} {words}: it goes, and lets go of its volumes, when the node is back or is gone for good")
+        }
         None => format!("{node} has not confirmed that it has ended: a process or a volume may not let go"),
     };
     let message = format!("{} is being deleted and its time was over at {since:.0}; {why}", pod.name);
