@@ -113,13 +113,16 @@ pub(crate) const GROUPS: &[Group] = &[
         "Settings for many services, and limits for everybody",
         ["policy-ref", "policy-defaults", "policy-ceiling", "cluster-paused"]
     ),
-    group!("field", "What people have met in their clusters", ["two-budgets", "readiness-gate"]),
     group!(
         "complaints",
         "What people hold against controllers of this kind, where no other story tells it",
         ["old-restarts", "well-in-time", "small-cluster", "repair-in-flight", "no-trace"]
     ),
-    group!("field", "Situations that people have reported, and what is right in each", ["node-frozen"]),
+    group!(
+        "field",
+        "Situations that people have reported, and what is right in each",
+        ["node-frozen", "two-budgets", "readiness-gate"]
+    ),
 ];
 
 impl Group {

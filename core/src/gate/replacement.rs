@@ -164,7 +164,10 @@ fn is_last_ready(taken: &Pod, pods: &[Pod], plan: &Plan) -> Option<String> {
     let serves = |pod: &Pod| pod.is_ready() && pod.is_living();
     let another = pods.iter().any(|pod| pod.uid != taken.uid && serves(pod));
     let is_asked_for = plan.cause == Reason::DependencyRecovered && pods.len() == 1;
-    (serves(taken) && !another && !is_asked_for).then(|| "it is the last one that is ready".to_owned())
+    // It is ready between two falls, and waited for anyway.
+    let falls = [Reason::CrashLoop, Reason::OOMKilled, Reason::LivenessFailed, Reason::StartupFailed];
+    (serves(taken) && !another && !is_asked_for && !falls.contains(&plan.cause))
+        .then(|| "it is the last one that is ready".to_owned())
 }
 
 /// A StatefulSet that makes its pods one by one makes none before those with a lower number are ready.

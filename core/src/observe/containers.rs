@@ -43,7 +43,9 @@ impl Context<'_> {
         };
         if let Some(known) = known {
             record.restarts.clone_from(&known.restarts);
-            record.crash_loop_since = known.crash_loop_since.filter(|_| state.dependency.released_at != Some(now));
+            // Nobody falls again and again who never ended, whoever wrote that down.
+            let may_loop = container.termination_number() > 0 && state.dependency.released_at != Some(now);
+            record.crash_loop_since = known.crash_loop_since.filter(|_| may_loop);
             record.not_ready_since = known.not_ready_since;
         }
         self.track_run(&mut record, known, (pod, container));

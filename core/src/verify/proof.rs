@@ -21,9 +21,8 @@ pub(super) fn goes_on(inputs: &Inputs<'_>, in_flight: &InFlight, state: &State) 
         if is_target(pod) || pod.is_deleting() {
             return is_target(pod) && ends_in_time(inputs, pod);
         }
-        // What has fallen once has had its time.
-        let is_first_start = pod.containers.iter().all(|container| container.restart_count == 0);
-        is_first_start && (starts.of_pod_goes_on(pod) || may_become_steady(inputs, pod, state))
+        // What falls meanwhile is judged then.
+        starts.of_pod_goes_on(pod) || may_become_steady(inputs, pod, state)
     })
 }
 

@@ -241,7 +241,7 @@ fn written(seen: &Snapshot, old: &HealedServiceStatus, second: i64) -> HealedSer
 #[test]
 fn since_when_it_is_available_moves_only_when_it_was_not() {
     let mut status = HealedServiceStatus::default();
-    let table = [
+    let table = vec![
         (100, partly(20, 0), Some(100)),
         (200, partly(19, 1), Some(100)),
         (300, partly(1, 19), Some(100)),

@@ -4,6 +4,7 @@ mod budgets;
 mod clock;
 mod ends;
 mod gates;
+mod looks;
 mod nodes;
 mod own_clock;
 mod owners;

@@ -10,7 +10,7 @@ fn scene(spec: Value, replicas: u32) -> Scene {
     scene
 }
 
-fn seen(containers: Value) -> Value {
+fn seen(containers: &Value) -> Value {
     pod("app-1-a", &json!({"status": {"containerStatuses": containers}}))
 }
 
@@ -22,7 +22,7 @@ fn a_start_has_its_time_whatever_the_clock_of_its_node_says() {
         let turned = json!([
             {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "lastTransitionTime": stamp(5 + skew)},
         ]);
-        scene.has(with(seen(json!([runs("app", 8 + skew, false, 0)])), &json!({"status": {"conditions": turned}})));
+        scene.has(with(seen(&json!([runs("app", 8 + skew, false, 0)])), &json!({"status": {"conditions": turned}})));
         assert_eq!(scene.pass(8, 907).verdict.health.as_str(), "Starting", "{skew}");
         let decision = scene.pass(908, 1207);
         assert_eq!((described(&decision), decision.plan()), (vec!["app ReadinessFailed".to_owned()], None), "{skew}");
@@ -34,16 +34,16 @@ fn a_start_has_its_time_whatever_the_clock_of_its_node_says() {
 fn what_took_long_once_may_take_as_long_again() {
     let mut scene = scene(json!({}), 1);
     scene.reconcile(0);
-    scene.has(seen(json!([runs("app", 0, false, 0)])));
+    scene.has(seen(&json!([runs("app", 0, false, 0)])));
     scene.pass(0, 250);
-    scene.has(with(seen(json!([runs("app", 0, true, 0)])), &json!({"status": {"conditions": ready(250)}})));
+    scene.has(with(seen(&json!([runs("app", 0, true, 0)])), &json!({"status": {"conditions": ready(250)}})));
     scene.pass(250, 1000);
     // It falls, and starts again.
     let again = with(runs("app", 1010, false, 1), &json!({"lastState": end(1, "Error", 0, 1000)}));
     let turned = json!([
         {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "lastTransitionTime": stamp(1000)},
     ]);
-    scene.has(with(seen(json!([again])), &json!({"status": {"conditions": turned}})));
+    scene.has(with(seen(&json!([again])), &json!({"status": {"conditions": turned}})));
     let decision = scene.pass(1010, 1010 + 250 + 299);
     assert!(decision.plan().is_none(), "{:?}", decision.findings);
     assert!(!described(&decision)[0].ends_with('!'), "{:?}", described(&decision));
@@ -54,9 +54,9 @@ fn what_took_long_once_may_take_as_long_again() {
 fn what_was_down_for_hours_and_came_back_did_not_start_for_hours() {
     let mut scene = scene(json!({"mode": "Observe"}), 1);
     scene.reconcile(0);
-    scene.has(seen(json!([runs("app", 0, false, 0)])));
+    scene.has(seen(&json!([runs("app", 0, false, 0)])));
     scene.pass(0, 7200);
-    scene.has(with(seen(json!([runs("app", 0, true, 0)])), &json!({"status": {"conditions": ready(7200)}})));
+    scene.has(with(seen(&json!([runs("app", 0, true, 0)])), &json!({"status": {"conditions": ready(7200)}})));
     scene.reconcile(7200);
     assert_eq!(scene.status().memory.observed.starts, None);
 }
@@ -96,15 +96,15 @@ fn init_containers_that_run_again_after_a_restart_of_the_node_have_not_failed() 
     });
     let restores = with(runs("restore", 110, false, 1), &json!({"lastState": end(0, "Completed", -500, -20)}));
     let mut scene = scene(json!({"health": {"startupGraceSeconds": 900}}), 1);
-    scene.has(with(seen(json!([runs("app", 0, true, 0)])), &json!({"status": {"conditions": ready(0)}})));
+    scene.has(with(seen(&json!([runs("app", 0, true, 0)])), &json!({"status": {"conditions": ready(0)}})));
     scene.reconcile(0);
-    scene.has(with(seen(json!([ended])), &json!({"status": {"initContainerStatuses": [restores]}})));
+    scene.has(with(seen(&json!([ended])), &json!({"status": {"initContainerStatuses": [restores]}})));
     let decision = scene.pass(110, 600);
     assert!(described(&decision).iter().all(|found| !found.contains("InitFailed")), "{:?}", described(&decision));
     assert!(decision.proposal().is_none(), "{:?}", decision.proposal());
     // It has done its part; the application has its own time.
     let done = json!({"name": "restore", "ready": true, "restartCount": 1, "state": end(0, "Completed", 110, 610)});
-    scene.has(with(seen(json!([ended])), &json!({"status": {"initContainerStatuses": [done]}})));
+    scene.has(with(seen(&json!([ended])), &json!({"status": {"initContainerStatuses": [done]}})));
     assert!(scene.pass(610, 900).proposal().is_none(), "not before it had time to be started again");
     assert!(scene.pass(901, 910).proposal().is_some());
 }
@@ -123,7 +123,7 @@ fn a_leak_that_kills_now_and_then_is_trouble_after_some_times_and_the_same_with_
                 json!({"lastState": end(137, "OOMKilled", begin - 600, begin - 120)})
             };
             let up = with(runs("app", begin, true, number), &last);
-            scene.has(with(seen(json!([up])), &json!({"status": {"conditions": ready(begin)}})));
+            scene.has(with(seen(&json!([up])), &json!({"status": {"conditions": ready(begin)}})));
             let other = |up: bool, since: i64| {
                 let status = if up { "True" } else { "False" };
                 pod(
@@ -148,7 +148,7 @@ fn a_leak_that_kills_now_and_then_is_trouble_after_some_times_and_the_same_with_
                 waits("app", "CrashLoopBackOff", number),
                 &json!({"lastState": end(137, "OOMKilled", begin, begin + 480)}),
             );
-            scene.has(seen(json!([fallen])));
+            scene.has(seen(&json!([fallen])));
             let decision = scene.pass(begin + 480, begin + 590);
             if decision.proposal().is_some() {
                 wanted.push(number);
@@ -169,19 +169,19 @@ fn a_failed_post_start_hook_is_named_although_the_kubelet_says_so_for_a_moment_o
     }});
     let mut scene = scene(json!({}), 1);
     scene.reconcile(0);
-    scene.has(with(seen(json!([with(failed, &killed)])), &spec));
+    scene.has(with(seen(&json!([with(failed, &killed)])), &spec));
     let names = |scene: &mut Scene, second: i64| {
         let decision = scene.reconcile(second);
         assert_eq!(described(&decision), ["app CrashLoop"], "{second}");
         decision.findings[0].message.contains("PostStartHookError: Exec lifecycle hook")
     };
     assert!(names(&mut scene, 41));
-    scene.has(with(seen(json!([with(waits("app", "CrashLoopBackOff", 0), &killed)])), &spec));
+    scene.has(with(seen(&json!([with(waits("app", "CrashLoopBackOff", 0), &killed)])), &spec));
     assert!(names(&mut scene, 53), "a moment later it only waits");
-    scene.has(with(seen(json!([with(runs("app", 60, false, 1), &killed)])), &spec));
+    scene.has(with(seen(&json!([with(runs("app", 60, false, 1), &killed)])), &spec));
     assert!(names(&mut scene, 60), "it runs again");
     let by_itself = json!({"lastState": end(1, "Error", 60, 70)});
-    scene.has(with(seen(json!([with(waits("app", "CrashLoopBackOff", 1), &by_itself)])), &spec));
+    scene.has(with(seen(&json!([with(waits("app", "CrashLoopBackOff", 1), &by_itself)])), &spec));
     assert!(!names(&mut scene, 70), "another end is another matter");
 }
 
@@ -194,12 +194,12 @@ fn a_start_that_goes_on_within_its_time_is_not_cut_short_for_earlier_falls() {
         let second = i64::from(count) * 60;
         let fallen =
             with(waits("app", "CrashLoopBackOff", count), &json!({"lastState": end(1, "Error", second, second + 5)}));
-        scene.has(with(seen(json!([fallen])), &spec));
+        scene.has(with(seen(&json!([fallen])), &spec));
         scene.reconcile(second + 5);
     }
     for (started, until) in [(false, 700), (true, 1495)] {
         let last = json!({"lastState": end(1, "Error", 240, 245), "started": started});
-        scene.has(with(seen(json!([with(runs("app", 300, false, 5), &last)])), &spec));
+        scene.has(with(seen(&json!([with(runs("app", 300, false, 5), &last)])), &spec));
         let decision = scene.pass(300, until);
         assert!(decision.plan().is_none(), "started: {started}: {:?}", decision.findings);
         assert_eq!(held(&decision), ["NotYet"], "started: {started}");

@@ -45,10 +45,15 @@ pub(crate) fn stamp(seconds: i64) -> String {
 impl Scene {
     /// A service for the workload `app` of that kind, with the defaults changed by `spec`.
     pub(crate) fn new(kind: &str, spec: Value) -> Self {
+        Self::of(kind, "app", spec)
+    }
+
+    /// The same for a workload of another name.
+    pub(crate) fn of(kind: &str, name: &str, spec: Value) -> Self {
         let mut service = json!({
             "apiVersion": "kubeheal.dev/v1alpha1", "kind": "HealedService",
             "metadata": {"name": "app", "namespace": "shop", "uid": "service", "generation": 1},
-            "spec": {"workloadRef": {"kind": kind, "name": "app"}},
+            "spec": {"workloadRef": {"kind": kind, "name": name}},
         });
         if let (Some(target), Value::Object(more)) = (service["spec"].as_object_mut(), spec) {
             target.extend(more);
@@ -94,6 +99,14 @@ impl Scene {
     pub(crate) fn cannot_read_there(&mut self, kind: Kind, object: Value) {
         let outline: Outline = serde_json::from_value(object).unwrap();
         let _touched = self.caches.apply_undecoded(kind, &outline, "no reason");
+    }
+
+    /// An object is gone.
+    pub(crate) fn has_no_more(&mut self, object: &Value) {
+        let kind = read_kind(object["kind"].as_str().unwrap());
+        let namespace = if kind == Kind::Node { String::new() } else { "shop".to_owned() };
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        let _touched = self.caches.remove(kind, &(namespace, name));
     }
 
     /// A pod is gone.
@@ -144,6 +157,19 @@ impl Scene {
     /// What was written last.
     pub(crate) fn status(&self) -> HealedServiceStatus {
         self.caches.service(&self.key).unwrap().status.clone().unwrap_or_default()
+    }
+}
+
+fn read_kind(kind: &str) -> Kind {
+    match kind {
+        "Deployment" => Kind::Deployment,
+        "StatefulSet" => Kind::StatefulSet,
+        "DaemonSet" => Kind::DaemonSet,
+        "ReplicaSet" => Kind::ReplicaSet,
+        "Pod" => Kind::Pod,
+        "Node" => Kind::Node,
+        "PodDisruptionBudget" => Kind::Budget,
+        other => panic!("no {other} here"),
     }
 }
 
