@@ -4,6 +4,7 @@ mod available;
 mod budgets;
 mod clocks;
 mod counts;
+mod first_law;
 mod fleet;
 mod hostile;
 mod loaded;

@@ -175,12 +175,13 @@ pub(crate) fn histories(reconciles: usize) -> impl Strategy<Value = Vec<Step>> {
 struct Actor {
     generation: u32,
     restarts: u32,
+    created: Timestamp,
     since: Timestamp,
 }
 
 impl Actor {
     fn replaced(&mut self, now: Timestamp) {
-        *self = Self { generation: self.generation + 1, restarts: 0, since: now };
+        *self = Self { generation: self.generation + 1, restarts: 0, created: now, since: now };
     }
 
     fn pod(&mut self, index: usize, shape: Shape, now: Timestamp) -> Pod {
@@ -191,6 +192,7 @@ impl Actor {
         let mut pod = pod(&format!("api-{index}"), ready);
         pod.uid = format!("uid-{index}-{}", self.generation);
         pod.ready_changed = Some(self.since);
+        pod.origin.created = Some(self.created);
         let container = &mut pod.containers[0];
         match shape {
             Shape::Well => pod.ready = Readiness::Ready(Some(self.since)),
@@ -272,7 +274,7 @@ pub(crate) struct Simulation {
 impl Simulation {
     pub(crate) fn new() -> Self {
         Self {
-            actors: vec![Actor { generation: 0, restarts: 0, since: at(0) }; PODS],
+            actors: vec![Actor { generation: 0, restarts: 0, created: at(0), since: at(0) }; PODS],
             seconds: 0,
             requests: 0,
             forced: false,
