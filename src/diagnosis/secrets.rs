@@ -65,7 +65,7 @@ const PROSE: [&str; 41] = [
 ];
 
 /// Patterns without a sentence to spare: what they match is replaced by their second part.
-const SHAPES: [(&str, &str); 17] = [
+const SHAPES: [(&str, &str); 16] = [
     // Private keys, whole, without their end, and without their begin.
     (
         r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|\z)",
@@ -79,11 +79,6 @@ const SHAPES: [(&str, &str); 17] = [
     (r"AGE-SECRET-KEY-1[A-Z0-9]+", MASK),
     // JSON web tokens.
     (r"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*", MASK),
-    // Headers whose whole value is one.
-    (
-        r#"(?i)\b(?P<keep>(?:proxy-)?authorization|(?:set-)?cookie|x-amz-security-token|x-vault-token)(?P<sep>["']?\s*[:=]\s*)[^\n]+"#,
-        "${keep}${sep}***",
-    ),
     // user:password@host, with and without a scheme; the password may hold anything.
     (r#"(?P<keep>\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/"'<>@:]*:[^\s"'<>]*@"#, "${keep}***@"),
     (r#"(?P<keep>\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/"'<>@]+@"#, "${keep}***@"),
@@ -106,6 +101,13 @@ const SHAPES: [(&str, &str); 17] = [
 static RULES: LazyLock<Vec<(Regex, &str)>> =
     LazyLock::new(|| SHAPES.iter().filter_map(|(shape, with)| Some((compiled(shape)?, *with))).collect());
 
+/// Headers whose whole value is one.
+static HEADERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    compiled(
+        r#"(?i)\b(?P<keep>(?:proxy-)?authorization|(?:set-)?cookie|x-amz-security-token|x-vault-token)(?P<sep>["']?\s*[:=]\s*)(?P<value>[^\n]+)"#,
+    )
+});
+
 /// `--token x`, `-password x`.
 static OPTIONS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     compiled(&format!(
@@ -127,6 +129,9 @@ pub fn masked(text: &str) -> String {
     let mut text = Cow::Borrowed(text);
     for (shape, with) in RULES.iter() {
         replace(&mut text, |text| shape.replace_all(text, *with));
+    }
+    if let Some(headers) = HEADERS.as_ref() {
+        replace(&mut text, |text| headers.replace_all(text, |found: &Captures<'_>| value_masked(found, is_said_of_it)));
     }
     for rule in [OPTIONS.as_ref(), SETTINGS.as_ref()].into_iter().flatten() {
         replace(&mut text, |text| rule.replace_all(text, |found: &Captures<'_>| value_masked(found, is_prose)));
@@ -162,6 +167,15 @@ fn is_prose(word: &str) -> bool {
     PROSE.contains(&word)
 }
 
+/// `… may require authorization: authorization failed: no basic auth credentials` is what a registry says, and no header. What is a
+/// credential in it is found by its own form.
+fn is_said_of_it(value: &str) -> bool {
+    // No scheme is among them: `Authorization: token …` is a header.
+    const BEGINS: [&str; 9] =
+        ["authorization", "denied", "failed", "invalid", "missing", "no", "not", "required", "server"];
+    value.split([' ', ':']).next().is_some_and(|first| BEGINS.contains(&first))
+}
+
 /// `basic settings`: a credential of so few letters, and nothing else, is none.
 fn is_word(word: &str) -> bool {
     word.len() <= 14 && word.chars().all(|c| c.is_ascii_lowercase())
@@ -179,7 +193,7 @@ mod tests {
     #[test]
     fn every_pattern_compiles() {
         assert_eq!(RULES.len(), SHAPES.len());
-        assert!(OPTIONS.is_some() && SETTINGS.is_some() && BEARERS.is_some());
+        assert!(HEADERS.is_some() && OPTIONS.is_some() && SETTINGS.is_some() && BEARERS.is_some());
     }
 
     #[test]
@@ -198,6 +212,8 @@ mod tests {
             "basic settings loaded, basic authentication off",
             "at org.postgresql.Driver$ConnectThread.getResult(Driver.java:412)",
             "panic: runtime error: index out of range [5] with length 3",
+            "repository does not exist or may require authorization: authorization failed: no basic auth credentials",
+            "may require authorization: server message: insufficient_scope: authorization failed",
         ] {
             assert_eq!(masked(line), line);
         }

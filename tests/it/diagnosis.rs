@@ -394,6 +394,7 @@ const PLACES: [&str; 46] = [
     "-secret {}",
     "mysql --password={} db",
     "Authorization: Bearer {}",
+    "Authorization: token {}",
     "authorization=Basic {}",
     "Bearer {}",
     "Cookie: sid={}",
