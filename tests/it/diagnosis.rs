@@ -361,7 +361,7 @@ fn a_pattern_that_costs_too_much_is_left_out() {
 }
 
 /// How secrets stand in what programs print; `{}` is the secret.
-const PLACES: [&str; 46] = [
+const PLACES: [&str; 47] = [
     "postgres://app:{}@db:5432/shop",
     "redis://:{}@redis:6379",
     "https://{}@api.example.com/v1",

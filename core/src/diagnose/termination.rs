@@ -48,10 +48,34 @@ pub(super) fn describe(end: &Termination, cause: Cause) -> String {
         (Cause::OOMKilled, _) => "ran out of memory".to_owned(),
         (Cause::LivenessFailed, _) => "was killed by its liveness probe".to_owned(),
         (Cause::StartupFailed, _) => "did not start in time for its startup probe".to_owned(),
-        (_, SIGKILL) => format!("exited {SIGKILL} (SIGKILL)"),
-        (_, SIGTERM) => format!("exited {SIGTERM} (SIGTERM)"),
-        (_, code) => format!("exited {code}"),
+        (_, code) => format!("exited {code}{}", in_words(code)),
     }
+}
+
+/// What a code means that is none of the process's own: on Linux 128 and the number of the signal that ended it, on Windows a
+/// status, which people know in hexadecimal digits.
+fn in_words(code: i32) -> String {
+    let signal = match code.checked_sub(128) {
+        Some(1) => "SIGHUP",
+        Some(2) => "SIGINT",
+        Some(3) => "SIGQUIT",
+        Some(4) => "SIGILL",
+        Some(5) => "SIGTRAP",
+        Some(6) => "SIGABRT",
+        Some(7) => "SIGBUS",
+        Some(8) => "SIGFPE",
+        Some(9) => "SIGKILL",
+        Some(11) => "SIGSEGV",
+        Some(13) => "SIGPIPE",
+        Some(14) => "SIGALRM",
+        Some(15) => "SIGTERM",
+        Some(24) => "SIGXCPU",
+        Some(25) => "SIGXFSZ",
+        Some(31) => "SIGSYS",
+        Some(_) | None if code < 0 => return format!(" ({code:#010X})"),
+        Some(_) | None => return String::new(),
+    };
+    format!(" ({signal})")
 }
 
 /// The probe that an Event named for this end. A process that handles SIGTERM may exit with any code.

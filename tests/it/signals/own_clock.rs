@@ -207,3 +207,27 @@ fn a_start_that_goes_on_within_its_time_is_not_cut_short_for_earlier_falls() {
     scene.pass(1496, 1501);
     assert_eq!(scene.status().memory.attempts.actions.len(), 1, "its time is over");
 }
+
+#[test]
+fn an_exit_code_that_is_a_signal_or_a_status_of_windows_is_said_in_words() {
+    let table = [
+        (1, "app exited 1,"),
+        (127, "app exited 127,"),
+        (130, "app exited 130 (SIGINT),"),
+        (134, "app exited 134 (SIGABRT),"),
+        (137, "app exited 137 (SIGKILL),"),
+        (139, "app exited 139 (SIGSEGV),"),
+        (143, "app exited 143 (SIGTERM),"),
+        (255, "app exited 255,"),
+        (-1_073_741_510, "app exited -1073741510 (0xC000013A),"),
+        (i32::MIN, "app exited -2147483648 (0x80000000),"),
+    ];
+    for (code, words) in table {
+        let mut scene = scene(json!({}), 1);
+        scene.reconcile(0);
+        let last = json!({"lastState": end(code, "Error", 0, 5)});
+        scene.has(seen(&json!([with(runs("app", 6, false, 1), &last)])));
+        let decision = scene.reconcile(10);
+        assert!(decision.findings[0].message.starts_with(words), "{}", decision.findings[0].message);
+    }
+}
