@@ -188,6 +188,7 @@ impl From<RawPod> for PodRecord {
             unschedulable: unschedulable(&raw),
             scheduling_gates: scheduling_gates(&raw),
             closed_gates: closed_gates(&raw),
+            no_sandbox: is_false(&raw.status.conditions, "PodReadyToStartContainers"),
             old_revision: false,
             conditions: raw.status.conditions.iter().filter_map(custom_condition).collect(),
             containers: containers(&raw),
@@ -266,6 +267,10 @@ fn closed_gates(raw: &RawPod) -> Vec<ClosedGate> {
 }
 
 /// Conditions that a policy may name; the kubelet's own five are not among them.
+fn is_false(conditions: &[RawCondition], kind: &str) -> bool {
+    conditions.iter().any(|condition| condition.r#type == kind && condition.status == "False")
+}
+
 fn custom_condition(condition: &RawCondition) -> Option<(String, String, Option<Timestamp>)> {
     let own = ["Ready", "Initialized", "ContainersReady", "PodScheduled", "PodReadyToStartContainers"];
     (!own.contains(&condition.r#type.as_str()))

@@ -170,7 +170,7 @@ const CASES: &[Case] = &[
     Case {
         health: &[(310.0, END, &["Degraded", "Unhealthy"])],
         finds: &["ConfigError"],
-        held: Some(("RestartCannotHelp", &["network"])),
+        held: Some(("RestartCannotHelp", &["no sandbox", "the network of its node"])),
         ..case("no-sandbox")
     },
     Case { health: &[(0.0, END, &["Healthy"])], ..case("same-selector-twice") },

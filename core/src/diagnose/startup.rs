@@ -118,7 +118,11 @@ pub(super) fn stalled(context: &ContainerContext<'_>, pod: &Pod) -> Option<Findi
             (Place::container_of(pod, sidecar), Cause::InitFailed, message)
         }
         Some(one) => {
-            let what = "it may wait for a volume, a Secret, a ConfigMap, the network or a large image";
+            let what = if pod.no_sandbox {
+                "it has no sandbox yet: a volume (of a Secret or ConfigMap, too) or the network of its node may be in the way"
+            } else {
+                "it may wait for a volume, a Secret, a ConfigMap, the network or a large image"
+            };
             let message = format!("{} has not been created: {what}", one.name);
             (Place::container_of(pod, one), Cause::ConfigError, message)
         }

@@ -45,6 +45,7 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
         unschedulable: None,
         scheduling_gates: Vec::new(),
         closed_gates: Vec::new(),
+        no_sandbox: false,
         old_revision: false,
         conditions: Vec::new(),
         containers: vec![Container {

@@ -49,6 +49,8 @@ pub struct Pod {
     pub scheduling_gates: Vec<String>,
     /// The readiness gates that keep it from being ready.
     pub closed_gates: Vec<ClosedGate>,
+    /// `PodReadyToStartContainers` is False: it has no sandbox, which comes after its volumes and before any image.
+    pub no_sandbox: bool,
     /// The pod was created by an older revision of its StatefulSet or ReplicaSet.
     pub old_revision: bool,
     /// Conditions that a policy may name, as (type, status, since).
