@@ -1,11 +1,16 @@
 //! Containers that have ended and stay so.
 
+use jiff::SignedDuration;
+
 use super::{context::ContainerContext, evidence::explained};
 use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
     snapshot::{Container, ContainerState, Phase, Pod, Termination},
 };
+
+/// The kubelet waits for no longer than this before it starts a container again.
+const LONGEST_BACK_OFF: SignedDuration = SignedDuration::from_mins(5);
 
 /// It has ended, its pod goes on, and nobody starts it again: its restart policy does not, or its kubelet cannot, as after a
 /// restart of the node when no sandbox can be made.
@@ -16,7 +21,9 @@ pub(super) fn not_started_again(context: &ContainerContext<'_>, pod: &Pod, conta
         return None;
     }
     let follows = container.restarts.follows(end);
-    let over_threshold = context.moment.lasts(context.charged_from(since), context.policy.not_ready);
+    // A kubelet that starts it again may take its time, however little patience a policy has.
+    let patience = if follows { context.policy.not_ready.max(LONGEST_BACK_OFF) } else { context.policy.not_ready };
+    let over_threshold = context.moment.lasts(context.charged_from(since), patience);
     if follows && !over_threshold {
         return None;
     }

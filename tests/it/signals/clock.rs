@@ -254,3 +254,18 @@ fn the_time_of_the_service_goes_on_when_a_pod_is_made_anew_with_another_trouble(
     assert!(described(&decision)[0].ends_with('!'), "{:?}", described(&decision));
     assert_eq!(decision.findings[0].since, at(0));
 }
+
+#[test]
+fn a_kubelet_may_take_its_longest_back_off_however_little_patience_there_is() {
+    let mut scene = scene(json!({"health": {"notReadySeconds": 3}}), 1);
+    scene.has(pod(
+        "app-1-a",
+        &json!({"status": {"conditions": ready(0), "containerStatuses": [runs("app", 0, true, 0)]}}),
+    ));
+    scene.reconcile(0);
+    let ended = json!({"name": "app", "ready": false, "restartCount": 0, "state": end(1, "Error", 0, 100)});
+    scene.has(pod("app-1-a", &json!({"status": {"containerStatuses": [ended]}})));
+    let decision = scene.pass(100, 399);
+    assert_eq!((described(&decision), decision.proposal()), (vec!["app CrashLoop".to_owned()], None));
+    assert_eq!(described(&scene.reconcile(400)), ["app Deadlocked!"]);
+}
