@@ -42,7 +42,6 @@ pub(crate) const GROUPS: &[Group] = &[
             "crash-loop",
             "liveness-failed",
             "startup-failed",
-            "slow-after-outage",
             "readiness-failed",
             "out-of-memory",
             "expected-ends",
@@ -68,7 +67,6 @@ pub(crate) const GROUPS: &[Group] = &[
             "one-at-a-time",
             "disruption-budget",
             "proof",
-            "image-gone",
             "back-off",
             "redeployed",
             "last-replicas",
@@ -113,13 +111,25 @@ pub(crate) const GROUPS: &[Group] = &[
         "Settings for many services, and limits for everybody",
         ["policy-ref", "policy-defaults", "policy-ceiling", "cluster-paused"]
     ),
-    group!("field", "What people have met in their clusters", ["two-budgets", "readiness-gate"]),
     group!(
         "complaints",
         "What people hold against controllers of this kind, where no other story tells it",
         ["old-restarts", "well-in-time", "small-cluster", "repair-in-flight", "no-trace"]
     ),
-    group!("field", "Situations that people have reported, and what is right in each", ["node-frozen"]),
+    group!(
+        "field",
+        "Situations that people have reported, and what is right in each",
+        [
+            "image-gone",
+            "secret-deleted",
+            "slow-after-outage",
+            "long-goodbye",
+            "node-frozen",
+            "finalizer",
+            "readiness-gate",
+            "two-budgets",
+        ]
+    ),
 ];
 
 impl Group {
@@ -167,6 +177,8 @@ mod tests {
         let stories: Vec<Story> = GROUPS.iter().flat_map(|group| group.read().unwrap()).collect();
         let names: BTreeSet<String> = stories.iter().map(Story::name).collect();
         assert_eq!(names.len(), stories.len(), "two stories have the same name");
+        let groups: BTreeSet<&str> = GROUPS.iter().map(|group| group.name).collect();
+        assert_eq!(groups.len(), GROUPS.len(), "two groups have the same name");
         assert!(GROUPS.iter().all(|group| !names.contains(group.name)), "a story and a group have the same name");
     }
 }
