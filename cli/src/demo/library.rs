@@ -126,6 +126,7 @@ pub(crate) const GROUPS: &[Group] = &[
             "long-goodbye",
             "node-frozen",
             "finalizer",
+            "churn",
             "readiness-gate",
             "two-budgets",
         ]

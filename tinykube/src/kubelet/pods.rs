@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::address::Addresses;
+use super::admission::turned_away;
 use super::container::Container;
 use super::dependency::Dependency;
 use super::effective_script::{Found, find_script};
@@ -155,6 +156,11 @@ impl Pods {
         let mut pods = logs.lock();
         if known != Some(true) && is_over(stored) {
             turn.remove = object::is_terminating(stored);
+            return turn;
+        }
+        if known != Some(true)
+            && let Some(turn) = turned_away(stored, around.view, around.now)
+        {
             return turn;
         }
         if known != Some(true) {
