@@ -26,7 +26,7 @@ pub(crate) struct Account {
     /// What a person is needed for.
     stalled: Vec<Said>,
     /// What was done, and what came of it.
-    steps: Vec<Step>,
+    steps: Vec<Done>,
     /// What held back.
     held: Vec<Said>,
 }
@@ -39,7 +39,7 @@ struct Said {
 }
 
 #[derive(Debug, Serialize)]
-struct Step {
+struct Done {
     step: String,
     target: String,
     outcome: String,
@@ -69,7 +69,7 @@ fn account(story: &Story, chronicle: &Chronicle, service: &str) -> Account {
     let held = |status: &HealedServiceStatus| {
         status.blocked_by.iter().map(|block| said(&block.reason, &block.message)).collect()
     };
-    let step = |entry: HistoryEntry| Step {
+    let done = |entry: HistoryEntry| Done {
         step: entry.step,
         target: entry.target.unwrap_or_default(),
         outcome: entry.outcome.to_string(),
@@ -79,7 +79,7 @@ fn account(story: &Story, chronicle: &Chronicle, service: &str) -> Account {
         health: health.into_iter().map(|health| health.name).collect(),
         findings: lasting(&spans, findings),
         stalled: lasting(&spans, stalled),
-        steps: chronicle.history_of(service).into_iter().filter(is_step).map(step).collect(),
+        steps: chronicle.history_of(service).into_iter().filter(is_step).map(done).collect(),
         held: lasting(&spans, held),
     }
 }
