@@ -22,18 +22,18 @@ pub(crate) struct Account {
     /// Its health, in every word.
     health: Vec<String>,
     /// What was wrong.
-    findings: Vec<Said>,
+    findings: Vec<Item>,
     /// What a person is needed for.
-    stalled: Vec<Said>,
+    stalled: Vec<Item>,
     /// What was done, and what came of it.
     steps: Vec<Done>,
     /// What held back.
-    held: Vec<Said>,
+    held: Vec<Item>,
 }
 
 /// A cause or a reason, in the words in which it was said last.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Said {
+struct Item {
     name: String,
     message: String,
 }
@@ -57,17 +57,17 @@ fn account(story: &Story, chronicle: &Chronicle, service: &str) -> Account {
     let spans: Vec<(Duration, &HealedServiceStatus)> =
         statuses.iter().zip(ends).map(|((at, status), end)| (end.saturating_sub((*at).max(from)), *status)).collect();
     let health =
-        lasting(&spans, |status| status.health.iter().map(|health| said(&format!("{health:?}"), "")).collect());
+        long_enough(&spans, |status| status.health.iter().map(|health| item(&format!("{health:?}"), "")).collect());
     let findings = |status: &HealedServiceStatus| {
-        status.findings.iter().map(|finding| said(&finding.cause, &finding.message)).collect()
+        status.findings.iter().map(|finding| item(&finding.cause, &finding.message)).collect()
     };
     let stalled = |status: &HealedServiceStatus| {
         let conditions = status.conditions.iter();
         let stalled = conditions.filter(|condition| condition.type_ == "Stalled" && condition.status == "True");
-        stalled.map(|condition| said(&condition.reason, &condition.message)).collect()
+        stalled.map(|condition| item(&condition.reason, &condition.message)).collect()
     };
     let held = |status: &HealedServiceStatus| {
-        status.blocked_by.iter().map(|block| said(&block.reason, &block.message)).collect()
+        status.blocked_by.iter().map(|block| item(&block.reason, &block.message)).collect()
     };
     let done = |entry: HistoryEntry| Done {
         step: entry.step,
@@ -77,20 +77,23 @@ fn account(story: &Story, chronicle: &Chronicle, service: &str) -> Account {
     Account {
         service: service.to_owned(),
         health: health.into_iter().map(|health| health.name).collect(),
-        findings: lasting(&spans, findings),
-        stalled: lasting(&spans, stalled),
+        findings: long_enough(&spans, findings),
+        stalled: long_enough(&spans, stalled),
         steps: chronicle.history_of(service).into_iter().filter(is_step).map(done).collect(),
-        held: lasting(&spans, held),
+        held: long_enough(&spans, held),
     }
 }
 
-fn said(name: &str, message: &str) -> Said {
-    Said { name: name.to_owned(), message: message.to_owned() }
+fn item(name: &str, message: &str) -> Item {
+    Item { name: name.to_owned(), message: message.to_owned() }
 }
 
 /// What stood for long enough, in the order in which it came.
-fn lasting(spans: &[(Duration, &HealedServiceStatus)], of: impl Fn(&HealedServiceStatus) -> Vec<Said>) -> Vec<Said> {
-    let mut all: Vec<(Duration, Said)> = Vec::new();
+fn long_enough(
+    spans: &[(Duration, &HealedServiceStatus)],
+    of: impl Fn(&HealedServiceStatus) -> Vec<Item>,
+) -> Vec<Item> {
+    let mut all: Vec<(Duration, Item)> = Vec::new();
     for (span, status) in spans {
         let mut counted = BTreeSet::new();
         for one in of(status) {
@@ -106,5 +109,5 @@ fn lasting(spans: &[(Duration, &HealedServiceStatus)], of: impl Fn(&HealedServic
             }
         }
     }
-    all.into_iter().filter(|(total, _)| *total >= LASTING).map(|(_, said)| said).collect()
+    all.into_iter().filter(|(total, _)| *total >= LASTING).map(|(_, item)| item).collect()
 }

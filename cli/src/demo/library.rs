@@ -103,7 +103,17 @@ pub(crate) const GROUPS: &[Group] = &[
     group!(
         "dependencies",
         "Whose fault it is, and who waits for whom",
-        ["chain", "healing-order", "hysteresis", "cycle", "grants", "rest-for-one"]
+        [
+            "chain",
+            "degraded-dependency",
+            "unavailable-dependency",
+            "rolling-dependency",
+            "healing-order",
+            "hysteresis",
+            "cycle",
+            "grants",
+            "rest-for-one"
+        ]
     ),
     group!("status", "What is said, and what is not", ["conditions", "why-not", "escalation", "quiet"]),
     group!(

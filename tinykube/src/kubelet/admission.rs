@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::note::Note;
-use super::pods::Turn;
 use super::span::after;
 use super::status::seconds;
 use crate::object;
@@ -18,8 +17,16 @@ use crate::workloads::{View, is_selected};
 /// and time that is virtual does not pass by itself meanwhile.
 const TAKES: Duration = Duration::from_secs(3);
 
+/// That the kubelet does not want a pod.
+pub(super) enum Rejection {
+    /// To be told then.
+    Due(Timestamp),
+    /// The Event and the status to write.
+    Now(Note, Value),
+}
+
 /// What becomes of a pod that just came, if the kubelet does not want it.
-pub(super) fn turned_away(pod: &Value, view: &View, now: Timestamp) -> Option<Turn> {
+pub(super) fn rejection(pod: &Value, view: &View, now: Timestamp) -> Option<Rejection> {
     if !pod["status"]["startTime"].is_null() || object::is_terminating(pod) {
         return None;
     }
@@ -30,12 +37,12 @@ pub(super) fn turned_away(pod: &Value, view: &View, now: Timestamp) -> Option<Tu
     let created = object::text(pod, "/metadata/creationTimestamp").parse().unwrap_or(now);
     let due = after(created, TAKES);
     if now < due {
-        return Some(Turn { next: Some(due), ..Turn::default() });
+        return Some(Rejection::Due(due));
     }
     let reason = "NodeAffinity";
     let message = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector".to_owned();
     let status = rejected(pod, reason, &message, now);
-    Some(Turn { notes: vec![Note::warning(reason, message)], status: Some(status), ..Turn::default() })
+    Some(Rejection::Now(Note::warning(reason, message), status))
 }
 
 /// The kubelet's `rejectPod`, with what its status manager adds.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::address::Addresses;
-use super::admission::turned_away;
+use super::admission::{Rejection, rejection};
 use super::container::Container;
 use super::dependency::Dependency;
 use super::effective_script::{Found, find_script};
@@ -158,10 +158,14 @@ impl Pods {
             turn.remove = object::is_terminating(stored);
             return turn;
         }
-        if known != Some(true)
-            && let Some(turn) = turned_away(stored, around.view, around.now)
-        {
-            return turn;
+        if known != Some(true) {
+            match rejection(stored, around.view, around.now) {
+                Some(Rejection::Due(at)) => return Turn { next: Some(at), ..Turn::default() },
+                Some(Rejection::Now(note, status)) => {
+                    return Turn { notes: vec![note], status: Some(status), ..Turn::default() };
+                }
+                None => {}
+            }
         }
         if known != Some(true) {
             let taken = pods.values().map(|managed| managed.machine.identity.ip.as_str()).collect();
