@@ -51,6 +51,10 @@ image: ## Build the image of the controller, with the container engine that is t
 crds: cargo ## Write crds/, and the chart's copy, from the types in src/api
 	@cargo run -q -p kubeheal --bin crdgen
 
+.PHONY: situations
+situations: cargo ## Write docs/situations.md from what the stories of the field say
+	@KUBEHEAL_WRITE_SITUATIONS=1 cargo test -q -p healctl --test cli situations
+
 .PHONY: test
 test: cargo ## Everything that must hold before a change is handed in
 	@$(MAKE) fmt-check $(tools) lint tests e2e-tinykube packaging docs crds-check workflows

@@ -44,6 +44,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     let inputs = &Inputs { policy, snapshot, moment: &moment };
     let mut state = snapshot.state.clone().loaded(policy, now);
     state.attempts.expire(now);
+    circuit::give_time_to_replace(inputs, &mut state);
 
     let observed = &observe::observe(inputs, &mut state);
     let findings = diagnose::diagnose(inputs, observed, &mut state);

@@ -42,7 +42,6 @@ pub(crate) const GROUPS: &[Group] = &[
             "crash-loop",
             "liveness-failed",
             "startup-failed",
-            "slow-after-outage",
             "readiness-failed",
             "out-of-memory",
             "expected-ends",
@@ -68,7 +67,6 @@ pub(crate) const GROUPS: &[Group] = &[
             "one-at-a-time",
             "disruption-budget",
             "proof",
-            "image-gone",
             "back-off",
             "redeployed",
             "last-replicas",
@@ -105,7 +103,17 @@ pub(crate) const GROUPS: &[Group] = &[
     group!(
         "dependencies",
         "Whose fault it is, and who waits for whom",
-        ["chain", "healing-order", "hysteresis", "cycle", "grants", "rest-for-one"]
+        [
+            "chain",
+            "degraded-dependency",
+            "unavailable-dependency",
+            "rolling-dependency",
+            "healing-order",
+            "hysteresis",
+            "cycle",
+            "grants",
+            "rest-for-one"
+        ]
     ),
     group!("status", "What is said, and what is not", ["conditions", "why-not", "escalation", "quiet"]),
     group!(
@@ -121,7 +129,17 @@ pub(crate) const GROUPS: &[Group] = &[
     group!(
         "field",
         "Situations that people have reported, and what is right in each",
-        ["node-frozen", "two-budgets", "readiness-gate"]
+        [
+            "image-gone",
+            "secret-deleted",
+            "slow-after-outage",
+            "long-goodbye",
+            "node-frozen",
+            "finalizer",
+            "churn",
+            "readiness-gate",
+            "two-budgets",
+        ]
     ),
 ];
 
@@ -170,6 +188,8 @@ mod tests {
         let stories: Vec<Story> = GROUPS.iter().flat_map(|group| group.read().unwrap()).collect();
         let names: BTreeSet<String> = stories.iter().map(Story::name).collect();
         assert_eq!(names.len(), stories.len(), "two stories have the same name");
+        let groups: BTreeSet<&str> = GROUPS.iter().map(|group| group.name).collect();
+        assert_eq!(groups.len(), GROUPS.len(), "two groups have the same name");
         assert!(GROUPS.iter().all(|group| !names.contains(group.name)), "a story and a group have the same name");
     }
 }

@@ -3,6 +3,7 @@
 //! Each story runs on virtual time with the real controller; the post-mortems, and whoever names a monitor, a second time
 //! with a monitor that can only restart.
 
+mod account;
 mod chronicle;
 mod duration;
 mod expectation;

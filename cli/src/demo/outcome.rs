@@ -5,6 +5,7 @@ use std::thread;
 use serde::Serialize;
 
 use super::{
+    account::{Account, accounts},
     judgement::{Evidence, Judged},
     stage::{Ended, Healer, tell},
     story::Story,
@@ -35,6 +36,8 @@ pub(crate) struct Outcome {
     pub(crate) monitor: Option<WithMonitor>,
     /// What was expected and seen.
     pub(crate) expectations: Vec<Judged>,
+    /// What each service said and did, in short.
+    services: Vec<Account>,
     /// What happened.
     pub(crate) timeline: Vec<Entry>,
 }
@@ -87,6 +90,7 @@ impl Outcome {
             actions: chronicle.actions().len(),
             monitor,
             expectations: story.expect.judge(&evidence),
+            services: accounts(story, chronicle),
             timeline: timeline(story, chronicle, readiness),
         }
     }

@@ -7,5 +7,6 @@ mod demo;
 mod playground;
 mod replay;
 mod run;
+mod situations;
 mod stories;
 mod traces;

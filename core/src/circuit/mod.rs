@@ -6,6 +6,7 @@
 mod advance;
 mod back_off;
 mod conclude;
+mod departure;
 mod trip;
 mod unproven;
 
@@ -13,6 +14,7 @@ pub use self::{
     advance::{advance, drop_obsolete_mitigation},
     back_off::{back_off, pause},
     conclude::conclude,
+    departure::give_time_to_replace,
     trip::trip_on_recurrence,
     unproven::follow as follow_unproven,
 };

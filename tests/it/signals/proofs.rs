@@ -70,6 +70,34 @@ fn a_repair_is_not_judged_while_the_old_pod_has_time_to_end() {
     assert_eq!(outcome(&scene), Some(Outcome::Ineffective), "its time was over");
 }
 
+/// A StatefulSet makes the new one when the old one is gone, and not before.
+#[test]
+fn a_repair_is_not_judged_in_the_moment_in_which_the_old_pod_is_gone() {
+    let gone_late = || {
+        let mut scene = restarted(json!({}));
+        scene.has(with(sick("app-1-a", -50, 100), &json!({"metadata": {"deletionTimestamp": stamp(400 + 1200)}})));
+        scene.pass(401, 1499);
+        scene.loses("app-1-a");
+        scene.reconcile(1500);
+        assert_eq!(outcome(&scene), None, "nothing can have come yet");
+        scene
+    };
+    let mut scene = gone_late();
+    scene.has(starts("app-1-c", 1501));
+    scene.reconcile(1501);
+    scene.has(well("app-1-c", 1501));
+    scene.pass(1510, 1809);
+    assert_eq!(outcome(&scene), None, "it is ready, and not yet for long enough");
+    scene.reconcile(1810);
+    assert_eq!(outcome(&scene), Some(Outcome::Verified));
+
+    let mut scene = gone_late();
+    scene.pass(1501, 1559);
+    assert_eq!(outcome(&scene), None);
+    scene.reconcile(1560);
+    assert_eq!(outcome(&scene), Some(Outcome::Ineffective), "nothing came");
+}
+
 #[test]
 fn a_repair_is_not_judged_while_the_new_pod_has_time_to_start_and_to_show_that_it_stays_ready() {
     let mut scene = restarted(json!({"health": {"startupGraceSeconds": 900}}));

@@ -6,6 +6,7 @@
 //! Nothing here schedules, creates or replaces pods.
 
 mod address;
+mod admission;
 mod allotment;
 mod backoff;
 mod config_ref;

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::address::Addresses;
+use super::admission::{Rejection, rejection};
 use super::container::Container;
 use super::dependency::Dependency;
 use super::effective_script::{Found, find_script};
@@ -156,6 +157,15 @@ impl Pods {
         if known != Some(true) && is_over(stored) {
             turn.remove = object::is_terminating(stored);
             return turn;
+        }
+        if known != Some(true) {
+            match rejection(stored, around.view, around.now) {
+                Some(Rejection::Due(at)) => return Turn { next: Some(at), ..Turn::default() },
+                Some(Rejection::Now(note, status)) => {
+                    return Turn { notes: vec![note], status: Some(status), ..Turn::default() };
+                }
+                None => {}
+            }
         }
         if known != Some(true) {
             let taken = pods.values().map(|managed| managed.machine.identity.ip.as_str()).collect();

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::view::Key;
-use super::{Turn, node, pods, revision};
+use super::{Turn, placement, pods, revision};
 use crate::api::{DeleteOptions, Status};
 use crate::kubelet::Note;
 use crate::object;
@@ -32,13 +32,13 @@ pub(crate) fn reconcile(context: &mut Context, key: &Key) -> Turn {
 
 /// Whether a node is one the template selects.
 fn is_wanted(set: &Value, node: &Value) -> bool {
-    node::is_selected(&set["spec"]["template"]["spec"], node)
+    placement::is_selected(&set["spec"]["template"]["spec"], node)
 }
 
 /// The node a pod is for.
 fn node_of(pod: &Value) -> &str {
     match object::text(pod, "/spec/nodeName") {
-        "" => node::pinned_to(&pod["spec"]).first().copied().unwrap_or_default(),
+        "" => placement::pinned_to(&pod["spec"]).first().copied().unwrap_or_default(),
         bound => bound,
     }
 }

@@ -14,6 +14,7 @@ mod gc;
 mod job;
 mod namespace;
 mod node;
+mod placement;
 mod pods;
 mod queue;
 mod quota;
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::context::{Context, NODE, NODE_IP};
 pub(crate) use self::node::LOST_ANNOTATION;
+pub(crate) use self::placement::is_selected;
 pub(crate) use self::pods::is_ready as pod_is_ready;
 pub(crate) use self::queue::{Controller, Queue, Work};
 pub(crate) use self::selector::map_selects;

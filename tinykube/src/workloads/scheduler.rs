@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::recorder::Recorder;
 use super::view::Key;
-use super::{Turn, node, pods};
+use super::{Turn, node, placement, pods};
 use crate::api::{Options, Part};
 use crate::kubelet::Note;
 use crate::object;
@@ -70,7 +70,7 @@ fn obstacle(pod: &Value, node: &Value) -> Option<String> {
     if !node::is_ready(node) && !tolerates(pod, &not_ready()) {
         return Some("node(s) had untolerated taint {node.kubernetes.io/not-ready: }".to_owned());
     }
-    if !node::is_selected(&pod["spec"], node) {
+    if !placement::is_selected(&pod["spec"], node) {
         return Some("node(s) didn't match Pod's node affinity/selector".to_owned());
     }
     let short = ["cpu", "memory"].into_iter().find(|resource| {

@@ -372,3 +372,41 @@ async fn a_node_answers_for_the_logs_of_its_containers() {
         assert!(refused.contains(why), "{place}: {refused}");
     }
 }
+
+/// One that the scheduler has not seen, since it is bound already.
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_was_bound_to_a_node_that_it_does_not_select_is_turned_away_and_made_again_without_end() {
+    let world = World::new();
+    let label =
+        |value: Value| world.change("", "nodes", "n1", |node| node["metadata"]["labels"]["disk"] = value.clone());
+    world.pass(1).await;
+    label("fast".into());
+    let mut index = workload("index", 1, "app:1");
+    index["spec"]["template"]["spec"]["nodeName"] = "n1".into();
+    index["spec"]["template"]["spec"]["nodeSelector"] = json!({"disk": "fast"});
+    world.create("apps", "deployments", index);
+    world.pass(30).await;
+    assert_eq!(world.ready_on("n1"), 1);
+
+    label("slow".into());
+    world.pass(30).await;
+    assert_eq!(world.ready_on("n1"), 1, "who runs already stays");
+    let first = world.pods().remove(0);
+    world.delete("", "pods", &first, &DeleteOptions::default());
+    world.pass(60).await;
+    let pods = world.list("", "pods");
+    assert!((15..=21).contains(&pods.len()), "one every three seconds: {}", pods.len());
+    let failed: Vec<_> = pods.iter().filter(|pod| pod["status"]["phase"] == "Failed").collect();
+    assert!(failed.len() + 1 >= pods.len(), "{pods:#?}");
+    let status = &failed[0]["status"];
+    assert_eq!(status["reason"], "NodeAffinity");
+    let said = "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
+    assert_eq!(status["message"], said);
+    assert_eq!((&status["containerStatuses"], &status["podIP"]), (&Value::Null, &Value::Null));
+    let ready = status["conditions"].as_array().unwrap().iter().find(|condition| condition["type"] == "Ready").unwrap();
+    assert_eq!((&ready["status"], &ready["reason"]), (&json!("False"), &json!("PodFailed")));
+
+    label("fast".into());
+    world.pass(30).await;
+    assert_eq!(world.ready_on("n1"), 1, "the next one is taken");
+}
