@@ -99,6 +99,7 @@ fn forget(inputs: &Inputs<'_>, healthy_since: Option<Timestamp>, state: &mut Sta
     let Some(since) = healthy_since else { return };
     if inputs.moment.reached(after(since, remediation.reset_after_healthy)) && attempts.in_flight.is_none() {
         attempts.actions.clear();
+        attempts.nodes.clear();
         attempts.pause = None;
         state.circuit.openings = 0;
     }

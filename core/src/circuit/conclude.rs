@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{back_off::back_off, close, trip::open, unproven};
+use super::{back_off::back_off, by_node, close, trip::open, unproven};
 use crate::model::{
     moment::after,
     plan::Step,
@@ -24,6 +24,7 @@ pub fn conclude(policy: &Policy, snapshot: &Snapshot, outcome: Outcome, state: &
     }
     state.attempts.actions.retain(|action| action.outcome != Outcome::Dropped);
     trip_or_close(policy, snapshot, outcome, state, now);
+    by_node::note(snapshot, &in_flight, outcome, &mut state.attempts);
     if outcome == Outcome::Ineffective {
         state.attempts.unproven = unproven::after(snapshot, &in_flight);
     }

@@ -5,6 +5,7 @@
 
 mod advance;
 mod back_off;
+mod by_node;
 mod conclude;
 mod departure;
 mod trip;

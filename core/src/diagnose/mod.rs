@@ -43,7 +43,9 @@ pub fn diagnose(inputs: &Inputs<'_>, observed: &Observed, state: &mut State) -> 
     };
     // By its own cause, by which it is dated the next time.
     state.observed.findings = oldest(&found);
-    found.into_iter().map(|finding| stuck_on_old_revision(&inputs.snapshot.pods, finding)).collect()
+    let pods = &inputs.snapshot.pods;
+    let failing = state.attempts.failing_node();
+    found.into_iter().map(|finding| on_failing_node(pods, failing, stuck_on_old_revision(pods, finding))).collect()
 }
 
 /// What is remembered of them.
@@ -112,6 +114,14 @@ fn of_container(context: &ContainerContext<'_>, pod: &Pod, container: &Container
             (!found.is_empty()).then(|| found.swap_remove(first))
         }),
     }
+}
+
+/// Where restarts help on other nodes and not on this one, the node is what a person should look at.
+fn on_failing_node(pods: &[Pod], failing: Option<&str>, finding: Finding) -> Finding {
+    let is_there = |node: &&str| pods.iter().any(|pod| finding.is_about(pod) && pod.node.as_deref() == Some(*node));
+    let Some(node) = failing.filter(is_there) else { return finding };
+    let message = format!("{}; restarts fail on node {node} and hold on others", finding.message);
+    Finding { message, ..finding }
 }
 
 /// A StatefulSet waits for a broken pod of an old revision before it replaces it by a repaired one, for ever: here

@@ -52,8 +52,12 @@ pub(super) fn failed(
         WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => context.moment.lasts(since, context.policy.not_ready),
         WorkloadKind::Deployment => false,
     };
-    let message = format!("the pod failed: {why}{of_node}");
-    Some(Finding::new(Place::pod(pod), cause, since, over_threshold, message))
+    // Its controller deletes a failed pod itself, with a back-off that grows to a quarter of an hour: who deletes it undoes that.
+    let is_left = state.kind == WorkloadKind::DaemonSet;
+    let of_owner = if is_left && of_node.is_empty() { "; its DaemonSet makes another in its own time" } else { "" };
+    let message = format!("the pod failed: {why}{of_node}{of_owner}");
+    let finding = Finding::new(Place::pod(pod), cause, since, over_threshold, message);
+    Some(Finding { restart_may_help: finding.restart_may_help && !is_left, ..finding })
 }
 
 /// A condition that the policy names. Its writer's clock may be wrong: it can make a finding younger, never older than we

@@ -216,3 +216,39 @@ fn of_pods_that_are_made_one_by_one_the_first_is_treated_first() {
         assert_eq!(tried.as_deref(), Some(expected), "{management}");
     }
 }
+
+#[test]
+fn a_node_on_which_restarts_fail_while_they_hold_on_others_is_named() {
+    let on = |object: Value, node: &str| with(object, &json!({"spec": {"nodeName": node}}));
+    let mut scene = Scene::new("Deployment", json!({}));
+    scene.has_all(deployment(2, &json!({})));
+    scene.has_all([on(well("app-1-a", -50), "n1"), on(well("app-1-b", -50), "n2")]);
+    scene.reconcile(0);
+    scene.has_all([on(sick("app-1-a", -50, 100), "n1"), on(sick("app-1-b", -50, 110), "n2")]);
+    scene.pass(100, 399);
+    assert_eq!(target(&scene.reconcile(400)), Some("app-1-a"));
+    scene.loses("app-1-a");
+    scene.has(on(starts("app-1-c", 401), "n1"));
+    let decision = scene.pass(401, 1000);
+    assert_eq!(outcome(&scene), Some(Outcome::Ineffective));
+    assert!(
+        decision.findings.iter().all(|finding| !finding.message.contains("restarts fail")),
+        "nothing held elsewhere"
+    );
+    // What comes next goes to another node, and holds.
+    scene.loses("app-1-c");
+    scene.has(on(well("app-1-d", 1001), "n3"));
+    scene.reconcile(1001);
+    let decision = scene.pass(1002, 1300);
+    assert_eq!(decision.state.attempts.in_flight.map(|repair| repair.action.target).as_deref(), Some("app-1-b"));
+    scene.loses("app-1-b");
+    scene.has(on(well("app-1-e", 1301), "n3"));
+    scene.pass(1301, 2000);
+    assert_eq!(outcome(&scene), Some(Outcome::Verified));
+    scene.loses("app-1-e");
+    scene.has(on(starts("app-1-f", 2001), "n1"));
+    let decision = scene.pass(2001, 2400);
+    let message = &decision.findings[0].message;
+    assert!(message.ends_with("; restarts fail on node n1 and hold on others"), "{message}");
+    assert!(decision.verdict.message.contains("restarts fail on node n1"), "{}", decision.verdict.message);
+}

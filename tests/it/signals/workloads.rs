@@ -198,6 +198,11 @@ fn a_pod_that_failed_is_replaced_by_us_only_where_nobody_else_does() {
         let mut expected: Vec<_> = expected.iter().map(|one| (*one).to_owned()).collect();
         expected.sort();
         assert_eq!(found, expected, "{kind}");
+        let wanted = later.proposal().is_some() || !scene.status().memory.attempts.actions.is_empty();
+        let is_left = held(&later).contains(&"RestartCannotHelp");
+        // A DaemonSet replaces it with a back-off of its own.
+        assert!(!wanted || kind != "DaemonSet", "{kind}: {:?}", later.proposal());
+        assert_eq!(is_left, matches!(kind, "Deployment" | "DaemonSet"), "{kind}: {:?}", later.blocked_by());
     }
 }
 

@@ -16,6 +16,8 @@ use crate::model::{
 pub const MAX_ACTIONS: usize = 64;
 /// Actions remembered for a ceiling: no ceiling is higher.
 pub const MAX_RECENT: usize = 60;
+/// Nodes remembered on which restarts of pods ended.
+pub const MAX_NODES: usize = 16;
 /// Rollbacks remembered.
 pub const MAX_ROLLBACKS: usize = 8;
 
@@ -38,6 +40,9 @@ pub struct Attempts {
     /// The last restart of a pod, as long as what came instead was not ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unproven: Option<Unproven>,
+    /// How restarts of pods ended, by the node of the pod that came instead.
+    #[serde(default, skip_serializing_if = "Bounded::is_empty")]
+    pub nodes: Bounded<NodeRecord, MAX_NODES>,
     /// Rollbacks, so that none is made the same way twice.
     #[serde(default, skip_serializing_if = "Bounded::is_empty")]
     pub rollbacks: Bounded<RollbackRecord, MAX_ROLLBACKS>,
@@ -130,6 +135,21 @@ pub struct Unproven {
     pub template: String,
     /// What came instead is younger than this, by the API server's clock.
     pub youngest: Timestamp,
+}
+
+/// How restarts of pods ended on one node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeRecord {
+    /// Name of the node.
+    #[schemars(length(max = 253))]
+    pub node: String,
+    /// How many did not help.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ineffective: u32,
+    /// How many helped.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub verified: u32,
 }
 
 /// One action, as the breaker counts it.
@@ -241,6 +261,14 @@ impl Attempts {
         counted.take_while(|action| action.outcome.is_ineffective()).count()
     }
 
+    /// The one node on which restarts of pods do not help while they help on others.
+    pub fn failing_node(&self) -> Option<&str> {
+        let fails = |record: &&NodeRecord| record.ineffective > 0 && record.verified == 0;
+        let mut failing = self.nodes.iter().filter(fails);
+        let only = failing.next().filter(|_| failing.next().is_none())?;
+        self.nodes.iter().any(|record| record.verified > 0).then_some(&only.node)
+    }
+
     pub(super) fn load(&mut self, policy: &Policy, now: Timestamp) {
         let latest = after(now, longest_pause(&policy.remediation));
         if let Some(pause) = &mut self.pause {
@@ -258,6 +286,7 @@ impl Attempts {
         if let Some(unproven) = &mut self.unproven {
             unproven.youngest = clamp(unproven.youngest, now);
         }
+        self.nodes.retain(|record| fits(&record.node, MAX_NAME));
         self.rollbacks.retain(|rollback| fits(&rollback.from, MAX_UID) && fits(&rollback.to, MAX_UID));
         self.last_id = self.last_id.max(0);
         self.stable.take_if(|revision| !fits(revision, MAX_NAME));

@@ -18,8 +18,8 @@ use jiff::Timestamp;
 
 pub use self::{
     attempts::{
-        ActionRecord, Attempts, InFlight, MAX_ACTIONS, MAX_RECENT, MAX_ROLLBACKS, Outcome, Pause, RollbackRecord,
-        Unproven,
+        ActionRecord, Attempts, InFlight, MAX_ACTIONS, MAX_NODES, MAX_RECENT, MAX_ROLLBACKS, NodeRecord, Outcome,
+        Pause, RollbackRecord, Unproven,
     },
     circuit::{Circuit, CircuitPhase, CircuitState, Opening},
     dependency::{DependencyRecord, MAX_RESTARTED, PendingRestart},
