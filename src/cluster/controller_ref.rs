@@ -2,9 +2,7 @@
 
 use super::record::RawOwner;
 use crate::diagnosis::line;
-
-/// Longest kind or name, in characters: as long as a name may be.
-const MAX_NAME: usize = 253;
+use kubeheal_core::model::text::MAX_NAME;
 
 /// A controller by kind and name, plain and bounded. Its UID tells what belongs to it; this is for sentences.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     base::Key,
-    cluster::record::{RawMeta, watched},
+    cluster::record::{RawCondition, RawMeta, watched},
     diagnosis::line,
 };
 use kubeheal_core::model::snapshot::{Node, NodeDrain, NodeLoss, Pressure};
@@ -67,14 +67,6 @@ struct RawTaint {
 #[serde(default)]
 struct RawStatus {
     conditions: Vec<RawCondition>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct RawCondition {
-    r#type: String,
-    status: String,
-    reason: String,
 }
 
 impl From<RawNode> for NodeRecord {

@@ -91,6 +91,16 @@ fn scaler_named(manager: &str, subresource: &str) -> Option<String> {
     }
 }
 
+/// A condition of any object.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RawCondition {
+    pub(super) r#type: String,
+    pub(super) status: String,
+    pub(super) reason: String,
+    pub(super) message: String,
+}
+
 /// An owner reference.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -10,7 +10,7 @@ use crate::base::digest;
 use crate::cluster::{
     controller_ref::ControllerRef,
     definition,
-    record::{RawMeta, watched},
+    record::{RawCondition, RawMeta, watched},
 };
 use crate::{api::annotation, diagnosis::line};
 use kubeheal_core::model::snapshot::{Hold, Ordinals, Rollout, WorkloadKind, WorkloadState};
@@ -186,15 +186,6 @@ struct RawDaemonSetStatus {
     desired_number_scheduled: i64,
     current_number_scheduled: i64,
     updated_number_scheduled: i64,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct RawCondition {
-    r#type: String,
-    status: String,
-    reason: String,
-    message: String,
 }
 
 impl From<Raw<RawDeploymentStatus>> for Deployment {

@@ -16,7 +16,7 @@ pub(super) fn note(snapshot: &Snapshot, in_flight: &InFlight, outcome: Outcome, 
         Outcome::Pending | Outcome::Failed | Outcome::Dropped => return,
     };
     let Some(youngest) = in_flight.youngest.filter(|_| in_flight.action.step == Step::RestartPod) else { return };
-    let came = |pod: &&Pod| pod.is_living() && pod.origin.created > Some(youngest) && pod.is_ready() == helped;
+    let came = |pod: &&Pod| pod.is_living() && pod.is_younger_than(youngest) && pod.is_ready() == helped;
     let nodes: BTreeSet<&str> = snapshot.pods.iter().filter(came).filter_map(|pod| pod.node.as_deref()).collect();
     for node in nodes {
         if attempts.nodes.iter().all(|record| record.node != node) {

@@ -21,7 +21,7 @@ pub fn follow(inputs: &Inputs<'_>, health: Health, state: &mut State) {
     let Workload::Present(workload) = &inputs.snapshot.workload else { return };
     let pods = &inputs.snapshot.pods;
     state.attempts.unproven.take_if(|unproven| {
-        let is_younger = |pod: &&Pod| pod.is_living() && pod.origin.created > Some(unproven.youngest);
+        let is_younger = |pod: &&Pod| pod.is_living() && pod.is_younger_than(unproven.youngest);
         let none_is_wanted = !pods.iter().any(|pod| is_younger(&pod)) && living(pods) >= workload.desired;
         let is_proven = pods.iter().filter(is_younger).any(Pod::is_ready);
         health == Health::Healthy || workload.template != unproven.template || is_proven || none_is_wanted

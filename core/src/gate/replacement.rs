@@ -153,9 +153,8 @@ fn is_rejected(pod: &Pod, taken: Option<&Pod>, siblings: &[&Pod]) -> bool {
 
 /// The last restart brought nothing that was ready, and this pod is none of those that came of it.
 fn never_came(unproven: &Unproven, taken: &Pod) -> Option<String> {
-    let is_older = taken.origin.created.is_none_or(|created| created <= unproven.youngest);
     let message = || format!("what came instead of {} has not been ready yet", unproven.target);
-    is_older.then(message)
+    (!taken.is_younger_than(unproven.youngest)).then(message)
 }
 
 /// It serves, whatever is wrong with it, and no other does. Who asks for restarts after an outage of a dependency, of a

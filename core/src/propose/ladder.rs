@@ -126,8 +126,8 @@ fn worst<'a>(
     let one_by_one = workload.ordinals.is_some_and(|ordinals| ordinals.one_by_one);
     let order = |one: &&Finding| {
         let pod = pods.iter().find(|pod| one.is_about(pod));
-        let created = pod.and_then(|pod| pod.origin.created);
-        let is_older = state.attempts.unproven.as_ref().is_some_and(|unproven| created <= Some(unproven.youngest));
+        let unproven = state.attempts.unproven.as_ref();
+        let is_older = unproven.is_some_and(|known| !pod.is_some_and(|pod| pod.is_younger_than(known.youngest)));
         let number = pod.filter(|_| one_by_one).and_then(|pod| Ordinals::of(&pod.name));
         (is_older, !one.active_now, number, one.since, one.place.object().to_owned())
     };

@@ -16,6 +16,15 @@ fn created(name: &str, second: i64, more: &Value) -> Value {
     with(pod(name, &json!({"metadata": {"creationTimestamp": stamp(second)}})), more)
 }
 
+/// A pod that is ready, or not, since then.
+fn turned(index: i64, up: bool, since: i64, container: &Value) -> Value {
+    let unready = json!([
+        {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "lastTransitionTime": stamp(since)},
+    ]);
+    let conditions = if up { ready(since) } else { unready };
+    pod(&format!("app-1-{index:03}"), &json!({"status": {"conditions": conditions, "containerStatuses": [container]}}))
+}
+
 fn health(scene: &mut Scene, second: i64) -> (&'static str, &'static str) {
     let verdict = scene.reconcile(second).verdict;
     (verdict.health.as_str(), verdict.reason.as_str())
@@ -85,19 +94,7 @@ fn who_asks_for_a_long_start_is_not_unhealthy_before_it_is_over() {
 
 #[test]
 fn a_moment_in_which_enough_are_ready_does_not_begin_the_time_anew() {
-    let seen = |index: i64, up: bool, since: i64| {
-        let conditions = if up {
-            ready(since)
-        } else {
-            json!([
-                {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "lastTransitionTime": stamp(since)},
-            ])
-        };
-        pod(
-            &format!("app-1-{index}"),
-            &json!({"status": {"conditions": conditions, "containerStatuses": [runs("app", 0, up, 0)]}}),
-        )
-    };
+    let seen = |index, up, since| turned(index, up, since, &runs("app", 0, up, 0));
     let mut scene = scene(json!({}), 2);
     scene.has_all([seen(0, true, 0), seen(1, true, 0)]);
     scene.reconcile(0);
@@ -119,18 +116,9 @@ fn a_moment_in_which_enough_are_ready_does_not_begin_the_time_anew() {
 #[test]
 fn what_lasts_in_three_hundred_pods_is_not_lost_among_them() {
     let mut scene = scene(json!({}), 300);
-    let seen = |index: i64, up: bool, since: i64| {
-        let conditions = if up {
-            ready(since)
-        } else {
-            json!([
-                {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "lastTransitionTime": stamp(since)},
-            ])
-        };
-        pod(
-            &format!("app-1-{index:03}"),
-            &json!({"status": {"conditions": conditions, "containerStatuses": [with(runs("app", 0, up, 1), &json!({"lastState": end(1, "Error", -9999, -9990)}))]}}),
-        )
+    let seen = |index, up, since| {
+        let last = json!({"lastState": end(1, "Error", -9999, -9990)});
+        turned(index, up, since, &with(runs("app", 0, up, 1), &last))
     };
     scene.has_all((0..300).map(|index| seen(index, true, 0)));
     scene.reconcile(0);

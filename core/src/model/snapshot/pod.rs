@@ -103,6 +103,11 @@ impl Pod {
         !self.is_deleting() && !matches!(self.phase, Phase::Failed | Phase::Succeeded)
     }
 
+    /// It was created later than that, by the API server's clock; what does not say when was not.
+    pub fn is_younger_than(&self, created: Timestamp) -> bool {
+        self.origin.created > Some(created)
+    }
+
     /// Somebody asked for it to go.
     pub fn is_deleting(&self) -> bool {
         self.deletion.is_some()
