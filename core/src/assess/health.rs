@@ -89,7 +89,7 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
     let context = ContainerContext::new(inputs, state);
     let pods = count(&context, workload, &snapshot.pods, findings);
     let too_few = pods.ready < pods.needed;
-    let short = shortage::follow(&context, &state.health, too_few);
+    let mut short = shortage::follow(&context, &state.health, too_few);
     let (health, reason, message) = if workload.desired == 0 {
         (Health::Idle, Reason::ScaledToZero, idle(workload))
     } else if workload.kind == WorkloadKind::Pod && snapshot.pods.iter().any(|pod| pod.phase == Phase::Succeeded) {
@@ -100,6 +100,7 @@ fn of_pods(inputs: &Inputs<'_>, workload: &WorkloadState, state: &State, finding
         let may_be_enough = pods.lost > 0 && pods.ready.saturating_add(pods.lost) >= pods.needed;
         let lasts = !may_be_enough && shortage::lasts(&context, short.as_ref(), &snapshot.pods);
         let (health, reason, message) = if lasts { unhealthy_at_last(seen, short.as_ref()) } else { seen };
+        short = short.map(|short| Shortage { lasted: lasts, ..short });
         (health, reason, nodes::with_node(message, health, &snapshot.pods, findings))
     };
     let brewing = too_few && findings.iter().any(|finding| finding.restart_may_help);

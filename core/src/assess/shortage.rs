@@ -23,7 +23,8 @@ pub(super) fn follow(context: &ContainerContext<'_>, record: &HealthRecord, too_
     let now = context.now();
     if too_few {
         let since = record.short.map_or(now, |short| short.since);
-        return Some(Shortage { since, enough_since: None });
+        let lasted = record.short.is_some_and(|short| short.lasted);
+        return Some(Shortage { since, enough_since: None, lasted });
     }
     let short = record.short?;
     let enough_since = short.enough_since.unwrap_or(now);
@@ -50,10 +51,15 @@ fn is_between_two_steps(context: &ContainerContext<'_>, pod: &Pod) -> bool {
     pod.phase == Phase::Running && pod.containers.iter().any(is_next)
 }
 
-/// Whether it goes on for longer than any start may take that goes on now. A moment in which enough are ready changes nothing.
+/// Whether it goes on for longer than any start may take that goes on now. A moment in which enough are ready changes nothing, nor
+/// does another start after it has once lasted, unless what came before counts for nothing any more.
 pub(super) fn lasts(context: &ContainerContext<'_>, short: Option<&Shortage>, pods: &[Pod]) -> bool {
     let Some(short) = short else { return false };
+    let begin = context.charged_from(short.since);
+    if short.lasted && context.moment.lasts(begin, context.policy.not_ready) {
+        return true;
+    }
     let longest = pods.iter().filter(|pod| pod.is_living() && !pod.is_ready()).map(|pod| start(context, pod)).max();
     let patience = context.policy.not_ready.saturating_add(longest.unwrap_or(SignedDuration::ZERO));
-    context.moment.lasts(context.charged_from(short.since), patience)
+    context.moment.lasts(begin, patience)
 }

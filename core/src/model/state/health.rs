@@ -32,6 +32,9 @@ pub struct Shortage {
     /// Enough are ready since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enough_since: Option<Timestamp>,
+    /// It has gone on for longer than any start may take: until enough are ready, another start does not hide it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lasted: bool,
 }
 
 /// A time in which the service is or was unhealthy.
