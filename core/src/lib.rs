@@ -65,6 +65,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
     let weighed = weigh(situation, fleet, &mut state);
     commit::answer(snapshot, requested, &weighed, &mut state, now);
     let intent = commit::commit(situation, weighed, &mut state);
+    state.observed.keep_most_troubled();
     report::report(Report { situation, fleet, intent }, state)
 }
 

@@ -23,9 +23,11 @@ pub(super) fn track(inputs: &Inputs<'_>, state: &mut State) {
     containers.extend(gone(&state.observed, pods, policy, moment.now()));
     let starts = startup::learn(inputs, state);
     state.observed.starts = starts;
-    state.observed.forgot = containers.len() > MAX_CONTAINERS;
-    state.observed.containers = most_troubled(containers).into();
+    containers.sort_by(|one, other| (&one.uid, &one.container).cmp(&(&other.uid, &other.container)));
+    state.observed.containers = containers;
     track_pods(inputs, state);
+    let is_crowd = state.observed.containers.len().max(state.observed.pods.len()) > MAX_CONTAINERS;
+    state.observed.crowd_since = is_crowd.then(|| state.observed.crowd_since.unwrap_or(moment.now()));
 }
 
 impl Context<'_> {
@@ -58,10 +60,24 @@ impl Context<'_> {
         if is_forgiven(&record, &state.dependency, container) || pod.loss().is_some() {
             record.crash_loop_since = None;
         } else {
-            self.track_crash_loop(&mut record, container);
+            self.track_crash_loop(&mut record, pod, container);
         }
-        track_readiness(&mut record, pod, container, now);
+        self.track_readiness(&mut record, pod, container);
         (!is_blank(&record)).then_some(record)
+    }
+
+    /// Unready time begins when the startup probe has passed: until then the container starts and owes nobody readiness.
+    fn track_readiness(&self, record: &mut ContainerRecord, pod: &Pod, container: &Container) {
+        let now = self.moment.now();
+        let runs = matches!(container.state, ContainerState::Running(_)) && pod.phase == Phase::Running;
+        let owes = runs && container.role != Role::Init && container.started;
+        // Nobody knows what it does while its node is lost: that time is not held against it.
+        let unready = owes && !container.ready && pod.loss().is_none();
+        // What was written down is not believed to be older than what the pod says itself.
+        let turned = pod.ready_changed.filter(|&turned| turned <= now);
+        let first_seen = || self.state.observed.first_seen(turned, now);
+        let since = record.not_ready_since.unwrap_or_else(first_seen).max(turned.unwrap_or(Timestamp::MIN));
+        record.not_ready_since = unready.then_some(since);
     }
 }
 
@@ -84,18 +100,6 @@ fn is_forgiven(record: &ContainerRecord, dependency: &DependencyRecord, containe
     let Some(released) = dependency.released_at.filter(|_| !dependency.held) else { return false };
     let ended_before = |end: &Termination| end.finished.is_some_and(|finished| finished <= released);
     container.termination_number() <= record.forgiven || container.last_termination().is_some_and(ended_before)
-}
-
-/// Unready time begins when the startup probe has passed: until then the container starts and owes nobody readiness.
-fn track_readiness(record: &mut ContainerRecord, pod: &Pod, container: &Container, now: Timestamp) {
-    let runs = matches!(container.state, ContainerState::Running(_)) && pod.phase == Phase::Running;
-    let owes = runs && container.role != Role::Init && container.started;
-    // Nobody knows what it does while its node is lost: that time is not held against it.
-    let unready = owes && !container.ready && pod.loss().is_none();
-    // What was written down is not believed to be older than what the pod says itself.
-    let turned = pod.ready_changed.filter(|&turned| turned <= now);
-    let since = record.not_ready_since.unwrap_or(now).max(turned.unwrap_or(Timestamp::MIN));
-    record.not_ready_since = unready.then_some(since);
 }
 
 /// Restarts of pods that are gone still belong to the service's window, but to nobody's threshold.
@@ -124,22 +128,4 @@ fn is_blank(record: &ContainerRecord) -> bool {
         && record.ends == 0
         && record.runs_since.is_none_or(|_| record.was_ready)
         && record.forgiven == 0
-}
-
-/// Keeps those with the oldest trouble: what lasts must not be forgotten because more comes. The order is stable so that an
-/// unchanged world writes an unchanged status.
-fn most_troubled(mut records: Vec<ContainerRecord>) -> Vec<ContainerRecord> {
-    if records.len() > MAX_CONTAINERS {
-        let trouble = |record: &ContainerRecord| {
-            let starts = record.runs_since.filter(|_| !record.was_ready);
-            let now = [record.crash_loop_since, record.not_ready_since, record.ended_since, starts];
-            let oldest = now.into_iter().flatten().min();
-            let quiet = (record.restarts.is_empty(), std::cmp::Reverse(record.restarts.last().copied()));
-            (oldest.is_none(), oldest, quiet)
-        };
-        records.sort_by_cached_key(|record| (trouble(record), record.uid.clone(), record.container.clone()));
-        records.truncate(MAX_CONTAINERS);
-    }
-    records.sort_by(|a, b| (&a.uid, &a.container).cmp(&(&b.uid, &b.container)));
-    records
 }

@@ -16,7 +16,7 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     /// A container that is not known has not been there before: the service was watched, and nothing was forgotten.
     pub(super) fn knows_its_past(&self) -> bool {
-        self.state.observed.since.is_some() && !self.state.observed.forgot
+        self.state.observed.since.is_some() && self.state.observed.crowd_since.is_none()
     }
 }
 

@@ -6,7 +6,7 @@ use super::startup::{initializes, steps};
 use crate::model::{
     inputs::Inputs,
     snapshot::{Phase, Pod, Readiness, Role},
-    state::{MAX_CONTAINERS, PodRecord, State},
+    state::{PodRecord, State},
 };
 
 /// Readiness is remembered for a repair that is being verified, and no longer.
@@ -21,8 +21,9 @@ pub fn end_proof(state: &mut State) {
 /// Takes in since when pods as a whole are not as they should be; while a repair is being verified, since when they are.
 pub fn track_pods(inputs: &Inputs<'_>, state: &mut State) {
     let pods = inputs.snapshot.pods.iter();
-    let records = pods.filter_map(|pod| pod_record(state, pod, inputs.now())).collect();
-    state.observed.pods = most_troubled(records).into();
+    let mut records: Vec<_> = pods.filter_map(|pod| pod_record(state, pod, inputs.now())).collect();
+    records.sort_by(|one, other| one.uid.cmp(&other.uid));
+    state.observed.pods = records;
 }
 
 /// The pod as a whole can be unready although each container is ready (readiness gates), or not get to run at all.
@@ -36,33 +37,29 @@ fn pod_record(state: &State, pod: &Pod, now: Timestamp) -> Option<PodRecord> {
     let pending = initializes(pod) && !pod.is_deleting() && pod.loss().is_none();
     let steps = steps(pod);
     let same_step = known.filter(|known| known.steps == steps);
+    let since = |is_so: bool, known: Option<Timestamp>, said: Option<Timestamp>| {
+        is_so.then(|| known.unwrap_or_else(|| state.observed.first_seen(said, now)))
+    };
+    let due = pod.deletion.as_ref().and_then(|deletion| deletion.due);
     let record = PodRecord {
         uid: pod.uid.clone(),
         steps: if pending { steps } else { 0 },
-        not_ready_since: unready.then(|| known.and_then(|known| known.not_ready_since).unwrap_or(now)),
-        ready_since: proves.then(|| known.and_then(|known| known.ready_since).unwrap_or(now)),
-        pending_since: pending.then(|| same_step.and_then(|known| known.pending_since).unwrap_or(now)),
-        deleting_since: pod.is_deleting().then(|| known.and_then(|known| known.deleting_since).unwrap_or(now)),
+        not_ready_since: since(unready, known.and_then(|known| known.not_ready_since), pod.ready_changed),
+        ready_since: since(proves, known.and_then(|known| known.ready_since), pod.ready_changed),
+        pending_since: since(pending, same_step.and_then(|known| known.pending_since), last_step(pod)),
+        deleting_since: since(pod.is_deleting(), known.and_then(|known| known.deleting_since), due),
     };
     (!is_as_it_should_be(&record)).then_some(record)
+}
+
+/// When it was created, or the last of its init containers has ended, by its own words.
+fn last_step(pod: &Pod) -> Option<Timestamp> {
+    let init = pod.containers.iter().filter(|container| container.role == Role::Init);
+    let ended = init.filter_map(|container| container.last_termination()?.finished).max();
+    pod.origin.created.max(ended)
 }
 
 fn is_as_it_should_be(record: &PodRecord) -> bool {
     let PodRecord { uid: _, steps: _, not_ready_since, pending_since, deleting_since, ready_since } = record;
     [not_ready_since, pending_since, deleting_since, ready_since].into_iter().all(Option::is_none)
-}
-
-/// Keeps those with the oldest trouble.
-fn most_troubled(mut records: Vec<PodRecord>) -> Vec<PodRecord> {
-    if records.len() > MAX_CONTAINERS {
-        let trouble = |record: &PodRecord| {
-            let now = [record.not_ready_since, record.pending_since, record.deleting_since];
-            let oldest = now.into_iter().flatten().min();
-            (oldest.is_none(), oldest)
-        };
-        records.sort_by_cached_key(|record| (trouble(record), record.uid.clone()));
-        records.truncate(MAX_CONTAINERS);
-    }
-    records.sort_by(|a, b| a.uid.cmp(&b.uid));
-    records
 }

@@ -37,12 +37,13 @@ impl Context<'_> {
                     (Some(known), Some(_)) => known.was_ready,
                     (Some(_) | None, None) | (None, Some(_)) => was_ready_since(pod, *started),
                 };
-                record.runs_since = since.or(Some(now));
+                record.runs_since = since.or_else(|| Some(self.state.observed.first_seen(*started, now)));
                 record.was_ready = container.ready || was_ready;
             }
             // Its init containers come first, which run again after a restart of the node.
-            ContainerState::Terminated(_) if container.role != Role::Init && !initializes(pod) => {
-                record.ended_since = same.and_then(|known| known.ended_since).or(Some(now));
+            ContainerState::Terminated(end) if container.role != Role::Init && !initializes(pod) => {
+                let first_seen = || self.state.observed.first_seen(end.finished, now);
+                record.ended_since = same.and_then(|known| known.ended_since).or_else(|| Some(first_seen()));
             }
             ContainerState::Terminated(_) | ContainerState::Waiting { .. } | ContainerState::Unknown => {}
         }
@@ -81,10 +82,10 @@ impl Context<'_> {
 
     /// A crash loop begins with the kubelet's back-off and ends when the container has run for the stabilization time: between
     /// two restarts it looks well for a moment and must not seem cured.
-    pub(super) fn track_crash_loop(&self, record: &mut ContainerRecord, container: &Container) {
+    pub(super) fn track_crash_loop(&self, record: &mut ContainerRecord, pod: &Pod, container: &Container) {
         let Some(since) = record.crash_loop_since else {
             if container.is_in_back_off() && !is_ignored(container.last.as_ref(), self.policy) {
-                record.crash_loop_since = Some(self.moment.now());
+                record.crash_loop_since = Some(self.state.observed.first_seen(pod.ready_changed, self.moment.now()));
             }
             return;
         };

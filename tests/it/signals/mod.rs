@@ -2,6 +2,7 @@
 
 mod budgets;
 mod clock;
+mod crowd;
 mod ends;
 mod gates;
 mod looks;

@@ -1,6 +1,9 @@
 //! What was seen of the workload and its pods.
 
+use std::cmp::Reverse;
+
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Deserializer};
 
 use super::{
     is_default,
@@ -43,18 +46,21 @@ pub struct ObservedState {
     /// The workload announced its own deletion when it was last seen: once it is gone, nobody can look.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub intentional_delete: bool,
-    /// Restart counters.
-    #[serde(default, skip_serializing_if = "Bounded::is_empty")]
-    pub containers: Bounded<ContainerRecord, MAX_CONTAINERS>,
-    /// Pods that are not as they should be, or are being verified.
-    #[serde(default, skip_serializing_if = "Bounded::is_empty")]
-    pub pods: Bounded<PodRecord, MAX_CONTAINERS>,
+    /// Restart counters, by pod and name. While a decision is made there may be more of them than can be remembered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "bounded")]
+    #[schemars(with = "Bounded<ContainerRecord, MAX_CONTAINERS>")]
+    pub containers: Vec<ContainerRecord>,
+    /// Pods that are not as they should be, or are being verified, in the same way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "bounded")]
+    #[schemars(with = "Bounded<PodRecord, MAX_CONTAINERS>")]
+    pub pods: Vec<PodRecord>,
     /// Since when the workload's controller has made no progress towards what is wanted; absent while all is in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
-    /// There were more containers than can be remembered: one that is not known now may have been known before.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub forgot: bool,
+    /// There are more containers, or pods, in trouble than can be remembered, since then: of one that is not known its trouble is
+    /// as old as its own words say, and no older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crowd_since: Option<Timestamp>,
     /// How long starts of the workload's template took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts: Option<SeenStarts>,
@@ -201,7 +207,14 @@ pub struct KnownFinding {
 impl ObservedState {
     /// What is remembered of a container.
     pub fn container(&self, uid: &str, container: &str) -> Option<&ContainerRecord> {
-        self.containers.iter().find(|known| known.uid == uid && known.container == container)
+        let key = |known: &ContainerRecord| (known.uid.as_str(), known.container.as_str()).cmp(&(uid, container));
+        self.containers.binary_search_by(key).ok().and_then(|index| self.containers.get(index))
+    }
+
+    /// Since when something stands that is seen now and is not known, which began `said` by its own words. Under our eyes it began
+    /// now; among more than can be remembered it may have been seen before.
+    pub fn first_seen(&self, said: Option<Timestamp>, now: Timestamp) -> Timestamp {
+        self.crowd_since.zip(said).map_or(now, |(crowd, said)| clamp(crowd.max(said), now))
     }
 
     /// The slowest start that was seen of a container; none is nothing.
@@ -213,7 +226,8 @@ impl ObservedState {
 
     /// What is remembered of a pod as a whole.
     pub fn pod(&self, uid: &str) -> Option<&PodRecord> {
-        self.pods.iter().find(|known| known.uid == uid)
+        let index = self.pods.binary_search_by(|known| known.uid.as_str().cmp(uid)).ok()?;
+        self.pods.get(index)
     }
 
     /// Since when this trouble in this place is known, whatever it was named.
@@ -226,11 +240,33 @@ impl ObservedState {
         self.findings.iter().find(is_it).map(|known| known.since)
     }
 
+    /// Keeps those with the oldest trouble, where there are more than can be remembered: what lasts must not be forgotten because
+    /// more comes. An unchanged world writes an unchanged status.
+    pub fn keep_most_troubled(&mut self) {
+        if self.containers.len() > MAX_CONTAINERS {
+            self.containers.sort_by_cached_key(|known| (known.trouble(), known.uid.clone(), known.container.clone()));
+            self.containers.truncate(MAX_CONTAINERS);
+        }
+        if self.pods.len() > MAX_CONTAINERS {
+            self.pods.sort_by_cached_key(|known| (known.trouble(), known.uid.clone()));
+            self.pods.truncate(MAX_CONTAINERS);
+        }
+        self.sort();
+    }
+
+    /// As they are looked up.
+    fn sort(&mut self) {
+        self.containers.sort_by(|one, other| (&one.uid, &one.container).cmp(&(&other.uid, &other.container)));
+        self.pods.sort_by(|one, other| one.uid.cmp(&other.uid));
+    }
+
     pub(super) fn load(&mut self, now: Timestamp) {
         past(&mut self.since, now);
         past(&mut self.missing_since, now);
+        past(&mut self.crowd_since, now);
         self.containers.retain(|known| fits(&known.uid, MAX_UID) && fits(&known.container, MAX_LABEL));
         self.pods.retain(|known| fits(&known.uid, MAX_UID));
+        self.sort();
         let is_fit = |text: &Option<String>, most| text.as_ref().is_none_or(|text| fits(text, most));
         self.findings.retain(|known| is_fit(&known.uid, MAX_UID) && is_fit(&known.container, MAX_LABEL));
         self.logs.retain(LogRead::is_fit);
@@ -266,7 +302,29 @@ impl ObservedState {
     }
 }
 
+fn bounded<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(Bounded::<T, MAX_CONTAINERS>::deserialize(deserializer)?.into_iter().collect())
+}
+
+/// What is in trouble for longest comes first.
+type Trouble = (bool, Option<Timestamp>, (bool, Reverse<Option<Timestamp>>));
+
+impl PodRecord {
+    fn trouble(&self) -> (bool, Option<Timestamp>) {
+        let now = [self.not_ready_since, self.pending_since, self.deleting_since];
+        let oldest = now.into_iter().flatten().min();
+        (oldest.is_none(), oldest)
+    }
+}
+
 impl ContainerRecord {
+    fn trouble(&self) -> Trouble {
+        let starts = self.runs_since.filter(|_| !self.was_ready);
+        let now = [self.crash_loop_since, self.not_ready_since, self.ended_since, starts];
+        let oldest = now.into_iter().flatten().min();
+        (oldest.is_none(), oldest, (self.restarts.is_empty(), Reverse(self.restarts.last().copied())))
+    }
+
     /// Restarts inside the window that ends now.
     pub fn restarts_within(&self, window: SignedDuration, now: Timestamp) -> u32 {
         let begin = before(now, window);
