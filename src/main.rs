@@ -123,7 +123,7 @@ enum Ended {
 /// Works until `stop`, and then until what was begun is over, but not longer than [`GRACE`].
 async fn until_ended(
     work: impl Future<Output = ()>,
-    port: &mut JoinHandle<io::Result<()>>,
+    port: &mut JoinHandle<()>,
     stop: &CancellationToken,
 ) -> Result<Ended, Box<dyn Error>> {
     tokio::pin!(work);

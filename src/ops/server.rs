@@ -5,7 +5,7 @@
 use std::{fmt, io, net::SocketAddr, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Router,
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
@@ -18,7 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api::status::{CircuitStatus, HealedServiceStatus},
-    ops::metrics::{self, Metrics},
+    ops::{
+        answer::LastAnswer,
+        connections,
+        metrics::{self, Metrics},
+    },
 };
 use kubeheal_core::model::state::{CircuitState, Mitigation};
 
@@ -97,27 +101,38 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
 }
 
 /// Answers on `listener` until `stop`; answers begun are finished.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(listener: TcpListener, metrics: Metrics, probes: Probes, stop: CancellationToken) -> io::Result<()> {
-    axum::serve(listener, router(metrics, probes)).with_graceful_shutdown(stop.cancelled_owned()).await
+pub async fn serve(listener: TcpListener, metrics: Metrics, probes: Probes, stop: CancellationToken) {
+    connections::accept(listener, router(metrics, probes), stop).await;
 }
 
 /// The routes.
 pub fn router(metrics: Metrics, probes: Probes) -> Router {
+    let shared = Shared { metrics, probes, metrics_text: LastAnswer::default(), circuits_text: LastAnswer::default() };
     Router::new()
-        .route("/metrics", get(async |State((metrics, _)): State<Shared>| show_metrics(&metrics)))
-        .route("/healthz", get(async |State((_, probes)): State<Shared>| verdict((probes.alive)())))
-        .route("/readyz", get(async |State((_, probes)): State<Shared>| verdict((probes.ready)())))
-        .route("/v1/circuits", get(async |State((_, probes)): State<Shared>| Json((probes.circuits)())))
-        .with_state((metrics, probes))
+        .route("/metrics", get(async |State(shared): State<Shared>| shared.show_metrics()))
+        .route("/healthz", get(async |State(shared): State<Shared>| verdict((shared.probes.alive)())))
+        .route("/readyz", get(async |State(shared): State<Shared>| verdict((shared.probes.ready)())))
+        .route("/v1/circuits", get(async |State(shared): State<Shared>| shared.show_circuits()))
+        .with_state(shared)
 }
 
-type Shared = (Metrics, Probes);
+#[derive(Clone)]
+struct Shared {
+    metrics: Metrics,
+    probes: Probes,
+    metrics_text: LastAnswer,
+    circuits_text: LastAnswer,
+}
 
-fn show_metrics(metrics: &Metrics) -> impl IntoResponse + use<> {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.encode())
+impl Shared {
+    fn show_metrics(&self) -> impl IntoResponse + use<> {
+        ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], self.metrics_text.or_made(|| self.metrics.encode()))
+    }
+
+    fn show_circuits(&self) -> impl IntoResponse + use<> {
+        let text = || serde_json::to_string(&(self.probes.circuits)()).unwrap_or_else(|_| "[]".to_owned());
+        ([(CONTENT_TYPE, "application/json")], self.circuits_text.or_made(text))
+    }
 }
 
 fn verdict(result: Result<(), String>) -> Response {

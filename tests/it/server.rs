@@ -32,7 +32,7 @@ struct Port {
     address: std::net::SocketAddr,
     ready: Arc<AtomicBool>,
     stop: CancellationToken,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    server: tokio::task::JoinHandle<()>,
 }
 
 async fn port() -> Port {
@@ -132,7 +132,67 @@ async fn a_taken_port_is_named_with_what_to_do() {
 async fn it_ends_when_told() {
     let port = port().await;
     port.stop.cancel();
-    port.server.await.unwrap().unwrap();
+    port.server.await.unwrap();
+}
+
+/// Reads until the other side closes.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _reset = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_head_does_not_end_is_ended_and_so_is_a_connection_that_asks_nothing() {
+    let port = port().await;
+    let begin = tokio::time::Instant::now();
+    for head in ["", "GET /metrics HTTP/1.1\r\nHost: kubeheal\r\nX-Slow: "] {
+        let mut stream = TcpStream::connect(port.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = rest(&mut stream).await;
+        assert!(!answer.contains("200 OK"), "{answer}");
+    }
+    assert!(begin.elapsed().as_secs() <= 20, "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let port = port().await;
+    let mut stream = TcpStream::connect(port.address).await.unwrap();
+    let head = format!("GET /metrics HTTP/1.1\r\nHost: kubeheal\r\nX-Large: {}\r\n\r\n", "x".repeat(1 << 20));
+    let _closed = stream.write_all(head.as_bytes()).await;
+    let answer = rest(&mut stream).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+/// Another one is served, however many connections somebody holds: the oldest of them are ended.
+#[tokio::test]
+async fn whoever_holds_all_connections_keeps_nobody_out() {
+    let port = port().await;
+    let mut held = Vec::new();
+    for _ in 0..600 {
+        let mut stream = TcpStream::connect(port.address).await.unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: kubeheal\r\n").await.unwrap();
+        held.push(stream);
+    }
+    assert_eq!(port.get("/healthz").await.0, "HTTP/1.1 200 OK");
+    let ended = |stream: &TcpStream| !matches!(stream.try_read(&mut [0; 1]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
+    let open = held.iter().filter(|stream| !ended(stream)).count();
+    assert!(open <= 128, "{open} are open");
+}
+
+#[tokio::test]
+async fn nothing_is_changed_through_the_port() {
+    let port = port().await;
+    for (method, path) in [("POST", "/metrics"), ("DELETE", "/v1/circuits"), ("PUT", "/readyz"), ("PATCH", "/healthz")]
+    {
+        let mut stream = TcpStream::connect(port.address).await.unwrap();
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: kubeheal\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = rest(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 405"), "{method} {path}: {answer}");
+    }
 }
 
 /// A second replica, which never leads, knows the circuits as well as the first one.
