@@ -2,13 +2,14 @@
 //!
 //! It only puts the parts together. A cluster that does not answer, lacks the CRDs or refuses us is waited for.
 
-use std::{error::Error, io, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use http::{HeaderValue, header::USER_AGENT};
 use kube::Client;
 use kubeheal::{
     controller::{Clients, Controller, Options},
+    notify::alert::{HttpSender, OwnHosts, RetryConfig},
     ops::{
         clock::Clock,
         config::{Command, Config, Wait},
@@ -75,7 +76,7 @@ async fn run(config: Config) -> Result<(), Box<dyn Error>> {
     telemetry.follow_filter();
     let clock = Clock::system();
     let metrics = Metrics::new(clock.now());
-    let Connections { reads, actions, namespace } = clients().await?;
+    let Connections { reads, actions, namespace, api_server } = clients().await?;
     let listener = server::listen(config.addr).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %listener.local_addr()?, "kubeheal starts");
 
@@ -89,7 +90,9 @@ async fn run(config: Config) -> Result<(), Box<dyn Error>> {
         metrics: metrics.clone(),
         leader: election.as_ref().map(|election| election.leadership.clone()),
     };
-    let controller = Controller::new(Clients { reads, actions: actions.clone() }, clock, options);
+    let clients = Clients { reads, actions: actions.clone() };
+    let receivers = (HttpSender::over_network(api_server), RetryConfig::default());
+    let controller = Controller::notifying(clients, clock, options, receivers);
     metrics.max_workers(usize::from(config.concurrency));
 
     let (trouble, troubled) = watch::channel(Some("the API server has not answered yet".to_owned()));
@@ -148,6 +151,7 @@ struct Connections {
     reads: Client,
     actions: Client,
     namespace: String,
+    api_server: OwnHosts,
 }
 
 /// Two clients. One reads and watches, and is patient. The other acts, and hears a refusal at once: kube would repeat a
@@ -160,7 +164,9 @@ async fn clients() -> Result<Connections, Box<dyn Error>> {
     let namespace = config.default_namespace.clone();
     let reads = client(config.clone())?;
     config.default_retry = false;
-    Ok(Connections { reads, actions: client(config)?, namespace })
+    let by_environment = std::env::var("KUBERNETES_SERVICE_HOST").ok();
+    let api_server = config.cluster_url.host().map(str::to_owned).into_iter().chain(by_environment).collect();
+    Ok(Connections { reads, actions: client(config)?, namespace, api_server })
 }
 
 fn client(config: kube::Config) -> Result<Client, Box<dyn Error>> {

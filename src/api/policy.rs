@@ -113,6 +113,16 @@ pub struct Ceilings {
     #[schemars(length(min = 1, max = 3))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub allowed_on_open: Vec<OnOpenAction>,
+
+    /// Hosts at which receivers of alerts may be, as they stand in an address: `hooks.example.com`, `am.monitoring.svc`, or
+    /// `*.example.com` for all below it. A host that is named here may also be on the machine of kubeheal, such as `127.0.0.1`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(min = 1, max = 64),
+        inner(length(min = 1, max = 253), regex(pattern = r"^(\*\.)?[A-Za-z0-9_.:-]+$"))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub allowed_receiver_hosts: Vec<String>,
 }
 
 /// What all services of the cluster together may do.

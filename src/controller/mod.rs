@@ -25,7 +25,7 @@ use crate::{
     base::Key,
     cluster::watch::{Shared, watch},
     notify::{
-        alert::{HttpSender, RetryConfig},
+        alert::{HttpSender, OwnHosts, RetryConfig},
         recorder::{self, PendingEvent},
     },
     ops::{
@@ -73,7 +73,12 @@ pub struct Controller {
 impl Controller {
     /// A controller that notifies receivers of alerts over the network.
     pub fn new(clients: Clients, clock: Clock, options: Options) -> Self {
-        Self::notifying(clients, clock, options, (HttpSender::over_network(), RetryConfig::default()))
+        Self::notifying(
+            clients,
+            clock,
+            options,
+            (HttpSender::over_network(OwnHosts::default()), RetryConfig::default()),
+        )
     }
 
     /// The same, with another way to reach receivers of alerts.

@@ -77,6 +77,7 @@ impl Context {
             Some(AlertRequest {
                 receiver: written.clone(),
                 destination: receiver.destination.clone(),
+                hosts: seen.effective.receiver_hosts.clone(),
                 alert: AlertMessage::of(&seen.service, &seen.decision, seen.policy.mode, notice),
                 due: notice.due,
             })

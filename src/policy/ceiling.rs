@@ -6,6 +6,7 @@
 use crate::policy::store::Name;
 use crate::{
     api::{Ceilings, HealingSettings, OnOpen, OnOpenAction, Step},
+    base::ReceiverHosts,
     policy::translate,
 };
 use kubeheal_core::{
@@ -21,6 +22,8 @@ use kubeheal_core::{
 pub(super) struct Held {
     /// The tightest limit of actions.
     pub(super) ceiling: Option<Ceiling>,
+    /// Where receivers of alerts may be.
+    pub(super) receiver_hosts: ReceiverHosts,
     /// What was cut, as the status says it.
     pub(super) cuts: Vec<String>,
     /// The same as sentences.
@@ -29,10 +32,13 @@ pub(super) struct Held {
 
 /// Holds settings to every ceiling.
 pub(super) fn hold(settings: &mut HealingSettings, ceilings: &[(Name, &Ceilings)]) -> Held {
-    let mut held = Held::default();
-    for (name, Ceilings { max_actions_per_hour, allowed_steps, allowed_on_open }) in ceilings {
+    let (mut held, mut hosts) = (Held::default(), Vec::new());
+    for (name, Ceilings { max_actions_per_hour, allowed_steps, allowed_on_open, allowed_receiver_hosts }) in ceilings {
         cut_ladder(settings, name, allowed_steps, &mut held);
         cut_on_open(settings, name, allowed_on_open, &mut held);
+        if !allowed_receiver_hosts.is_empty() {
+            hosts.push((name.to_string(), allowed_receiver_hosts.clone()));
+        }
         let allowed = max_actions_per_hour.and_then(|actions| u32::try_from(actions).ok());
         if let Some(actions_per_hour) = allowed
             && held.ceiling.as_ref().is_none_or(|known| actions_per_hour < known.actions_per_hour)
@@ -40,6 +46,7 @@ pub(super) fn hold(settings: &mut HealingSettings, ceilings: &[(Name, &Ceilings)
             held.ceiling = Some(Ceiling { actions_per_hour, set_by: name.to_string() });
         }
     }
+    held.receiver_hosts = hosts.into_iter().collect();
     held
 }
 

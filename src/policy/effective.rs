@@ -16,7 +16,7 @@ use crate::{
         contradictions,
         status::{EffectivePolicy, MAX_OVERRIDES},
     },
-    base::{Key, digest, target_of},
+    base::{Key, ReceiverHosts, digest, target_of},
     diagnosis::Rules,
 };
 use kubeheal_core::model::{
@@ -40,6 +40,8 @@ pub struct Effective {
     pub rules: Rules,
     /// Who is told of alarms.
     pub receivers: Arc<[Receiver]>,
+    /// Where they may be.
+    pub receiver_hosts: ReceiverHosts,
     /// What the status says of it.
     pub shown: EffectivePolicy,
     /// What people should know of it, as sentences.
@@ -71,14 +73,27 @@ impl Effective {
         let warnings = [idle, policies.warnings(), ceilings.sentences].concat();
         let rules = Rules::compile(&settings.diagnosis.rules);
         let receivers = settings.alerts.receivers.iter().map(|written| receiver(&key.0, written)).collect();
-        Self { settings, policy, rules, receivers, shown: EffectivePolicy { digest, overrides }, warnings }
+        let receiver_hosts = ceilings.receiver_hosts;
+        Self {
+            settings,
+            policy,
+            rules,
+            receivers,
+            receiver_hosts,
+            shown: EffectivePolicy { digest, overrides },
+            warnings,
+        }
     }
 
     /// Whether everything is as it was.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         // The compiled rules and the receivers follow from the settings.
-        let Self { settings, policy, rules: _, receivers: _, shown, warnings } = self;
-        *settings == other.settings && *policy == other.policy && *shown == other.shown && *warnings == other.warnings
+        let Self { settings, policy, rules: _, receivers: _, receiver_hosts, shown, warnings } = self;
+        *settings == other.settings
+            && *policy == other.policy
+            && *receiver_hosts == other.receiver_hosts
+            && *shown == other.shown
+            && *warnings == other.warnings
     }
 }
 

@@ -383,8 +383,9 @@ fn change() -> impl Strategy<Value = Value> {
 fn everything(caches: &Caches) -> Vec<(Key, String, bool)> {
     let keys: Vec<Key> = caches.services().map(|(key, _)| key.clone()).collect();
     let said = |key: Key| {
-        let Effective { settings, policy, rules: _, receivers: _, shown, warnings } = &*caches.effective(&key).unwrap();
-        (key, format!("{settings:?} {policy:?} {shown:?} {warnings:?}"), policy.held.is_some())
+        let Effective { settings, policy, rules: _, receivers: _, receiver_hosts, shown, warnings } =
+            &*caches.effective(&key).unwrap();
+        (key, format!("{settings:?} {policy:?} {receiver_hosts:?} {shown:?} {warnings:?}"), policy.held.is_some())
     };
     keys.into_iter().map(said).collect()
 }
@@ -448,7 +449,7 @@ fn files_with_policies_are_read_as_strictly_as_services() {
     lint(&shops("full", template.clone()).to_string()).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let all = json!({
         "template": template,
-        "ceilings": {"maxActionsPerHour": 12, "allowedSteps": ["RestartPod", "RecreateWorkload"], "allowedOnOpen": ["Fallback"]},
+        "ceilings": {"maxActionsPerHour": 12, "allowedSteps": ["RestartPod", "RecreateWorkload"], "allowedOnOpen": ["Fallback"], "allowedReceiverHosts": ["*.example.com", "am.monitoring.svc", "10.0.0.7", "fd00::7"]},
         "cluster": {"maxInFlight": 3, "maxActionsPerMinute": 10, "storm": {"minimum": 2, "percent": 40, "cooldownSeconds": 300}, "paused": ["a drill"]},
     });
     lint(&clusters("default", all).to_string()).unwrap_or_else(|problems| panic!("{problems:#?}"));
@@ -474,6 +475,9 @@ fn policy_refusals() -> Vec<(Value, &'static str, &'static str)> {
         (ceilings(json!({"allowedSteps": []})), "spec.ceilings.allowedSteps", "needs at least 1 entry, or leave the field out"),
         (ceilings(json!({"allowedSteps": ["Reboot"]})), "spec.ceilings.allowedSteps[0]", "write one of RestartPod, RecreateWorkload, Rollback"),
         (ceilings(json!({"allowedSteps": ["Rollback", "Rollback"]})), "spec.ceilings.allowedSteps[1]", "repeats"),
+        (ceilings(json!({"allowedReceiverHosts": []})), "spec.ceilings.allowedReceiverHosts", "needs at least 1 entry, or leave the field out"),
+        (ceilings(json!({"allowedReceiverHosts": ["https://a.example/x"]})), "spec.ceilings.allowedReceiverHosts[0]", "write text that matches"),
+        (ceilings(json!({"allowedReceiverHosts": ["a.*.example"]})), "spec.ceilings.allowedReceiverHosts[0]", "write text that matches"),
         (cluster(json!({"maxInFlight": 0})), "spec.cluster.maxInFlight", "0 is too small"),
         (cluster(json!({"maxActionsPerMinute": 0})), "spec.cluster.maxActionsPerMinute", "0 is too small"),
         (cluster(json!({"storm": {"minimum": 0}})), "spec.cluster.storm.minimum", "0 is too small"),

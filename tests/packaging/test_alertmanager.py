@@ -103,6 +103,11 @@ def objects(sink):
     return deployment, service
 
 
+# Receivers on the machine of kubeheal are for the cluster to allow.
+THIS_MACHINE = {"apiVersion": "kubeheal.dev/v1alpha1", "kind": "ClusterHealingPolicy", "metadata": {"name": "default"},
+                "spec": {"ceilings": {"allowedReceiverHosts": ["127.0.0.1"]}}}
+
+
 def time(text):
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
@@ -111,7 +116,7 @@ def test_two_sick_pods_are_one_alert_that_ends_once(healctl, kubectl, kubeheal, 
     with Cluster(healctl, kubectl, kubeheal, tmp_path) as cluster, cluster.controller():
         # As people copy it out of the address bar.
         deployment, service = objects({"name": "am", "type": "Alertmanager", "url": f"{manager.url}/"})
-        cluster.apply(deployment)
+        cluster.apply(THIS_MACHINE, deployment)
         cluster.kubectl("rollout", "status", "deployment/api", f"--timeout={PATIENCE}s")
         cluster.apply(service)
         cluster.kubectl("wait", "healedservice/api", "--for=condition=Ready", f"--timeout={PATIENCE}s")

@@ -18,7 +18,7 @@ use crate::notify::alert::{
 };
 use crate::{
     api::{Receiver, ReceiverType},
-    base::Key,
+    base::{Key, ReceiverHosts},
     ops::{
         clock::Clock,
         metrics::{AlertResult, Metrics},
@@ -39,6 +39,8 @@ pub struct AlertRequest {
     pub receiver: Receiver,
     /// Digest of where it is.
     pub destination: String,
+    /// Where the service may have receivers.
+    pub hosts: ReceiverHosts,
     /// The alert.
     pub alert: AlertMessage,
     /// It does not know yet, or is to be told again.
@@ -215,8 +217,9 @@ impl AlertDispatcher {
         let (result, news) = match report {
             Report::Delivered { alert, new } => (Some(AlertResult::Sent), new.then(|| self.delivered(&alert))),
             Report::TakenBack => (None, Some(Delivered::Resolved)),
-            Report::Failed { why, worth_a_word } => {
-                tracing::warn!(namespace = key.0, service = key.1, receiver = name, "an alert was not sent: {why}");
+            Report::Failed { why, detail, worth_a_word } => {
+                let (namespace, service) = (&key.0, &key.1);
+                tracing::warn!(namespace, service, receiver = name, detail, "an alert was not sent: {why}");
                 (Some(AlertResult::Failed), worth_a_word.then_some(Delivered::Problem(why)))
             }
             Report::Dropped => (Some(AlertResult::Dropped), None),

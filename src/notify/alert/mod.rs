@@ -6,17 +6,18 @@
 //!
 //! An address comes from whoever may write a HealedService, and kubeheal stands where not everybody stands. So a receiver
 //! gets a request of a fixed form, and nothing of its answer is shown but the number; redirects are not followed; addresses
-//! of the link (where clouds keep their metadata) are refused; a NetworkPolicy can say the rest.
+//! of the link (where clouds keep their metadata) and of the controller's own machine are refused; a ceiling and a NetworkPolicy can
+//! say the rest.
 
 mod alertmanager;
 mod cloudevents;
 mod content;
 mod dispatcher;
-mod link_local;
 mod outgoing;
 mod pagerduty;
 mod post;
 mod queue;
+mod reach;
 mod secret;
 mod sender;
 mod slack;
@@ -25,5 +26,6 @@ mod webhook;
 pub use content::{AlertMessage, AlertState};
 pub use dispatcher::{AlertDispatcher, AlertRequest, Environment};
 pub use queue::RetryConfig;
+pub use reach::OwnHosts;
 pub use sender::HttpSender;
 pub use webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER};

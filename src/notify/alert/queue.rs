@@ -14,7 +14,7 @@ use tokio::{
 use crate::notify::alert::{AlertMessage, AlertRequest, AlertState, HttpSender, outgoing, secret, sender::Answer};
 use crate::{
     api::{Receiver, ReceiverType},
-    base::Key,
+    base::{Key, ReceiverHosts},
     ops::clock::Clock,
 };
 use kubeheal_core::model::alert::Subject;
@@ -70,6 +70,8 @@ pub(super) enum Report {
     Failed {
         /// A sentence.
         why: String,
+        /// What only the log says.
+        detail: Option<String>,
         /// It is time for people to know.
         worth_a_word: bool,
     },
@@ -125,6 +127,8 @@ struct Item {
     alert: AlertMessage,
     /// The receiver's name in the service's spec.
     name: String,
+    /// Where the service may have receivers.
+    hosts: ReceiverHosts,
     arrival: u64,
     not_before: Instant,
     asked: Instant,
@@ -146,7 +150,7 @@ impl ReceiverQueue {
 
     /// Takes a notice. One that the receiver knows already is of use only if the receiver forgets.
     pub(super) fn request(&self, about: About, request: &AlertRequest, around: &Surroundings) {
-        let AlertRequest { receiver, destination: _, alert, due } = request;
+        let AlertRequest { receiver, destination: _, hosts, alert, due } = request;
         let (name, due, now) = (&receiver.name, *due, Instant::now());
         if matches!(alert.state, AlertState::Resolved(_)) && self.take_back(&about, name, alert) {
             // Nobody has heard of it, so nobody needs to hear that it is over.
@@ -162,6 +166,7 @@ impl ReceiverQueue {
             known.asked = now;
             known.alert = alert.clone();
             known.name.clone_from(name);
+            known.hosts.clone_from(hosts);
             drop(queue);
             self.changed.notify_one();
             return;
@@ -172,7 +177,8 @@ impl ReceiverQueue {
         queue.arrivals += 1;
         let arrival = queue.arrivals;
         let (alert, name) = (alert.clone(), name.clone());
-        let item = Item { alert, name, arrival, not_before: now, asked: now, new: due, tried: false };
+        let hosts = hosts.clone();
+        let item = Item { alert, name, hosts, arrival, not_before: now, asked: now, new: due, tried: false };
         queue.items.insert(about, item);
         let dropped = queue.drop_oldest();
         drop(queue);
@@ -240,11 +246,11 @@ impl ReceiverQueue {
             Ok(Ok(target)) => target,
             Ok(Err(answer)) => return answer,
             Err(_) => {
-                return Answer::Later("the API server does not answer when asked for its Secret".to_owned(), None);
+                return Answer::later("the API server does not answer when asked for its Secret");
             }
         };
         match outgoing::request(self.receiver.type_, &item.alert, &target, around.clock.now()) {
-            Ok(request) => around.sender.post(request, around.retry.patience).await,
+            Ok(request) => around.sender.post(request, &item.hosts, around.retry.patience).await,
             Err(why) => Answer::Refused(why),
         }
     }
@@ -260,23 +266,23 @@ impl ReceiverQueue {
                 queue.settle(about, sent, keep.then(|| now + around.retry.keep_alive));
                 Report::Delivered { alert: Box::new(sent.alert.clone()), new: sent.new }
             }
-            Answer::Later(why, wait) => {
+            Answer::Later { why, wait, detail } => {
                 queue.failures = queue.failures.saturating_add(1);
                 let wait = wait.unwrap_or_else(|| self.wait(&around.retry, queue.failures)).min(around.retry.last_wait);
                 queue.closed_until = Some(now + wait);
-                Report::Failed { why, worth_a_word: queue.failures >= TRIES_BEFORE_WORD }
+                Report::Failed { why, detail, worth_a_word: queue.failures >= TRIES_BEFORE_WORD }
             }
             // A person must do something first.
             Answer::Unprepared(why) => {
                 queue.closed_until = Some(now + around.retry.last_wait);
                 queue.put_off(about, sent, now);
-                Report::Failed { why, worth_a_word: true }
+                Report::Failed { why, detail: None, worth_a_word: true }
             }
             // Others in the queue may fare better.
             Answer::Refused(why) => {
                 queue.failures = 0;
                 queue.put_off(about, sent, now + around.retry.refused_wait);
-                Report::Failed { why, worth_a_word: true }
+                Report::Failed { why, detail: None, worth_a_word: true }
             }
         };
         drop(queue);

@@ -44,7 +44,7 @@ async fn read(client: &Client, namespace: &str, wanted: &SecretKey) -> Result<St
         kube::Error::Api(status) if status.code == 403 => Answer::Unprepared(format!(
             "kubeheal may not read Secret {name} in namespace {namespace}: see deploy/components/alert-secrets"
         )),
-        _ => Answer::Later(format!("Secret {name} in namespace {namespace} could not be read"), None),
+        _ => Answer::later(format!("Secret {name} in namespace {namespace} could not be read")),
     })?;
     let missing = || {
         let what = format!("Secret {name} in namespace {namespace} has no key {key}");

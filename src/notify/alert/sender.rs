@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use futures::{TryFutureExt, future::BoxFuture};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
@@ -17,9 +17,9 @@ use hyper_util::{client::legacy, client::legacy::connect::HttpConnector, rt::Tok
 use tokio::time::timeout;
 
 use crate::{
-    base::error_text,
+    base::{ReceiverHosts, error_text},
     diagnosis::line,
-    notify::alert::link_local::{Resolver, is_forbidden_host},
+    notify::alert::reach::{Forbidden, OwnHosts, Resolver},
 };
 
 /// How much of an answer is read, so that the connection can be used again.
@@ -29,13 +29,33 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long a connection may stay unused.
 const IDLE: Duration = Duration::from_secs(30);
 
-type Network = Box<dyn Fn(Request<Full<Bytes>>) -> legacy::ResponseFuture + Send + Sync>;
-type Sending = BoxFuture<'static, Result<Response<()>, String>>;
+type Client = Box<dyn Fn(Request<Full<Bytes>>) -> legacy::ResponseFuture + Send + Sync>;
+type Sending = BoxFuture<'static, Result<Response<()>, Unsent>>;
+
+/// Why a request has no answer.
+#[derive(Debug, Clone)]
+enum Unsent {
+    /// No receiver may be where it was to go.
+    Forbidden,
+    /// The words of whatever failed, for the log.
+    Failed(String),
+}
+
+/// The cluster's ceilings name the host of this request.
+#[derive(Debug, Clone, Copy)]
+struct Named;
+
+/// Two clients: what one may reach, and a connection that it keeps open, is not for requests of the other.
+struct Network {
+    named: Client,
+    others: Client,
+}
 
 /// Carries requests to receivers.
 #[derive(Clone)]
 pub struct HttpSender {
     send: Arc<dyn Fn(Request<Vec<u8>>) -> Sending + Send + Sync>,
+    own: OwnHosts,
 }
 
 impl fmt::Debug for HttpSender {
@@ -49,58 +69,108 @@ impl fmt::Debug for HttpSender {
 pub(super) enum Answer {
     /// It knows now.
     Delivered,
-    /// Not now, perhaps later; after so long, if it says so.
-    Later(String, Option<Duration>),
+    /// Not now, perhaps later.
+    Later {
+        /// What there is to say of it to whoever reads the status.
+        why: String,
+        /// After so long, if it says so.
+        wait: Option<Duration>,
+        /// What only the controller's log says.
+        detail: Option<String>,
+    },
     /// Something that should stand in a Secret does not, or may not be read.
     Unprepared(String),
     /// Not like this: a person must change something. It is not sent again until it is time to repeat it.
     Refused(String),
 }
 
+impl Answer {
+    /// Not now, perhaps later.
+    pub(super) fn later(why: impl Into<String>) -> Self {
+        Self::Later { why: why.into(), wait: None, detail: None }
+    }
+
+    /// There was none. Why not would tell whoever wrote the address about the network around kubeheal.
+    fn none(detail: String) -> Self {
+        let why = "it could not be delivered: no answer; the log of kubeheal says more".to_owned();
+        Self::Later { why, wait: None, detail: Some(detail) }
+    }
+}
+
 impl HttpSender {
-    /// Over HTTP and HTTPS. Certificates are checked against the roots of the system (`SSL_CERT_FILE` names others).
-    pub fn over_network() -> Self {
+    /// Over HTTP and HTTPS. Certificates are checked against the roots of the system (`SSL_CERT_FILE` names others). Hosts of the
+    /// controller's `own` are reached only where the cluster's ceilings name them.
+    pub fn over_network(own: OwnHosts) -> Self {
         // Made when it is first needed: most clusters may never send an alert, and reading all roots takes a while.
-        let client: Arc<OnceLock<Result<Network, String>>> = Arc::default();
-        Self::through(move |request| {
-            let client = client.clone();
+        let network: Arc<OnceLock<Result<Network, String>>> = Arc::default();
+        let hosts = own.clone();
+        let send = move |request: Request<Vec<u8>>| -> Sending {
+            let (network, own) = (network.clone(), own.clone());
             Box::pin(async move {
-                let client = client.get_or_init(network).as_ref().map_err(Clone::clone)?;
-                let answer = client(request.map(|body| Full::new(body.into())))
-                    .await
-                    .map_err(|error| line(&error_text::root(&error), 200))?;
-                let (parts, body) = answer.into_parts();
-                let _read = Limited::new(body, MAX_ANSWER).collect().await;
-                Ok(Response::from_parts(parts, ()))
+                let made = network.get_or_init(|| Network::new(&own)).as_ref();
+                made.map_err(|error| Unsent::Failed(error.clone()))?.send(request).await
             })
-        })
+        };
+        Self { send: Arc::new(send), own: hosts }
     }
 
     /// By any other way, for tests.
-    pub fn through(send: impl Fn(Request<Vec<u8>>) -> Sending + Send + Sync + 'static) -> Self {
-        Self { send: Arc::new(send) }
+    pub fn through(
+        send: impl Fn(Request<Vec<u8>>) -> BoxFuture<'static, Result<Response<()>, String>> + Send + Sync + 'static,
+    ) -> Self {
+        let send = move |request| -> Sending { Box::pin(send(request).map_err(Unsent::Failed)) };
+        Self { send: Arc::new(send), own: OwnHosts::default() }
     }
 
     /// Sends one request and waits for the answer, not longer than `patience`.
-    pub(super) async fn post(&self, request: Request<Vec<u8>>, patience: Duration) -> Answer {
-        match request.uri().host() {
-            None => return Answer::Refused("its address names no host: write one like https://host/path".to_owned()),
-            Some(host) if is_forbidden_host(host) => {
-                return Answer::Refused("its address is one where no receiver of alerts may be".to_owned());
-            }
-            Some(_) => {}
+    pub(super) async fn post(&self, mut request: Request<Vec<u8>>, to: &ReceiverHosts, patience: Duration) -> Answer {
+        let Some(host) = request.uri().host().map(str::to_owned) else {
+            return Answer::Refused("its address names no host: write one like https://host/path".to_owned());
+        };
+        if let Some(policy) = to.refused_by(&host) {
+            return Answer::Refused(format!("{policy} does not allow receivers there (ceilings.allowedReceiverHosts)"));
+        }
+        let named = to.names(&host);
+        if !Resolver::new(self.own.clone(), named).allows_literal(&host) {
+            return Answer::Refused(Forbidden.to_string());
+        }
+        if named {
+            request.extensions_mut().insert(Named);
         }
         match timeout(patience, (self.send)(request)).await {
-            Err(_) => Answer::Later(format!("it did not answer within {} s", patience.as_secs().max(1)), None),
-            Ok(Err(why)) => Answer::Later(format!("it cannot be reached: {why}"), None),
+            Err(_) => Answer::none(format!("it did not answer within {} s", patience.as_secs().max(1))),
+            Ok(Err(Unsent::Failed(detail))) => Answer::none(detail),
+            Ok(Err(Unsent::Forbidden)) => Answer::Refused(Forbidden.to_string()),
             Ok(Ok(answer)) => judge(&answer),
         }
     }
 }
 
+impl Network {
+    fn new(own: &OwnHosts) -> Result<Self, String> {
+        let client = |named| client(Resolver::new(own.clone(), named));
+        Ok(Self { named: client(true)?, others: client(false)? })
+    }
+
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<()>, Unsent> {
+        let is_named = request.extensions().get::<Named>().is_some();
+        let client = if is_named { &self.named } else { &self.others };
+        let answer = client(request.map(|body| Full::new(body.into()))).await.map_err(|error| unsent(&error))?;
+        let (parts, body) = answer.into_parts();
+        let _read = Limited::new(body, MAX_ANSWER).collect().await;
+        Ok(Response::from_parts(parts, ()))
+    }
+}
+
+fn unsent(error: &(dyn std::error::Error + 'static)) -> Unsent {
+    let text = line(&error_text::root(error), 200);
+    // The resolver's error comes wrapped by others.
+    if text == Forbidden.to_string() { Unsent::Forbidden } else { Unsent::Failed(text) }
+}
+
 /// TLS as towards the API server, without its certificates.
-fn network() -> Result<Network, String> {
-    let mut connector = HttpConnector::new_with_resolver(Resolver);
+fn client(resolver: Resolver) -> Result<Client, String> {
+    let mut connector = HttpConnector::new_with_resolver(resolver);
     connector.enforce_http(false);
     connector.set_connect_timeout(Some(CONNECT));
     let tls = HttpsConnectorBuilder::new()
@@ -121,7 +191,7 @@ fn judge(answer: &Response<()>) -> Answer {
         return Answer::Refused(format!("{said}: redirects are not followed, write the address that it names"));
     }
     if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT || status.is_server_error() {
-        return Answer::Later(said, retry_after(answer));
+        return Answer::Later { why: said, wait: retry_after(answer), detail: None };
     }
     Answer::Refused(format!("{said}: check its address and its credentials"))
 }

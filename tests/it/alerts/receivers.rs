@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use kube::{Client, client::Body};
 use kubeheal::{
     api::Receiver,
-    base::Key,
+    base::{Key, ReceiverHosts},
     notify::alert::{
-        AlertDispatcher, AlertMessage, AlertRequest, AlertState, Environment, HttpSender, RetryConfig,
+        AlertDispatcher, AlertMessage, AlertRequest, AlertState, Environment, HttpSender, OwnHosts, RetryConfig,
         SIGNATURE_HEADER, TIMESTAMP_HEADER,
     },
     ops::{clock::Clock, metrics::Metrics},
@@ -50,6 +50,12 @@ pub(super) fn alert(severity: Severity, state: AlertState) -> AlertMessage {
 
 fn firing() -> AlertMessage {
     alert(Severity::Warning, AlertState::Firing)
+}
+
+/// Ceilings that name this machine, and what they cannot allow.
+fn here() -> ReceiverHosts {
+    let hosts = ["127.0.0.1", "localhost", "169.254.169.254"].map(str::to_owned).to_vec();
+    std::iter::once(("ClusterHealingPolicy default".to_owned(), hosts)).collect()
 }
 
 fn resolved() -> AlertMessage {
@@ -98,7 +104,7 @@ impl Harness {
         let clock = Clock::starting_at(time("2026-11-23T10:05:00Z"));
         let dispatcher = AlertDispatcher::new(Environment {
             secrets: cluster(url),
-            sender: HttpSender::over_network(),
+            sender: HttpSender::over_network(OwnHosts::default()),
             clock,
             retry,
             metrics: metrics.clone(),
@@ -113,9 +119,13 @@ impl Harness {
     }
 
     fn mention(&self, sink: &Value, alert: AlertMessage, due: bool) {
+        self.mention_at(sink, alert, due, here());
+    }
+
+    fn mention_at(&self, sink: &Value, alert: AlertMessage, due: bool, hosts: ReceiverHosts) {
         let sink: Receiver = serde_json::from_value(sink.clone()).unwrap();
         let destination = format!("{sink:?}");
-        self.dispatcher.request(&key(), vec![AlertRequest { receiver: sink, destination, alert, due }]);
+        self.dispatcher.request(&key(), vec![AlertRequest { receiver: sink, destination, hosts, alert, due }]);
     }
 
     /// What became of it, once something did.
@@ -376,8 +386,70 @@ async fn a_receiver_that_cannot_be_reached_is_no_secret_but_its_address_is() {
         firing(),
     );
     let Delivered::Problem(why) = harness.news().await else { panic!("nobody is there") };
-    assert!(why.starts_with("it cannot be reached: "), "{why}");
+    assert_eq!(why, "it could not be delivered: no answer; the log of kubeheal says more");
     assert!(!why.contains("secret-part") && !why.contains("hunter2") && !why.contains("127.0.0.1"), "{why}");
+}
+
+/// What is nobody's receiver: the controller's own machine, however it is written, unless the cluster names it.
+#[tokio::test]
+async fn nothing_is_sent_to_the_controllers_own_machine() {
+    let server = receiver(Answer::new(200)).await;
+    let port = server.uri().rsplit(':').next().unwrap().to_owned();
+    let hosts = [
+        "127.0.0.1",
+        "localhost",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0.0.0.0",
+        "[::]",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "user:password@127.0.0.1",
+    ];
+    for host in hosts {
+        let harness = Harness::open("");
+        let sink = json!({"name": "hook", "type": "Webhook", "url": format!("http://{host}:{port}/")});
+        harness.mention_at(&sink, firing(), true, ReceiverHosts::default());
+        let Delivered::Problem(why) = harness.news().await else { panic!("{host} was told") };
+        assert_eq!(why, "its address is one where no receiver of alerts may be", "{host}");
+    }
+    assert!(received(&server).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_host_that_the_ceilings_of_the_cluster_do_not_name_is_told_nothing() {
+    let server = receiver(Answer::new(200)).await;
+    let harness = Harness::open("");
+    let elsewhere = vec!["*.example.com".to_owned()];
+    let hosts = std::iter::once(("ClusterHealingPolicy default".to_owned(), elsewhere)).collect();
+    harness.mention_at(&json!({"name": "hook", "type": "Webhook", "url": server.uri()}), firing(), true, hosts);
+    let Delivered::Problem(why) = harness.news().await else { panic!("it was told") };
+    let expected = "ClusterHealingPolicy default does not allow receivers there (ceilings.allowedReceiverHosts)";
+    assert_eq!(why, expected);
+    assert!(received(&server).await.is_empty());
+}
+
+/// Whoever may write an address must not learn from the status what is around kubeheal.
+#[tokio::test]
+async fn closed_ports_and_those_that_speak_something_else_are_told_in_the_same_words() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _sent = tokio::io::AsyncWriteExt::write_all(&mut stream, b"SSH-2.0-OpenSSH\r\n").await;
+        }
+    });
+    let urls = [format!("http://{address}"), format!("https://{address}"), "http://127.0.0.1:1".to_owned()];
+    for url in urls {
+        let harness = Harness::open("");
+        harness.request(&json!({"name": "hook", "type": "Webhook", "url": url}), firing());
+        let Delivered::Problem(why) = harness.news().await else { panic!("{url} was told") };
+        assert_eq!(why, "it could not be delivered: no answer; the log of kubeheal says more", "{url}");
+    }
 }
 
 #[tokio::test]
@@ -388,7 +460,7 @@ async fn a_dead_receiver_delays_no_other_and_who_heard_the_beginning_hears_the_e
     let offer = |name: &str, server: &HttpReceiver| {
         let sink: Receiver =
             serde_json::from_value(json!({"name": name, "type": "Webhook", "url": server.uri()})).unwrap();
-        AlertRequest { receiver: sink, destination: server.uri(), alert: firing(), due: true }
+        AlertRequest { receiver: sink, destination: server.uri(), hosts: here(), alert: firing(), due: true }
     };
     harness.dispatcher.request(&key(), vec![offer("dead", &dead), offer("alive", &alive)]);
     assert!(told_firing(&harness.news().await));
