@@ -169,8 +169,12 @@ const CASES: &[Case] = &[
     },
     Case {
         health: &[(310.0, END, &["Degraded", "Unhealthy"])],
-        finds: &["ConfigError"],
-        held: Some(("RestartCannotHelp", &["no sandbox", "the network of its node"])),
+        finds: &["RuntimeError"],
+        never: &["ConfigError"],
+        held: Some((
+            "RestartCannotHelp",
+            &["no sandbox: failed to setup network for sandbox: plugin type=\"calico\" failed (add): stat"],
+        )),
         ..case("no-sandbox")
     },
     Case { health: &[(0.0, END, &["Healthy"])], ..case("same-selector-twice") },
@@ -179,7 +183,10 @@ const CASES: &[Case] = &[
     Case {
         health: &[(700.0, END, &["Unhealthy"])],
         finds: &["NodeLost", "StuckTerminating", "ConfigError"],
-        held: Some(("RestartCannotHelp", &["volume"])),
+        held: Some((
+            "RestartCannotHelp",
+            &["Multi-Attach error for volume", "already used by pod(s) app-6b8f9d7c5d-7xscp"],
+        )),
         ..case("volume-still-attached-to-dead-node")
     },
     Case {
