@@ -42,7 +42,7 @@ pub struct PodEvent {
     /// UID of the pod.
     pub pod_uid: String,
     /// What it says, if that is of use.
-    pub told: Option<Told>,
+    pub said: Option<Said>,
     /// When it was last seen, by the clock of who wrote it.
     pub seen: Option<Timestamp>,
 }
@@ -50,7 +50,7 @@ watched!(PodEvent, "", "v1", "Event", "events");
 
 /// What is of use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum Said {
     /// A container is killed because of a probe.
     Probe(String, Probe),
     /// The `preStop` hook of a container failed.
@@ -86,27 +86,27 @@ struct RawInvolved {
 
 impl From<RawEvent> for PodEvent {
     fn from(raw: RawEvent) -> Self {
-        let told = told(&raw);
+        let said = meaning(&raw);
         let (pod, pod_uid) = (raw.involved_object.name, raw.involved_object.uid);
-        Self { meta: raw.metadata.object_meta(), pod, pod_uid, told, seen: raw.last_timestamp }
+        Self { meta: raw.metadata.object_meta(), pod, pod_uid, said, seen: raw.last_timestamp }
     }
 }
 
-fn told(raw: &RawEvent) -> Option<Told> {
+fn meaning(raw: &RawEvent) -> Option<Said> {
     let about = &raw.involved_object;
     if about.kind != "Pod" || about.uid.is_empty() || !fits(&about.uid, MAX_UID) {
         return None;
     }
     let message = raw.message.as_deref().unwrap_or_default();
-    let no_sandbox = |about| Some(Told::NoSandbox(SandboxTrouble { about, words: words(message)? }));
+    let no_sandbox = |about| Some(Said::NoSandbox(SandboxTrouble { about, words: words(message)? }));
     match raw.reason.as_deref()? {
         // "Container app failed liveness probe, will be restarted", as recorded in `liveness-fails`.
-        "Killing" => Some(Told::Probe(container(about)?, probe(message)?)),
+        "Killing" => Some(Said::Probe(container(about)?, probe(message)?)),
         // The kubelet says no more of it, lest secrets leak.
-        "FailedPreStopHook" => Some(Told::PreStopFailed(container(about)?)),
+        "FailedPreStopHook" => Some(Said::PreStopFailed(container(about)?)),
         "FailedCreatePodSandBox" | "NetworkNotReady" => no_sandbox(SandboxNeed::Runtime),
         "FailedMount" | "FailedAttachVolume" => no_sandbox(SandboxNeed::Volume),
-        "FailedKillPod" => Some(Told::NotEnded(words(message)?)),
+        "FailedKillPod" => Some(Said::NotEnded(words(message)?)),
         _ => None,
     }
 }

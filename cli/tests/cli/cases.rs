@@ -173,7 +173,7 @@ const CASES: &[Case] = &[
         never: &["ConfigError"],
         held: Some((
             "RestartCannotHelp",
-            &["no sandbox: failed to setup network for sandbox: plugin type=\"calico\" failed (add): stat"],
+            &["it has no sandbox: failed to setup network", "failed to assign an IP address to container"],
         )),
         ..case("no-sandbox")
     },
@@ -183,10 +183,7 @@ const CASES: &[Case] = &[
     Case {
         health: &[(700.0, END, &["Unhealthy"])],
         finds: &["NodeLost", "StuckTerminating", "ConfigError"],
-        held: Some((
-            "RestartCannotHelp",
-            &["Multi-Attach error for volume", "already used by pod(s) app-6b8f9d7c5d-7xscp"],
-        )),
+        held: Some(("RestartCannotHelp", &["volume"])),
         ..case("volume-still-attached-to-dead-node")
     },
     Case {

@@ -10,7 +10,7 @@ use kubeheal_core::model::{
     snapshot::{PodEvents, SandboxNeed, SandboxTrouble},
 };
 
-use crate::cluster::pod_event::{PodEvent, Told};
+use crate::cluster::pod_event::{PodEvent, Said};
 
 /// Pods remembered at most. Then the one goes of which nothing has been heard for longest.
 const MAX_PODS: usize = 4096;
@@ -37,7 +37,7 @@ struct Words {
     /// They say more than that there is trouble.
     precise: bool,
     seen: Option<Timestamp>,
-    words: String,
+    text: String,
 }
 
 /// What Events said of a container.
@@ -50,7 +50,7 @@ pub(super) struct OfContainer {
 impl Events {
     /// Takes in what an Event says. Tells whether it is anything new.
     pub(super) fn apply(&mut self, event: PodEvent) -> bool {
-        let PodEvent { pod_uid, told: Some(told), seen, .. } = event else { return false };
+        let PodEvent { pod_uid, said: Some(said), seen, .. } = event else { return false };
         if self.0.len() >= MAX_PODS && !self.0.contains_key(&pod_uid) {
             let oldest = self.0.iter().min_by_key(|(_, pod)| pod.heard());
             if let Some(uid) = oldest.map(|(uid, _)| uid.clone()) {
@@ -59,7 +59,7 @@ impl Events {
         }
         let pod = self.0.entry(pod_uid).or_default();
         let before = (pod.words(), pod.containers.clone());
-        pod.apply(told, seen);
+        pod.apply(said, seen);
         before != (pod.words(), pod.containers.clone())
     }
 
@@ -90,26 +90,26 @@ impl Events {
 }
 
 impl OfPod {
-    fn apply(&mut self, told: Told, seen: Option<Timestamp>) {
-        let said = |words: String| Some(Words { precise: !words.starts_with(SUMS_UP), seen, words });
+    fn apply(&mut self, told: Said, seen: Option<Timestamp>) {
+        let said = |text: String| Some(Words { precise: !text.starts_with(SUMS_UP), seen, text });
         match told {
-            Told::Probe(name, probe) => {
+            Said::Probe(name, probe) => {
                 let of = self.container(name);
                 of.probe = of.probe.max(Some((seen, probe)));
             }
             // Without a time nobody knows of which run it speaks.
-            Told::PreStopFailed(name) if seen.is_some() => {
+            Said::PreStopFailed(name) if seen.is_some() => {
                 let of = self.container(name);
                 of.failed_pre_stop = of.failed_pre_stop.max(seen);
             }
-            Told::PreStopFailed(_) => {}
-            Told::NoSandbox(SandboxTrouble { about: SandboxNeed::Volume, words }) => {
+            Said::PreStopFailed(_) => {}
+            Said::NoSandbox(SandboxTrouble { about: SandboxNeed::Volume, words }) => {
                 self.volume = self.volume.take().max(said(words));
             }
-            Told::NoSandbox(SandboxTrouble { about: SandboxNeed::Runtime, words }) => {
+            Said::NoSandbox(SandboxTrouble { about: SandboxNeed::Runtime, words }) => {
                 self.runtime = self.runtime.take().max(said(words));
             }
-            Told::NotEnded(words) => self.not_ended = self.not_ended.take().max(said(words)),
+            Said::NotEnded(words) => self.not_ended = self.not_ended.take().max(said(words)),
         }
     }
 
@@ -127,14 +127,12 @@ impl OfPod {
     fn words(&self) -> PodEvents {
         let later = |(runtime, volume): (&Words, &Words)| runtime.seen >= volume.seen;
         let of_runtime = self.runtime.as_ref().zip(self.volume.as_ref()).map_or(self.runtime.is_some(), later);
-        let (about, said) = match of_runtime {
-            true => (SandboxNeed::Runtime, &self.runtime),
-            false => (SandboxNeed::Volume, &self.volume),
-        };
-        let trouble = |said: &Words| SandboxTrouble { about, words: said.words.clone() };
+        let (about, said) =
+            if of_runtime { (SandboxNeed::Runtime, &self.runtime) } else { (SandboxNeed::Volume, &self.volume) };
+        let trouble = |said: &Words| SandboxTrouble { about, words: said.text.clone() };
         PodEvents {
             no_sandbox: said.as_ref().map(trouble),
-            not_ended: self.not_ended.as_ref().map(|said| said.words.clone()),
+            not_ended: self.not_ended.as_ref().map(|said| said.text.clone()),
         }
     }
 

@@ -103,7 +103,6 @@ pub(crate) struct Container {
     pub(crate) pulled: bool,
     pub(crate) environment: Vec<ConfigRef>,
     probes: Vec<Probe>,
-    /// It has a `preStop` hook.
     pre_stop: bool,
     pub(crate) behaviour: Arc<Behaviour>,
     script_since: Timestamp,
