@@ -2,14 +2,13 @@
 //!
 //! Answers two questions: what does a service see (`lookup`), and whom does a change concern. Decides nothing, reads no clock.
 
+mod events;
 mod lookup;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-
-use jiff::Timestamp;
 
 use crate::api::{HealedService, PolicyKind, status::HealedServiceStatus};
 use crate::{
@@ -24,17 +23,14 @@ use crate::{
         node::Nodes,
         pdb::Budget,
         pod::PodRecord,
-        probe_event::ProbeEvent,
+        pod_event::PodEvent,
         revision::Revision,
         undecoded::Undecoded,
         workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet, WorkloadRecord},
     },
     policy::{Effective, PolicyStore},
 };
-use kubeheal_core::model::{cause::Probe, fleet::FleetIndex, snapshot::WorkloadKind};
-
-/// Probe names remembered at most; they only name findings.
-const MAX_PROBE_EVENTS: usize = 4096;
+use kubeheal_core::model::{fleet::FleetIndex, snapshot::WorkloadKind};
 
 /// The caches, kept up to date by `apply` and `remove`.
 #[derive(Debug, Default)]
@@ -53,7 +49,7 @@ pub struct Caches {
     nodes: Nodes,
     budgets: BTreeMap<Key, Budget>,
     revisions: BTreeMap<Key, Revision>,
-    probe_events: BTreeMap<(String, String), (Probe, Option<Timestamp>)>,
+    events: events::Events,
     services_of: BTreeMap<(WorkloadKind, Key), BTreeSet<Key>>,
     dependents_of: BTreeMap<Key, BTreeSet<Key>>,
     undecoded: Undecoded,
@@ -191,7 +187,7 @@ impl Caches {
                 self.budgets.remove(key);
                 self.services_in(&key.0)
             }
-            // The finding that an Event named outlives the Event.
+            // The finding that an Event gave words to outlives the Event.
             Kind::Event => BTreeSet::new(),
             Kind::Revision => {
                 self.revisions.remove(key);
@@ -412,6 +408,9 @@ impl Caches {
         let old = self.pods.get(&key).cloned();
         let old_node = old.as_ref().and_then(|old| old.pod.node.as_deref());
         self.nodes.moves(&key, old_node, pod.pod.node.as_deref());
+        if let Some(before) = old.as_ref().filter(|old| old.pod.uid != pod.pod.uid) {
+            self.events.forget(&before.pod.uid);
+        }
         let moved = old.as_ref().filter(|old| old.controller != pod.controller);
         if let Some(controller) = moved.and_then(|old| old.controller.as_ref()) {
             self.unlink_pod(&key, controller);
@@ -441,7 +440,7 @@ impl Caches {
         if let Some(controller) = &pod.controller {
             self.unlink_pod(key, controller);
         }
-        self.probe_events.retain(|(uid, _), _| *uid != pod.pod.uid);
+        self.events.forget(&pod.pod.uid);
         let mut touched = self.services_of_pod(key, &pod);
         if pod.controller.is_none() {
             touched.extend(self.remove_workload(WorkloadKind::Pod, key.clone()));
@@ -457,14 +456,15 @@ impl Caches {
         }
     }
 
-    fn apply_event(&mut self, event: ProbeEvent) -> BTreeSet<Key> {
-        let Some(probe) = event.probe else { return BTreeSet::new() };
-        if self.probe_events.len() >= MAX_PROBE_EVENTS {
-            self.probe_events.pop_first();
+    /// It may come before the status that it gives words to, or after.
+    fn apply_event(&mut self, event: PodEvent) -> BTreeSet<Key> {
+        let key = (event.meta.namespace.clone().unwrap_or_default(), event.pod.clone());
+        let uid = event.pod_uid.clone();
+        if !self.events.apply(event) {
+            return BTreeSet::new();
         }
-        // Nobody is woken: an Event never causes a decision.
-        self.probe_events.insert((event.pod_uid, event.container), (probe, event.seen));
-        BTreeSet::new()
+        let pod = self.pods.get(&key).filter(|pod| pod.pod.uid == uid);
+        pod.map(|pod| self.services_of_pod(&key, pod)).unwrap_or_default()
     }
 
     fn services_of_pod(&self, key: &Key, pod: &PodRecord) -> BTreeSet<Key> {

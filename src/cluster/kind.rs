@@ -9,7 +9,7 @@ use crate::{
         node::NodeRecord,
         pdb::Budget,
         pod::PodRecord,
-        probe_event::ProbeEvent,
+        pod_event::PodEvent,
         revision::Revision,
         workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
     },
@@ -80,7 +80,7 @@ impl Kind {
         }
     }
 
-    /// Whether nothing can be decided while its stream is behind. Events prove nothing: they only name a probe.
+    /// Whether nothing can be decided while its stream is behind. Events prove nothing: they only give words.
     pub fn is_needed(self) -> bool {
         self != Self::Event
     }
@@ -121,7 +121,7 @@ pub enum Object {
     Pod(Box<PodRecord>),
     Node(NodeRecord),
     Budget(Budget),
-    Event(ProbeEvent),
+    Event(PodEvent),
     Revision(Revision),
     HealingPolicy(Arc<HealingPolicy>),
     ClusterHealingPolicy(Arc<ClusterHealingPolicy>),

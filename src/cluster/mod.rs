@@ -15,7 +15,7 @@ pub mod node;
 pub mod pdb;
 pub mod peer;
 pub mod pod;
-pub mod probe_event;
+pub mod pod_event;
 pub mod record;
 pub mod revision;
 pub mod snapshot;

@@ -12,8 +12,8 @@ use crate::cluster::{
 };
 use crate::diagnosis::{line, tidy};
 use kubeheal_core::model::snapshot::{
-    ClosedGate, Container, ContainerState, Node, Origin, Patience, Phase, Pod, Readiness, RestartPolicy, Role,
-    Termination,
+    ClosedGate, Container, ContainerState, Node, Origin, Patience, Phase, Pod, PodEvents, Readiness, RestartPolicy,
+    Role, Termination,
 };
 
 /// Longest message kept of a container, in characters: the longest there can be. What names the cause may stand before a
@@ -189,6 +189,7 @@ impl From<RawPod> for PodRecord {
             scheduling_gates: scheduling_gates(&raw),
             closed_gates: closed_gates(&raw),
             no_sandbox: is_false(&raw.status.conditions, "PodReadyToStartContainers"),
+            events: PodEvents::default(),
             old_revision: false,
             conditions: raw.status.conditions.iter().filter_map(custom_condition).collect(),
             containers: containers(&raw),
@@ -304,6 +305,7 @@ fn container(raw: &RawPod, (status, spec): (&RawContainerStatus, Option<&RawCont
         startup: spec.and_then(|spec| spec.startup_probe.as_ref()).map(patience),
         liveness: spec.and_then(|spec| spec.liveness_probe.as_ref()).map(patience),
         probe_event: None,
+        failed_pre_stop: None,
         diagnosis: None,
         unread: None,
     }

@@ -140,8 +140,8 @@ fn pod(caches: &Caches, namespace: &str, workload: &WorkloadRecord, record: &Pod
     pod.host = pod.node.as_deref().map(|name| caches.node(name)).unwrap_or_default();
     pod.old_revision = update.is_some_and(|(update, revision)| update.leaves_behind(&pod.name, revision));
     pod.refusal = refusal(caches.budgets(namespace), record);
+    caches.add_events(&mut pod);
     for container in &mut pod.containers {
-        container.probe_event = caches.probe_event(&pod.uid, &container.name);
         container.diagnosis = diagnose(container, rules);
     }
     pod

@@ -36,7 +36,7 @@ use crate::{
         node::NodeRecord,
         pdb::Budget,
         pod::PodRecord,
-        probe_event::ProbeEvent,
+        pod_event::{self, PodEvent},
         revision::{Revision, revision_mark},
         workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
     },
@@ -136,7 +136,7 @@ impl Shared {
 /// All watches of one namespace, or of all. Ends when told to stop.
 pub async fn watch(client: Client, namespace: Option<&str>, shared: Arc<Shared>, stop: CancellationToken) {
     let all = watcher::Config::default().timeout(WATCH_TIMEOUT_SECONDS);
-    let killing = all.clone().fields("involvedObject.kind=Pod,reason=Killing");
+    let of_pods = all.clone().fields(pod_event::SELECTED);
     let kept = all.clone().labels(revision_mark::LABEL);
     let source = Source { client, namespace: namespace.map(str::to_owned), shared };
     let streams: Vec<BoxFuture<'_, ()>> = vec![
@@ -153,7 +153,7 @@ pub async fn watch(client: Client, namespace: Option<&str>, shared: Arc<Shared>,
             wrap: Object::Node as fn(NodeRecord) -> Object,
         })),
         Box::pin(source.follow::<Budget>(Kind::Budget, &all, Object::Budget)),
-        Box::pin(source.follow::<ProbeEvent>(Kind::Event, &killing, Object::Event)),
+        Box::pin(source.follow::<PodEvent>(Kind::Event, &of_pods, Object::Event)),
         Box::pin(source.follow::<Revision>(Kind::Revision, &kept, Object::Revision)),
         Box::pin(
             source.follow(Kind::HealingPolicy, &all, |object: HealingPolicy| Object::HealingPolicy(Arc::new(object))),

@@ -28,7 +28,7 @@ use kubeheal::{
         kind::Kind,
         pdb::Budget,
         pod::PodRecord,
-        probe_event::ProbeEvent,
+        pod_event::PodEvent,
         revision::Revision,
         workload::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
     },
@@ -180,7 +180,7 @@ fn times_beyond_what_can_be_held_are_read_as_absent_in_every_kind_and_every_plac
         "involvedObject": {"kind": "Pod", "uid": "p", "fieldPath": "spec.containers{app}"}, "reason": "Killing",
         "message": "Container app failed liveness probe, will be restarted",
     });
-    holds::<ProbeEvent>("Event", named("Event", "v1", event));
+    holds::<PodEvent>("Event", named("Event", "v1", event));
     holds::<Revision>("ControllerRevision", named("ControllerRevision", "apps/v1", json!({"revision": 1})));
     // What is read by itself.
     holds::<ControllerRevision>("ControllerRevision", named("ControllerRevision", "apps/v1", json!({"revision": 1})));

@@ -139,6 +139,8 @@ pub(crate) const GROUPS: &[Group] = &[
             "churn",
             "readiness-gate",
             "two-budgets",
+            "no-network",
+            "hook-failed",
         ]
     ),
 ];

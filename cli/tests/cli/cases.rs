@@ -169,8 +169,12 @@ const CASES: &[Case] = &[
     },
     Case {
         health: &[(310.0, END, &["Degraded", "Unhealthy"])],
-        finds: &["ConfigError"],
-        held: Some(("RestartCannotHelp", &["no sandbox", "the network of its node"])),
+        finds: &["RuntimeError"],
+        never: &["ConfigError"],
+        held: Some((
+            "RestartCannotHelp",
+            &["it has no sandbox: failed to setup network", "failed to assign an IP address to container"],
+        )),
         ..case("no-sandbox")
     },
     Case { health: &[(0.0, END, &["Healthy"])], ..case("same-selector-twice") },

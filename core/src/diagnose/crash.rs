@@ -51,7 +51,10 @@ pub(super) fn crash(context: &ContainerContext<'_>, pod: &Pod, container: &Conta
     let latest = record.restarts.last().copied().unwrap_or(since);
     let (how, said) = match hook {
         Some(hook) => ("was killed".to_owned(), format!(": PostStartHookError: {}", hook.message)),
-        None => (termination::describe(&end, cause), explained(container, &end.message)),
+        None => {
+            let how = format!("{}{}", termination::describe(&end, cause), termination::after_hook(container, &end));
+            (how, explained(container, &end.message))
+        }
     };
     let mut message = format!("{} {how}{}{said}", container.name, times(restarts, elapsed(since, latest)));
     if relapses {

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{context::ContainerContext, evidence::explained};
+use super::{context::ContainerContext, evidence::explained, termination::after_hook};
 use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
@@ -33,7 +33,10 @@ pub(super) fn not_started_again(context: &ContainerContext<'_>, pod: &Pod, conta
         (Cause::ContainerEnded, "its restart policy does not start it again: the pod does not become ready")
     };
     let (name, said) = (&container.name, explained(container, &end.message));
-    let message = format!("{name} {} and {why} since {since:.0}{said}", how(end));
+    let (how, hook) = (how(end), after_hook(container, end));
+    let trouble = pod.sandbox_trouble().filter(|_| follows);
+    let no_sandbox = trouble.map(|trouble| format!("; it has no sandbox: {}", trouble.words)).unwrap_or_default();
+    let message = format!("{name} {how}{hook} and {why} since {since:.0}{said}{no_sandbox}");
     Some(Finding::new(Place::container_of(pod, container), cause, since, over_threshold, message))
 }
 

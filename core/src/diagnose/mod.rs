@@ -1,6 +1,7 @@
 //! Diagnosing: what is wrong with the workload and each pod, read from objects.
 //!
-//! Events name the probe of a finding that is there anyway; nothing here is found because of one. Owns which findings are known.
+//! Events name the probe of a finding that is there anyway and give it words; nothing here is found because of one. Owns which
+//! findings are known.
 
 mod context;
 mod controller;

@@ -42,7 +42,8 @@ pub(super) fn restarted(context: &ContainerContext<'_>, pod: &Pod, container: &C
         ContainerState::Running(_) if is_coming_back(context, pod, container) => (false, "is starting again"),
         ContainerState::Waiting { .. } | ContainerState::Running(_) | ContainerState::Unknown => return None,
     };
-    let message = format!("{name} ended with {node} and {what}");
+    let trouble = pod.sandbox_trouble().map(|trouble| format!(": it has no sandbox: {}", trouble.words));
+    let message = format!("{name} ended with {node} and {what}{}", trouble.unwrap_or_default());
     Some(Finding::new(place, Cause::NodeRestarted, since, lasts, message))
 }
 

@@ -13,7 +13,7 @@ use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
     moment::humanize,
-    snapshot::{Container, ContainerState, Pod, Role, Termination},
+    snapshot::{Container, ContainerState, Pod, Role, SandboxNeed, SandboxTrouble, Termination},
 };
 use crate::observe::initializes;
 
@@ -118,18 +118,31 @@ pub(super) fn stalled(context: &ContainerContext<'_>, pod: &Pod) -> Option<Findi
             (Place::container_of(pod, sidecar), Cause::InitFailed, message)
         }
         Some(one) => {
-            let what = if pod.no_sandbox {
-                "it has no sandbox yet: a volume (of a Secret or ConfigMap, too) or the network of its node may be in the way"
-            } else {
-                "it may wait for a volume, a Secret, a ConfigMap, the network or a large image"
-            };
-            let message = format!("{} has not been created: {what}", one.name);
-            (Place::container_of(pod, one), Cause::ConfigError, message)
+            let (cause, what) = not_created(pod);
+            (Place::container_of(pod, one), cause, format!("{} has not been created: {what}", one.name))
         }
         None => (Place::pod(pod), Cause::Unschedulable, "no node has been chosen".to_owned()),
     };
     let message = format!("{message} since {since:.0}, for more than {lasted}");
     Some(Finding::new(place, cause, since, true, message))
+}
+
+/// Why no container of a pod has been created, as far as that is known. An Event gives the words, and with them a name.
+fn not_created(pod: &Pod) -> (Cause, String) {
+    let guess = match pod.sandbox_trouble() {
+        Some(SandboxTrouble { about, words }) => {
+            let cause = match about {
+                SandboxNeed::Volume => Cause::ConfigError,
+                SandboxNeed::Runtime => Cause::RuntimeError,
+            };
+            return (cause, format!("it has no sandbox: {words}"));
+        }
+        None if pod.no_sandbox => {
+            "it has no sandbox yet: a volume (of a Secret or ConfigMap, too) or the network of its node may be in the way"
+        }
+        None => "it may wait for a volume, a Secret, a ConfigMap, the network or a large image",
+    };
+    (Cause::ConfigError, guess.to_owned())
 }
 
 /// How long a step of a start may take.

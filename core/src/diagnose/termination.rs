@@ -52,6 +52,17 @@ pub(super) fn describe(end: &Termination, cause: Cause) -> String {
     }
 }
 
+/// Whether its `preStop` hook failed in the run that ended so, in words. The kubelet runs the hook once in a run, before it ends
+/// it; the run after it begins later.
+pub(super) fn after_hook(container: &Container, end: &Termination) -> &'static str {
+    let in_this_run = container
+        .failed_pre_stop
+        .zip(end.started)
+        .zip(end.finished)
+        .is_some_and(|((failed, started), finished)| failed > started && failed <= after(finished, ROUNDING));
+    if in_this_run { " after its preStop hook failed" } else { "" }
+}
+
 /// What a code means that is none of the process's own: on Linux 128 and the number of the signal that ended it, on Windows a
 /// status, which people know in hexadecimal digits.
 fn in_words(code: i32) -> String {

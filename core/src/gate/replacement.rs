@@ -193,7 +193,8 @@ fn still_waits(pod: &Pod) -> Option<String> {
     let container = pod.containers.iter().find(|container| container.waits_to_start());
     match (pod.phase, container) {
         (Phase::Pending | Phase::Running, Some(container)) => {
-            Some(format!("{} of {name} has not been created", container.name))
+            let trouble = pod.sandbox_trouble().map(|trouble| format!(": it has no sandbox: {}", trouble.words));
+            Some(format!("{} of {name} has not been created{}", container.name, trouble.unwrap_or_default()))
         }
         (Phase::Pending, None) if pod.containers.is_empty() => Some(format!("{name} is on no node")),
         (Phase::Pending, None) => Some(format!("{name} is starting")),

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use kube::ResourceExt;
 use kubeheal_core::model::{
-    cause::Probe,
     fleet::Fleet,
-    snapshot::{Node, WorkloadKind},
+    snapshot::{Node, Pod, WorkloadKind},
 };
 
 use super::Caches;
@@ -143,9 +141,13 @@ impl Caches {
         self.revisions.get(&(namespace.to_owned(), name.to_owned()))
     }
 
-    /// The probe that an Event named for a container.
-    pub(in crate::cluster) fn probe_event(&self, uid: &str, container: &str) -> Option<(Probe, Option<Timestamp>)> {
-        self.probe_events.get(&(uid.to_owned(), container.to_owned())).copied()
+    /// What Events said of a pod and its containers, put where it is read.
+    pub(in crate::cluster) fn add_events(&self, pod: &mut Pod) {
+        pod.events = self.events.of_pod(&pod.uid);
+        for container in &mut pod.containers {
+            container.probe_event = self.events.probe(&pod.uid, &container.name);
+            container.failed_pre_stop = self.events.failed_pre_stop(&pod.uid, &container.name);
+        }
     }
 }
 

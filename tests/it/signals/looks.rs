@@ -33,7 +33,8 @@ fn recordings() -> Vec<PathBuf> {
 fn read(path: &Path) -> (Changes, (String, String)) {
     let text = std::fs::read_to_string(path).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let watched = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Node", "PodDisruptionBudget"];
+    let watched =
+        ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Node", "PodDisruptionBudget", "Event"];
     let kind = |line: &Value| line["object"]["kind"].as_str().unwrap_or_default().to_owned();
     let lines: Vec<Value> = lines.into_iter().filter(|line| watched.contains(&kind(line).as_str())).collect();
     let of_kind = |wanted: &str| lines.iter().find(|line| kind(line) == wanted);

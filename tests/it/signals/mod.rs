@@ -9,6 +9,7 @@ mod looks;
 mod nodes;
 mod own_clock;
 mod owners;
+mod pod_events;
 mod proofs;
 mod replacements;
 mod rollouts;

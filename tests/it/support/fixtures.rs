@@ -8,8 +8,8 @@ use kubeheal_core::model::{
     fleet::{Fleet, FleetIndex, PeerStatus},
     policy::{ClusterPolicy, Policy},
     snapshot::{
-        BudgetRefusal, Container, ContainerState, LastKnownGood, Live, Node, Origin, Ownership, Phase, Pod, Readiness,
-        RestartPolicy, Role, Rollout, Service, Snapshot, Workload, WorkloadKind, WorkloadState,
+        BudgetRefusal, Container, ContainerState, LastKnownGood, Live, Node, Origin, Ownership, Phase, Pod, PodEvents,
+        Readiness, RestartPolicy, Role, Rollout, Service, Snapshot, Workload, WorkloadKind, WorkloadState,
     },
     state::{ActionRecord, ContainerRecord, Episode, ObservedState, Outcome, State},
 };
@@ -46,6 +46,7 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
         scheduling_gates: Vec::new(),
         closed_gates: Vec::new(),
         no_sandbox: false,
+        events: PodEvents::default(),
         old_revision: false,
         conditions: Vec::new(),
         containers: vec![Container {
@@ -60,6 +61,7 @@ pub(crate) fn pod(name: &str, ready: bool) -> Pod {
             startup: None,
             liveness: None,
             probe_event: None,
+            failed_pre_stop: None,
             diagnosis: None,
             unread: None,
         }],

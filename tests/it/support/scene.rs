@@ -169,6 +169,7 @@ fn read_kind(kind: &str) -> Kind {
         "Pod" => Kind::Pod,
         "Node" => Kind::Node,
         "PodDisruptionBudget" => Kind::Budget,
+        "Event" => Kind::Event,
         other => panic!("no {other} here"),
     }
 }

@@ -103,6 +103,7 @@ pub(crate) struct Container {
     pub(crate) pulled: bool,
     pub(crate) environment: Vec<ConfigRef>,
     probes: Vec<Probe>,
+    pre_stop: bool,
     pub(crate) behaviour: Arc<Behaviour>,
     script_since: Timestamp,
     baseline: Timestamp,
@@ -134,6 +135,7 @@ impl Container {
             pulled: false,
             environment: spec::environment(container),
             probes: spec::probes(container, admitted),
+            pre_stop: container.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.pre_stop.is_some()),
             behaviour: Arc::new(Behaviour::default()),
             script_since: admitted,
             baseline: admitted,
@@ -249,6 +251,14 @@ impl Container {
                 let delay = if first { Duration::from_secs(1) } else { self.jitter(scene, Duration::from_secs(10)) };
                 self.state = State::Blocked { sync: after(at, delay), problem: Some(problem) };
             }
+        }
+    }
+
+    /// Says that it is to end and runs its hook, which takes no time and says no more than that it failed.
+    pub(crate) fn kill(&self, scene: &mut Scene<'_>, message: String) {
+        self.note(scene, Note::normal("Killing", message));
+        if self.pre_stop && self.behaviour.pre_stop_fails {
+            self.note(scene, Note::warning("FailedPreStopHook", "PreStopHook failed".to_owned()));
         }
     }
 
@@ -407,7 +417,7 @@ impl Container {
     fn fail_probe(&mut self, scene: &mut Scene<'_>, kind: ProbeKind, at: Timestamp) {
         let probe = kind.title().to_lowercase();
         let message = format!("Container {} failed {probe} probe, will be restarted", self.name);
-        self.note(scene, Note::normal("Killing", message));
+        self.kill(scene, message);
         self.stop(at, scene.pod.grace, true);
     }
 

@@ -29,6 +29,8 @@ const FINAL_PHASE: Duration = Duration::from_secs(1);
 const CLEAN_UP: Duration = Duration::from_millis(600);
 /// How long a mount that failed is left alone, at first and at most.
 const MOUNT_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(122));
+/// When a pod without a sandbox is looked at again.
+const SANDBOX_RETRY: Duration = Duration::from_secs(10);
 
 /// How far a pod has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,6 +227,15 @@ impl PodMachine {
             self.stage = Stage::Creating { at: after(at, retry), retry: (retry * 2).min(MOUNT_RETRY.1) };
             return;
         }
+        if let Some(problem) = self.containers.iter().find_map(|container| container.behaviour.sandbox_error.as_ref()) {
+            // Each try has a sandbox of its own, whose name is 64 hexadecimal digits.
+            let sandbox = format!("{:016x}", at.as_millisecond()).repeat(4);
+            let error = format!("failed to setup network for sandbox \"{sandbox}\": {problem}");
+            let message = format!("Failed to create pod sandbox: rpc error: code = Unknown desc = {error}");
+            notes.push(Note::warning("FailedCreatePodSandBox", message));
+            self.stage = Stage::Creating { at: after(at, SANDBOX_RETRY), retry };
+            return;
+        }
         self.stage = Stage::Running;
     }
 
@@ -296,7 +307,7 @@ impl PodMachine {
             Scene { pod: &self.identity, world: &Nothing, notes: &mut notes, heard_from: at, terminating: true };
         for container in &mut self.containers {
             if matches!(container.state, State::Running { .. }) {
-                container.note(&mut scene, Note::normal("Killing", format!("Stopping container {}", container.name)));
+                container.kill(&mut scene, format!("Stopping container {}", container.name));
             }
             if container.role != Role::Sidecar || !container.is_running() {
                 container.stop(at, grace, false);

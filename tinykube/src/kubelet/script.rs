@@ -38,6 +38,8 @@
 //!   pull: {...}                 # the image
 //!   configError: 'secret "x" not found'   # CreateContainerConfigError with this message
 //!   startError: 'exec: "x": not found'    # the process cannot be started: RunContainerError, exit code 128
+//!   preStopFails: true          # its `preStop` hook, if it has one, fails at once: Event FailedPreStopHook, then SIGTERM
+//!   sandboxError: 'plugin type="x" failed (add): why'   # its pod gets no sandbox: Event FailedCreatePodSandBox at each try
 //!   log: [...]                  # what it prints
 //! ```
 //!
@@ -217,6 +219,12 @@ pub struct Behaviour {
     /// The process cannot be started, with this message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_error: Option<String>,
+    /// Its `preStop` hook fails.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pre_stop_fails: bool,
+    /// The network of its pod cannot be set up, with this message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox_error: Option<String>,
     /// What it prints.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<LogLine>,

@@ -6,6 +6,7 @@
 mod budget;
 mod node;
 mod pod;
+mod pod_event;
 mod readiness_gate;
 mod workload;
 
@@ -20,6 +21,7 @@ pub use self::{
         Container, ContainerState, Deletion, Diagnosis, EVERY_START, Origin, Patience, Phase, Pod, Readiness,
         RestartPolicy, Role, Termination, has_run, living,
     },
+    pod_event::{PodEvents, SandboxNeed, SandboxTrouble},
     readiness_gate::ClosedGate,
     workload::{Hold, LastKnownGood, Ordinals, Rollout, Tool, Workload, WorkloadKind, WorkloadState},
 };

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     budget::BudgetRefusal,
     node::{Node, NodeLoss},
+    pod_event::{PodEvents, SandboxTrouble},
     readiness_gate::ClosedGate,
 };
 use crate::model::cause::Probe;
@@ -51,6 +52,8 @@ pub struct Pod {
     pub closed_gates: Vec<ClosedGate>,
     /// `PodReadyToStartContainers` is False: it has no sandbox, which comes after its volumes and before any image.
     pub no_sandbox: bool,
+    /// What its Events say of that, and of its end. Words for findings, never the cause of one.
+    pub events: PodEvents,
     /// The pod was created by an older revision of its StatefulSet or ReplicaSet.
     pub old_revision: bool,
     /// Conditions that a policy may name, as (type, status, since).
@@ -96,6 +99,11 @@ impl Pod {
     /// Its node by name, to begin a sentence with.
     pub fn node_named(&self) -> String {
         self.node.as_ref().map_or_else(|| "its node".to_owned(), |name| format!("node {name}"))
+    }
+
+    /// What its node said of the sandbox that it does not have: once it has one, that is over.
+    pub fn sandbox_trouble(&self) -> Option<&SandboxTrouble> {
+        self.events.no_sandbox.as_ref().filter(|_| self.no_sandbox)
     }
 
     /// It is there and neither about to go nor done.
@@ -201,6 +209,8 @@ pub struct Container {
     pub liveness: Option<Patience>,
     /// The probe that a `Killing` Event named, and when. Names a finding, never causes one.
     pub probe_event: Option<(Probe, Option<Timestamp>)>,
+    /// When its `preStop` hook failed last, by the node's clock, as an Event said. Words for a finding, never the cause of one.
+    pub failed_pre_stop: Option<Timestamp>,
     /// What a diagnosis rule made of how it ended, or of why it waits.
     pub diagnosis: Option<Diagnosis>,
     /// Why its log could not be read, where that was asked for.
