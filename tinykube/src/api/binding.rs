@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::status::details;
+use super::webhooks::{Asked, Operation};
 use super::{Api, Status};
 use crate::object;
 
@@ -35,6 +36,9 @@ impl Api {
         if !object::items(&old, "/spec/schedulingGates").is_empty() {
             return refuse(format!("pod {name} has non-empty .spec.schedulingGates"));
         }
+        let (target, binding) = (pods.named(namespace, name), Value::Null);
+        let operation = Operation::Create;
+        self.ask_all_webhooks(&Asked { target, subresource: "binding", operation, objects: &[&binding] })?;
         let mut new = Value::clone(&old);
         new["spec"]["nodeName"] = node.into();
         let mut conditions = object::items(&new, "/status/conditions").to_vec();

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::selector::Selector;
+use super::webhooks::{Asked, Operation};
 use super::{Api, DeleteOptions, Deletion, Options, Part, Status, Update};
 use crate::object;
-use crate::resource::Resource;
+use crate::resource::{ObjectRef, Resource};
 
 /// Most pods a budget remembers as being disrupted.
 const MOST_DISRUPTED: usize = 2000;
@@ -27,8 +28,16 @@ impl Api {
         // To the real server an eviction is something new.
         self.check_namespace_accepts(&pods, namespace, &json!({"metadata": {"name": name}}))?;
         let pod = self.get(&pods, namespace, name)?;
+        let pod_ref = pods.named(namespace, name);
+        let eviction = Value::Null;
+        self.ask_all_webhooks(&Asked {
+            target: pod_ref,
+            subresource: "eviction",
+            operation: Operation::Create,
+            objects: &[&eviction],
+        })?;
         if needs_no_budget(&pod) {
-            return self.delete_locked(&pods, namespace, name, options);
+            return self.end_evicted(pod_ref, options);
         }
         let guarding = self.guarding(&budgets, namespace, &pod);
         if guarding.len() > 1 {
@@ -41,7 +50,13 @@ impl Api {
         {
             self.charge(&budgets, budget, name, options.dry_run)?;
         }
-        self.delete_locked(&pods, namespace, name, options)
+        self.end_evicted(pod_ref, options)
+    }
+
+    /// An eviction is put to webhooks as such, and not as the deletion that it comes to.
+    fn end_evicted(&self, pod: ObjectRef<'_>, options: &DeleteOptions) -> Result<Deletion, Status> {
+        let found = self.deletable(pod, options)?;
+        self.end(pod.resource, &found, options)
     }
 
     fn guarding(&self, budgets: &Resource, namespace: &str, pod: &Value) -> Vec<Arc<Value>> {

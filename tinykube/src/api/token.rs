@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::bearer::{AUDIENCE, refused};
 use super::status::details;
+use super::webhooks::{Asked, Operation};
 use super::{Api, Cause, Options, Status, lasting_token};
 use crate::auth::User;
 use crate::managed;
@@ -37,6 +38,8 @@ impl Api {
         default(spec, "audiences", json!([AUDIENCE]));
         spec.entry("boundObjectRef").or_insert(Value::Null);
         check(&asked, name)?;
+        let (target, operation) = (accounts.named(namespace, name), Operation::Create);
+        self.ask_all_webhooks(&Asked { target, subresource: "token", operation, objects: &[&asked] })?;
         let bound = self.bound_object(namespace, name, &asked["spec"]["boundObjectRef"])?;
         let now = self.clock().now();
         let lifetime = asked["spec"]["expirationSeconds"].as_i64().unwrap_or(LIFETIME.0);

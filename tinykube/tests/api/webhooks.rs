@@ -1,0 +1,317 @@
+//! Admission webhooks that nobody answers: whom they have a say in, and what their requests are told.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tinykube::Cluster;
+
+use crate::strict::send;
+
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const HOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+const MUTATING: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+const PODS: &str = "/api/v1/namespaces/shop/pods";
+
+/// A webhook about the creation of pods, whose service is `gate` in `policy`, with these changes.
+pub(crate) fn hook(changes: &Value) -> Value {
+    let mut hook = json!({
+        "name": "pods.policy.example",
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": {"service": {"namespace": "policy", "name": "gate", "path": "/check"}},
+        "rules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}],
+    });
+    for (field, value) in changes.as_object().unwrap() {
+        hook[field] = value.clone();
+    }
+    hook
+}
+
+pub(crate) fn configuration(changes: &Value) -> Value {
+    json!({"metadata": {"name": "gate"}, "webhooks": [hook(changes)]})
+}
+
+pub(crate) fn rule(operation: &str, group: &str, resource: &str) -> Value {
+    json!({"rules": [{
+        "operations": [operation], "apiGroups": [group], "apiVersions": ["*"], "resources": [resource],
+    }]})
+}
+
+fn pod(name: &str) -> Value {
+    json!({
+        "metadata": {"name": name, "labels": {"app": "web"}},
+        "spec": {"containers": [{"name": "app", "image": "app:1"}]},
+    })
+}
+
+async fn post(cluster: &Cluster, path: &str, object: &Value) {
+    let (status, answer, _) = send(cluster, "POST", path, JSON, &object.to_string()).await;
+    assert_eq!(status, 201, "{answer}");
+}
+
+/// What there is before the webhook is: namespaces, a pod, a Deployment, and the service that nobody stands behind.
+async fn prepared() -> Cluster {
+    let cluster = Cluster::builder().without_controllers().start().unwrap();
+    for (name, tier) in [("shop", "front"), ("policy", "system")] {
+        let namespace = json!({"metadata": {"name": name, "labels": {"tier": tier}}});
+        post(&cluster, "/api/v1/namespaces", &namespace).await;
+    }
+    let service = json!({"metadata": {"name": "gate"}, "spec": {"ports": [{"port": 443, "targetPort": 8443}]}});
+    post(&cluster, "/api/v1/namespaces/policy/services", &service).await;
+    post(&cluster, PODS, &pod("there")).await;
+    let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": pod("")["spec"]});
+    let spec = json!({"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": template});
+    let deployment = json!({"metadata": {"name": "web"}, "spec": spec});
+    post(&cluster, "/apis/apps/v1/namespaces/shop/deployments", &deployment).await;
+    let node = json!({"metadata": {"name": "n1"}});
+    post(&cluster, "/api/v1/nodes", &node).await;
+    cluster
+}
+
+fn slice(ready: Option<bool>, port: &str) -> Value {
+    let endpoints = ready.map(|ready| json!([{"addresses": ["10.0.0.9"], "conditions": {"ready": ready}}]));
+    json!({
+        "metadata": {"name": "gate-1", "labels": {"kubernetes.io/service-name": "gate"}},
+        "addressType": "IPv4",
+        "endpoints": endpoints.unwrap_or_default(),
+        "ports": [{"name": port, "protocol": "TCP", "port": 8443}],
+    })
+}
+
+/// The reason for which a request is refused, which is that of a webhook.
+fn reason(status: u16, answer: &Value) -> Option<String> {
+    if status < 300 {
+        return None;
+    }
+    let cause = answer["details"]["causes"][0]["message"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    assert_eq!((status, &answer["reason"]), (500, &json!("InternalError")), "{answer}");
+    assert_eq!(answer["message"], format!("Internal error occurred: {cause}"));
+    Some(cause.to_owned())
+}
+
+#[tokio::test]
+async fn a_webhook_that_nobody_answers_refuses_what_it_has_a_say_in_in_the_words_of_the_real_server() {
+    let to = |service: Value| json!({"clientConfig": {"service": service}});
+    let none = "no endpoints available for service \"gate\"";
+    let url = "Post \"https://gate.policy.svc:443/check?timeout=10s\"";
+    let said = |url: &str, why: &str| {
+        Some(format!("failed calling webhook \"pods.policy.example\": failed to call webhook: {url}: {why}"))
+    };
+    let fails = || said(url, none);
+    for (what, changes, endpoints, expected) in [
+        ("no endpoints", json!({}), None, fails()),
+        ("an endpoint that is not ready", json!({}), Some(slice(Some(false), "")), fails()),
+        ("an endpoint of another port", json!({}), Some(slice(Some(true), "other")), fails()),
+        ("a slice without endpoints", json!({}), Some(slice(None, "")), fails()),
+        ("a ready endpoint", json!({}), Some(slice(Some(true), "")), None),
+        ("ignored", json!({"failurePolicy": "Ignore"}), None, None),
+        ("an address", json!({"clientConfig": {"url": "https://gate.example/check"}}), None, None),
+        (
+            "no such service",
+            to(json!({"namespace": "policy", "name": "gone"})),
+            None,
+            said("Post \"https://gone.policy.svc:443/?timeout=10s\"", "service \"gone\" not found"),
+        ),
+        (
+            "no such port",
+            to(json!({"namespace": "policy", "name": "gate", "port": 8443, "path": "/a/b/"})),
+            Some(slice(Some(true), "")),
+            said(
+                "Post \"https://gate.policy.svc:8443/a/b?timeout=10s\"",
+                "no service port 8443 found for service \"gate\"",
+            ),
+        ),
+        (
+            "its own time",
+            json!({"timeoutSeconds": 3}),
+            None,
+            said("Post \"https://gate.policy.svc:443/check?timeout=3s\"", none),
+        ),
+    ] {
+        for path in [HOOKS, MUTATING] {
+            for dry_run in ["", "?dryRun=All"] {
+                let cluster = prepared().await;
+                if let Some(slice) = &endpoints {
+                    let slices = "/apis/discovery.k8s.io/v1/namespaces/policy/endpointslices";
+                    post(&cluster, slices, slice).await;
+                }
+                post(&cluster, path, &configuration(&changes)).await;
+                let body = pod("new").to_string();
+                let (status, answer, _) = send(&cluster, "POST", &format!("{PODS}{dry_run}"), JSON, &body).await;
+                assert_eq!(reason(status, &answer), expected, "{what}, {path}{dry_run}");
+                let found = send(&cluster, "GET", &format!("{PODS}/new"), "", "").await.0;
+                assert_eq!(found, if expected.is_none() && dry_run.is_empty() { 200 } else { 404 }, "{what}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_has_a_say_in_what_its_rules_and_selectors_say_and_in_nothing_else() {
+    let there = format!("{PODS}/there");
+    let web = "/apis/apps/v1/namespaces/shop/deployments/web";
+    let (create, change) =
+        (("POST", PODS, pod("new")), ("PATCH", there.as_str(), json!({"metadata": {"labels": {"a": "b"}}})));
+    let delete = ("DELETE", there.as_str(), Value::Null);
+    let (evict, bind) = (format!("{there}/eviction"), format!("{there}/binding"));
+    let evict = ("POST", evict.as_str(), json!({"metadata": {"name": "there"}}));
+    let bind =
+        ("POST", bind.as_str(), json!({"metadata": {"name": "there"}, "target": {"kind": "Node", "name": "n1"}}));
+    let (status, scale) = (format!("{there}/status"), format!("{web}/scale"));
+    let status = ("PATCH", status.as_str(), json!({"status": {"phase": "Running"}}));
+    let scale = ("PATCH", scale.as_str(), json!({"spec": {"replicas": 3}}));
+    let node = ("PATCH", "/api/v1/nodes/n1", json!({"metadata": {"labels": {"a": "b"}}}));
+    let namespace = ("PATCH", "/api/v1/namespaces/shop", json!({"metadata": {"labels": {"tier": "back"}}}));
+    let token = ("POST", "/api/v1/namespaces/shop/serviceaccounts/default/token", json!({"spec": {}}));
+    let event = json!({
+        "metadata": {"name": "e", "namespace": "shop"}, "type": "Normal",
+        "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "there"},
+    });
+    let event = ("POST", "/api/v1/namespaces/shop/events", event);
+    let with = |mut rule: Value, field: &str, value: Value| {
+        rule[field] = value;
+        rule
+    };
+    let scoped = |scope: &str| {
+        let mut rule = rule("*", "*", "*");
+        rule["rules"][0]["scope"] = scope.into();
+        rule
+    };
+    let tiers = |tiers: &[&str]| json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": tiers}]});
+    let pods = || rule("*", "", "pods");
+    let not_labelled = json!({"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]});
+    let events = |policy: &str| with(rule("CREATE", "events.k8s.io", "events"), "matchPolicy", policy.into());
+    for (what, changes, (method, path, body), has_a_say) in [
+        ("creation", rule("CREATE", "", "pods"), &create, true),
+        ("creation is no change", rule("UPDATE", "", "pods"), &create, false),
+        ("another group", rule("CREATE", "apps", "pods"), &create, false),
+        ("another resource", rule("CREATE", "", "services"), &create, false),
+        ("all resources", rule("CREATE", "*", "*"), &create, true),
+        ("change", rule("UPDATE", "", "pods"), &change, true),
+        ("change is no creation", rule("CREATE", "", "pods"), &change, false),
+        ("deletion", rule("DELETE", "", "pods"), &delete, true),
+        ("deletion is no creation", rule("CREATE", "", "pods"), &delete, false),
+        ("an eviction is the creation of one", rule("CREATE", "", "pods/eviction"), &evict, true),
+        ("an eviction is not put as a deletion", rule("DELETE", "*", "*/*"), &evict, false),
+        ("an eviction is no new pod", rule("CREATE", "", "pods"), &evict, false),
+        ("a binding", rule("CREATE", "", "pods/*"), &bind, true),
+        ("a binding is no change of the pod", rule("UPDATE", "", "pods"), &bind, false),
+        ("a status", rule("UPDATE", "", "*/status"), &status, true),
+        ("a status is no change of the pod", rule("UPDATE", "", "pods"), &status, false),
+        ("a scale", rule("UPDATE", "apps", "deployments/scale"), &scale, true),
+        ("a scale is no change of the Deployment", rule("UPDATE", "apps", "deployments"), &scale, false),
+        ("a token", rule("CREATE", "", "serviceaccounts/token"), &token, true),
+        ("the same under another group", events("Equivalent"), &event, true),
+        ("the same under another group, and exactly", events("Exact"), &event, false),
+        ("of namespaces", scoped("Namespaced"), &create, true),
+        ("of the cluster", scoped("Cluster"), &create, false),
+        ("a node is of the cluster", scoped("Cluster"), &node, true),
+        ("a namespace is of the cluster", scoped("Namespaced"), &namespace, false),
+        ("in its namespace", with(pods(), "namespaceSelector", tiers(&["front"])), &create, true),
+        ("in another namespace", with(pods(), "namespaceSelector", tiers(&["system"])), &create, false),
+        ("in another namespace, deleted", with(pods(), "namespaceSelector", tiers(&["system"])), &delete, false),
+        (
+            "a node is in all of them",
+            with(rule("*", "", "nodes"), "namespaceSelector", tiers(&["system"])),
+            &node,
+            true,
+        ),
+        (
+            "a namespace with the labels that are sent",
+            with(rule("UPDATE", "", "namespaces"), "namespaceSelector", tiers(&["back"])),
+            &namespace,
+            true,
+        ),
+        (
+            "a namespace without the labels that are there",
+            with(rule("UPDATE", "", "namespaces"), "namespaceSelector", tiers(&["front"])),
+            &namespace,
+            false,
+        ),
+        ("with the labels", with(pods(), "objectSelector", json!({"matchLabels": {"app": "web"}})), &create, true),
+        ("without the labels", with(pods(), "objectSelector", json!({"matchLabels": {"app": "db"}})), &create, false),
+        ("with new labels", with(pods(), "objectSelector", json!({"matchLabels": {"a": "b"}})), &change, true),
+        ("with old labels", with(pods(), "objectSelector", not_labelled.clone()), &change, false),
+        (
+            "deleted with the labels",
+            with(pods(), "objectSelector", json!({"matchLabels": {"app": "web"}})),
+            &delete,
+            true,
+        ),
+        (
+            "an eviction has no labels",
+            with(rule("CREATE", "", "pods/eviction"), "objectSelector", not_labelled),
+            &evict,
+            true,
+        ),
+        (
+            "what is exempt",
+            rule("*", "*", "*"),
+            &(
+                "PATCH",
+                concat!("/apis/admissionregistration.k8s.io/v1/", "validatingwebhookconfigurations/gate"),
+                json!({"metadata": {"labels": {"a": "b"}}}),
+            ),
+            false,
+        ),
+    ] {
+        let cluster = prepared().await;
+        post(&cluster, HOOKS, &configuration(&changes)).await;
+        let kind = if *method == "PATCH" { "application/merge-patch+json" } else { JSON };
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, answer, _) = send(&cluster, method, path, kind, &body).await;
+        assert_eq!(reason(status, &answer).is_some(), has_a_say, "{what}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_come_before_a_webhook_is_told_before_it() {
+    let cluster = prepared().await;
+    post(&cluster, HOOKS, &configuration(&json!({}))).await;
+    let nowhere = "/api/v1/namespaces/nowhere/pods";
+    let mut invalid = pod("new");
+    invalid["spec"]["containers"] = json!([]);
+    for (what, path, body, expected) in [
+        ("no such namespace", nowhere, pod("new"), 404),
+        ("not valid", PODS, invalid, 422),
+        // The real server finds out when it stores it.
+        ("there already", PODS, pod("there"), 500),
+    ] {
+        assert_eq!(send(&cluster, "POST", path, JSON, &body.to_string()).await.0, expected, "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_says_which_webhook_refuses_its_pods_and_gets_them_when_it_is_back() {
+    let cluster = Cluster::builder().start().unwrap();
+    for name in ["shop", "policy"] {
+        post(&cluster, "/api/v1/namespaces", &json!({"metadata": {"name": name}})).await;
+    }
+    let workload = |name: &str, replicas: u64| {
+        let template = json!({"metadata": {"labels": {"app": name}}, "spec": pod("")["spec"]});
+        let spec = json!({"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template});
+        json!({"metadata": {"name": name}, "spec": spec})
+    };
+    let gate = "/apis/apps/v1/namespaces/policy/deployments";
+    post(&cluster, gate, &workload("gate", 0)).await;
+    let spec = json!({"selector": {"app": "gate"}, "ports": [{"port": 443, "targetPort": 8443}]});
+    let service = json!({"metadata": {"name": "gate"}, "spec": spec});
+    post(&cluster, "/api/v1/namespaces/policy/services", &service).await;
+    let apart = json!({"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["policy"]}]});
+    post(&cluster, HOOKS, &configuration(&json!({"namespaceSelector": apart}))).await;
+    let web = "/apis/apps/v1/namespaces/shop/deployments";
+    post(&cluster, web, &workload("web", 2)).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let found = send(&cluster, "GET", &format!("{web}/web"), "", "").await.1;
+    let conditions = found["status"]["conditions"].as_array().unwrap().iter();
+    let failure: Vec<_> = conditions.filter(|condition| condition["type"] == "ReplicaFailure").collect();
+    assert_eq!(failure[0]["reason"], "FailedCreate");
+    let message = failure[0]["message"].as_str().unwrap();
+    assert!(message.contains("no endpoints available for service \"gate\""), "{message}");
+    let scale = json!({"spec": {"replicas": 1}}).to_string();
+    send(&cluster, "PATCH", &format!("{gate}/gate/scale"), "application/merge-patch+json", &scale).await;
+    // The controller tries again with a growing back-off.
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let found = send(&cluster, "GET", &format!("{web}/web"), "", "").await.1;
+    assert_eq!(found["status"]["readyReplicas"], 2, "{found}");
+}
