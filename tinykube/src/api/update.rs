@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::create::check_namespace_matches;
-use super::webhooks::{Asked, Operation, Phase};
+use super::webhooks::{Asked, Operation, Phase, WITHOUT_LABELS};
 use super::{Api, Cause, Options, Part, Status, Update};
 use crate::resource::{ObjectRef, Resource};
 use crate::{kinds, managed, object};
@@ -140,15 +140,14 @@ impl Api {
 
 impl Api {
     fn ask_about_change(&self, phase: Phase, update: Update<'_>, old: &Value, new: &Value) -> Result<(), Status> {
-        // A `Scale` has no labels.
-        let scale = Value::Null;
+        let both = [new, old];
         let (subresource, objects) = match update.part {
-            Part::Main => ("", [new, old]),
-            Part::Status => ("status", [new, old]),
-            Part::Scale => ("scale", [&scale, &scale]),
+            Part::Main => ("", &both[..]),
+            Part::Status => ("status", &both[..]),
+            Part::Scale => ("scale", WITHOUT_LABELS),
         };
         let target = ObjectRef::of(update.resource, old);
-        self.ask_webhooks(phase, &Asked { target, subresource, operation: Operation::Update, objects: &objects })
+        self.ask_webhooks(phase, &Asked { target, subresource, operation: Operation::Update, objects })
     }
 }
 

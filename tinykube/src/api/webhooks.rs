@@ -14,6 +14,9 @@ use crate::resource::{ObjectRef, Resource};
 
 const GROUP: &str = "admissionregistration.k8s.io";
 
+/// What is sent to a part of an object: something else, without labels.
+pub(super) const WITHOUT_LABELS: &[&Value] = &[&Value::Null];
+
 /// Both kinds of configurations, in the order in which they have their say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {

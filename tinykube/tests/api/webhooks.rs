@@ -265,19 +265,31 @@ async fn a_webhook_has_a_say_in_what_its_rules_and_selectors_say_and_in_nothing_
 }
 
 #[tokio::test]
-async fn what_does_not_come_before_a_webhook_is_told_before_it() {
-    let cluster = prepared().await;
-    post(&cluster, HOOKS, &configuration(&json!({}))).await;
-    let nowhere = "/api/v1/namespaces/nowhere/pods";
+async fn a_webhook_is_asked_when_the_real_server_asks_it() {
+    let mut changes = rule("*", "", "pods");
+    changes["rules"][0]["resources"] = json!(["pods", "pods/eviction", "pods/binding"]);
+    let nobody = format!("{PODS}/nobody");
     let mut invalid = pod("new");
     invalid["spec"]["containers"] = json!([]);
-    for (what, path, body, expected) in [
-        ("no such namespace", nowhere, pod("new"), 404),
-        ("not valid", PODS, invalid, 422),
-        // The real server finds out when it stores it.
-        ("there already", PODS, pod("there"), 500),
+    let mut stale = pod("there");
+    stale["metadata"]["resourceVersion"] = json!("1");
+    let evict = json!({"metadata": {"name": "nobody"}});
+    let bind = json!({"metadata": {"name": "nobody"}, "target": {"kind": "Node", "name": "n1"}});
+    for (what, method, path, body, [mutating, validating]) in [
+        ("no such namespace", "POST", "/api/v1/namespaces/nowhere/pods".to_owned(), pod("new"), [404, 404]),
+        ("not valid", "POST", PODS.to_owned(), invalid, [500, 422]),
+        ("there already", "POST", PODS.to_owned(), pod("there"), [500, 500]),
+        ("of an old version", "PUT", format!("{PODS}/there"), stale, [500, 409]),
+        ("nobody to delete", "DELETE", nobody.clone(), json!({}), [404, 404]),
+        ("nobody to evict", "POST", format!("{nobody}/eviction"), evict, [500, 500]),
+        ("nobody to bind", "POST", format!("{nobody}/binding"), bind, [500, 500]),
     ] {
-        assert_eq!(send(&cluster, "POST", path, JSON, &body.to_string()).await.0, expected, "{what}");
+        for (hooks, expected) in [(MUTATING, mutating), (HOOKS, validating)] {
+            let cluster = prepared().await;
+            post(&cluster, hooks, &configuration(&changes)).await;
+            let (status, answer, _) = send(&cluster, method, &path, JSON, &body.to_string()).await;
+            assert_eq!(status, expected, "{what}, {hooks}: {answer}");
+        }
     }
 }
 
