@@ -26,7 +26,7 @@ impl Api {
         let old = self.deletable(resource.named(namespace, name), options)?;
         let target = resource.named(namespace, name);
         self.ask_all_webhooks(&Asked { target, subresource: "", operation: Operation::Delete, objects: &[&old] })?;
-        self.end(resource, &old, options)
+        Ok(self.end(resource, &old, options))
     }
 
     /// The object that is to be deleted, if it may be; the caller holds the write lock.
@@ -39,12 +39,7 @@ impl Api {
     }
 
     /// Deletes what is there, or starts to; the caller holds the write lock.
-    pub(super) fn end(
-        &self,
-        resource: &Resource,
-        old: &Arc<Value>,
-        options: &DeleteOptions,
-    ) -> Result<Deletion, Status> {
+    pub(super) fn end(&self, resource: &Resource, old: &Arc<Value>, options: &DeleteOptions) -> Deletion {
         let (namespace, name) = (object::namespace(old), object::name(old));
         if let Some(ending) = kinds::begin_deletion(self, resource, old) {
             let ending = if options.dry_run {
@@ -52,7 +47,7 @@ impl Api {
             } else {
                 self.put(resource, namespace, name, ending)
             };
-            return Ok(Deletion::Pending(ending));
+            return Deletion::Pending(ending);
         }
         let mut new = Value::clone(old);
         let decided = object::is_terminating(old);
@@ -68,18 +63,18 @@ impl Api {
                 self.mark_terminating(resource, old, &mut new, grace);
             }
             if options.dry_run {
-                return Ok(Deletion::Gone(Api::not_stored(resource, new)));
+                return Deletion::Gone(Api::not_stored(resource, new));
             }
             if **old != new && resource.is("", "pods") {
                 new = Value::clone(&self.put(resource, namespace, name, new));
             }
-            return Ok(Deletion::Gone(self.take(resource, namespace, name, new)));
+            return Deletion::Gone(self.take(resource, namespace, name, new));
         }
         self.mark_terminating(resource, old, &mut new, grace);
         if **old == new || options.dry_run {
-            return Ok(Deletion::Pending(if options.dry_run { Api::not_stored(resource, new) } else { old.clone() }));
+            return Deletion::Pending(if options.dry_run { Api::not_stored(resource, new) } else { old.clone() });
         }
-        Ok(Deletion::Pending(self.put(resource, namespace, name, new)))
+        Deletion::Pending(self.put(resource, namespace, name, new))
     }
 
     /// Sets the deletion timestamp, or brings it forward when less grace is given than before.

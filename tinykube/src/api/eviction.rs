@@ -51,7 +51,7 @@ impl Api {
     /// An eviction is put to webhooks as such, and not as the deletion that it comes to.
     fn end_evicted(&self, pod: ObjectRef<'_>, options: &DeleteOptions) -> Result<Deletion, Status> {
         let found = self.deletable(pod, options)?;
-        self.end(pod.resource, &found, options)
+        Ok(self.end(pod.resource, &found, options))
     }
 
     fn guarding(&self, budgets: &Resource, namespace: &str, pod: &Value) -> Vec<Arc<Value>> {

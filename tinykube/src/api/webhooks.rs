@@ -149,14 +149,14 @@ impl Api {
             return Some(format!("no service port {number} found for service {name:?}"));
         };
         let slices = self.resource("discovery.k8s.io", "endpointslices")?;
-        let reaches = |slice: &Value| {
+        let leads_on = |slice: &Value| {
             label(slice, "kubernetes.io/service-name") == Some(name)
                 && items(slice, "/ports")
                     .iter()
                     .any(|known| text(known, "/name") == text(port, "/name") && known["port"].is_number())
                 && items(slice, "/endpoints").iter().any(|endpoint| endpoint["conditions"]["ready"] != false)
         };
-        let reached = self.list(&slices, namespace).iter().any(|slice| reaches(slice));
+        let reached = self.list(&slices, namespace).iter().any(|slice| leads_on(slice));
         (!reached).then(|| format!("no endpoints available for service {name:?}"))
     }
 }

@@ -146,121 +146,125 @@ async fn a_webhook_that_nobody_answers_refuses_what_it_has_a_say_in_in_the_words
     }
 }
 
-#[tokio::test]
-async fn a_webhook_has_a_say_in_what_its_rules_and_selectors_say_and_in_nothing_else() {
+/// Method, path and body of a request about what is there.
+fn request(name: &str) -> (&'static str, String, Value) {
     let there = format!("{PODS}/there");
+    let labelled = json!({"metadata": {"labels": {"a": "b"}}});
     let web = "/apis/apps/v1/namespaces/shop/deployments/web";
-    let (create, change) =
-        (("POST", PODS, pod("new")), ("PATCH", there.as_str(), json!({"metadata": {"labels": {"a": "b"}}})));
-    let delete = ("DELETE", there.as_str(), Value::Null);
-    let (evict, bind) = (format!("{there}/eviction"), format!("{there}/binding"));
-    let evict = ("POST", evict.as_str(), json!({"metadata": {"name": "there"}}));
-    let bind =
-        ("POST", bind.as_str(), json!({"metadata": {"name": "there"}, "target": {"kind": "Node", "name": "n1"}}));
-    let (status, scale) = (format!("{there}/status"), format!("{web}/scale"));
-    let status = ("PATCH", status.as_str(), json!({"status": {"phase": "Running"}}));
-    let scale = ("PATCH", scale.as_str(), json!({"spec": {"replicas": 3}}));
-    let node = ("PATCH", "/api/v1/nodes/n1", json!({"metadata": {"labels": {"a": "b"}}}));
-    let namespace = ("PATCH", "/api/v1/namespaces/shop", json!({"metadata": {"labels": {"tier": "back"}}}));
-    let token = ("POST", "/api/v1/namespaces/shop/serviceaccounts/default/token", json!({"spec": {}}));
-    let event = json!({
-        "metadata": {"name": "e", "namespace": "shop"}, "type": "Normal",
-        "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "there"},
-    });
-    let event = ("POST", "/api/v1/namespaces/shop/events", event);
-    let with = |mut rule: Value, field: &str, value: Value| {
-        rule[field] = value;
-        rule
-    };
+    match name {
+        "create" => ("POST", PODS.to_owned(), pod("new")),
+        "change" => ("PATCH", there, labelled),
+        "delete" => ("DELETE", there, json!({})),
+        "evict" => ("POST", format!("{there}/eviction"), json!({"metadata": {"name": "there"}})),
+        "bind" => {
+            let binding = json!({"metadata": {"name": "there"}, "target": {"kind": "Node", "name": "n1"}});
+            ("POST", format!("{there}/binding"), binding)
+        }
+        "status" => ("PATCH", format!("{there}/status"), json!({"status": {"phase": "Running"}})),
+        "scale" => ("PATCH", format!("{web}/scale"), json!({"spec": {"replicas": 3}})),
+        "node" => ("PATCH", "/api/v1/nodes/n1".to_owned(), labelled),
+        "namespace" => {
+            let tier = json!({"metadata": {"labels": {"tier": "back"}}});
+            ("PATCH", "/api/v1/namespaces/shop".to_owned(), tier)
+        }
+        "token" => {
+            let path = "/api/v1/namespaces/shop/serviceaccounts/default/token";
+            ("POST", path.to_owned(), json!({"spec": {}}))
+        }
+        "event" => {
+            let about = json!({"kind": "Pod", "namespace": "shop", "name": "there"});
+            let event = json!({
+                "metadata": {"name": "e", "namespace": "shop"}, "type": "Normal", "involvedObject": about,
+            });
+            ("POST", "/api/v1/namespaces/shop/events".to_owned(), event)
+        }
+        "itself" => ("PATCH", format!("{HOOKS}/gate"), labelled),
+        other => panic!("{other}"),
+    }
+}
+
+/// Whether a webhook with these changes refuses a request.
+async fn has_a_say(changes: &Value, name: &str) -> bool {
+    let cluster = prepared().await;
+    post(&cluster, HOOKS, &configuration(changes)).await;
+    let (method, path, body) = request(name);
+    let kind = if method == "PATCH" { "application/merge-patch+json" } else { JSON };
+    let (status, answer, _) = send(&cluster, method, &path, kind, &body.to_string()).await;
+    reason(status, &answer).is_some()
+}
+
+#[tokio::test]
+async fn a_webhook_has_a_say_in_what_its_rules_name_and_in_nothing_else() {
     let scoped = |scope: &str| {
         let mut rule = rule("*", "*", "*");
         rule["rules"][0]["scope"] = scope.into();
         rule
     };
-    let tiers = |tiers: &[&str]| json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": tiers}]});
-    let pods = || rule("*", "", "pods");
-    let not_labelled = json!({"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]});
-    let events = |policy: &str| with(rule("CREATE", "events.k8s.io", "events"), "matchPolicy", policy.into());
-    for (what, changes, (method, path, body), has_a_say) in [
-        ("creation", rule("CREATE", "", "pods"), &create, true),
-        ("creation is no change", rule("UPDATE", "", "pods"), &create, false),
-        ("another group", rule("CREATE", "apps", "pods"), &create, false),
-        ("another resource", rule("CREATE", "", "services"), &create, false),
-        ("all resources", rule("CREATE", "*", "*"), &create, true),
-        ("change", rule("UPDATE", "", "pods"), &change, true),
-        ("change is no creation", rule("CREATE", "", "pods"), &change, false),
-        ("deletion", rule("DELETE", "", "pods"), &delete, true),
-        ("deletion is no creation", rule("CREATE", "", "pods"), &delete, false),
-        ("an eviction is the creation of one", rule("CREATE", "", "pods/eviction"), &evict, true),
-        ("an eviction is not put as a deletion", rule("DELETE", "*", "*/*"), &evict, false),
-        ("an eviction is no new pod", rule("CREATE", "", "pods"), &evict, false),
-        ("a binding", rule("CREATE", "", "pods/*"), &bind, true),
-        ("a binding is no change of the pod", rule("UPDATE", "", "pods"), &bind, false),
-        ("a status", rule("UPDATE", "", "*/status"), &status, true),
-        ("a status is no change of the pod", rule("UPDATE", "", "pods"), &status, false),
-        ("a scale", rule("UPDATE", "apps", "deployments/scale"), &scale, true),
-        ("a scale is no change of the Deployment", rule("UPDATE", "apps", "deployments"), &scale, false),
-        ("a token", rule("CREATE", "", "serviceaccounts/token"), &token, true),
-        ("the same under another group", events("Equivalent"), &event, true),
-        ("the same under another group, and exactly", events("Exact"), &event, false),
-        ("of namespaces", scoped("Namespaced"), &create, true),
-        ("of the cluster", scoped("Cluster"), &create, false),
-        ("a node is of the cluster", scoped("Cluster"), &node, true),
-        ("a namespace is of the cluster", scoped("Namespaced"), &namespace, false),
-        ("in its namespace", with(pods(), "namespaceSelector", tiers(&["front"])), &create, true),
-        ("in another namespace", with(pods(), "namespaceSelector", tiers(&["system"])), &create, false),
-        ("in another namespace, deleted", with(pods(), "namespaceSelector", tiers(&["system"])), &delete, false),
-        (
-            "a node is in all of them",
-            with(rule("*", "", "nodes"), "namespaceSelector", tiers(&["system"])),
-            &node,
-            true,
-        ),
-        (
-            "a namespace with the labels that are sent",
-            with(rule("UPDATE", "", "namespaces"), "namespaceSelector", tiers(&["back"])),
-            &namespace,
-            true,
-        ),
-        (
-            "a namespace without the labels that are there",
-            with(rule("UPDATE", "", "namespaces"), "namespaceSelector", tiers(&["front"])),
-            &namespace,
-            false,
-        ),
-        ("with the labels", with(pods(), "objectSelector", json!({"matchLabels": {"app": "web"}})), &create, true),
-        ("without the labels", with(pods(), "objectSelector", json!({"matchLabels": {"app": "db"}})), &create, false),
-        ("with new labels", with(pods(), "objectSelector", json!({"matchLabels": {"a": "b"}})), &change, true),
-        ("with old labels", with(pods(), "objectSelector", not_labelled.clone()), &change, false),
-        (
-            "deleted with the labels",
-            with(pods(), "objectSelector", json!({"matchLabels": {"app": "web"}})),
-            &delete,
-            true,
-        ),
-        (
-            "an eviction has no labels",
-            with(rule("CREATE", "", "pods/eviction"), "objectSelector", not_labelled),
-            &evict,
-            true,
-        ),
-        (
-            "what is exempt",
-            rule("*", "*", "*"),
-            &(
-                "PATCH",
-                concat!("/apis/admissionregistration.k8s.io/v1/", "validatingwebhookconfigurations/gate"),
-                json!({"metadata": {"labels": {"a": "b"}}}),
-            ),
-            false,
-        ),
+    let events = |policy: &str| {
+        let mut events = rule("CREATE", "events.k8s.io", "events");
+        events["matchPolicy"] = policy.into();
+        events
+    };
+    for (what, changes, name, expected) in [
+        ("creation", rule("CREATE", "", "pods"), "create", true),
+        ("creation is no change", rule("UPDATE", "", "pods"), "create", false),
+        ("another group", rule("CREATE", "apps", "pods"), "create", false),
+        ("another resource", rule("CREATE", "", "services"), "create", false),
+        ("all resources", rule("CREATE", "*", "*"), "create", true),
+        ("change", rule("UPDATE", "", "pods"), "change", true),
+        ("change is no creation", rule("CREATE", "", "pods"), "change", false),
+        ("deletion", rule("DELETE", "", "pods"), "delete", true),
+        ("deletion is no creation", rule("CREATE", "", "pods"), "delete", false),
+        ("an eviction is the creation of one", rule("CREATE", "", "pods/eviction"), "evict", true),
+        ("an eviction is not put as a deletion", rule("DELETE", "*", "*/*"), "evict", false),
+        ("an eviction is no new pod", rule("CREATE", "", "pods"), "evict", false),
+        ("a binding", rule("CREATE", "", "pods/*"), "bind", true),
+        ("a binding is no change of the pod", rule("UPDATE", "*", "*/*"), "bind", false),
+        ("a status", rule("UPDATE", "", "*/status"), "status", true),
+        ("a status is no change of the pod", rule("UPDATE", "", "pods"), "status", false),
+        ("a scale", rule("UPDATE", "apps", "deployments/scale"), "scale", true),
+        ("a scale is no change of the Deployment", rule("UPDATE", "apps", "deployments"), "scale", false),
+        ("a token", rule("CREATE", "", "serviceaccounts/token"), "token", true),
+        ("the same under another group", events("Equivalent"), "event", true),
+        ("the same under another group, and exactly", events("Exact"), "event", false),
+        ("of namespaces", scoped("Namespaced"), "create", true),
+        ("of the cluster", scoped("Cluster"), "create", false),
+        ("a node is of the cluster", scoped("Cluster"), "node", true),
+        ("a namespace is of the cluster", scoped("Namespaced"), "namespace", false),
+        ("what could not be mended otherwise", rule("*", "*", "*"), "itself", false),
     ] {
-        let cluster = prepared().await;
-        post(&cluster, HOOKS, &configuration(&changes)).await;
-        let kind = if *method == "PATCH" { "application/merge-patch+json" } else { JSON };
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let (status, answer, _) = send(&cluster, method, path, kind, &body).await;
-        assert_eq!(reason(status, &answer).is_some(), has_a_say, "{what}: {answer}");
+        assert_eq!(has_a_say(&changes, name).await, expected, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_has_a_say_where_its_selectors_select_and_nowhere_else() {
+    let with = |(operation, resource): (&str, &str), field: &str, selector: &Value| {
+        let mut changes = rule(operation, "", resource);
+        changes[field] = selector.clone();
+        changes
+    };
+    let tier = |tier: &str| json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": [tier]}]});
+    let label = |key: &str, value: &str| json!({"matchLabels": {key: value}});
+    let without = json!({"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]});
+    let (there, objects) = ("namespaceSelector", "objectSelector");
+    let (pods, namespaces, eviction) = (("*", "pods"), ("UPDATE", "namespaces"), ("CREATE", "pods/eviction"));
+    for (what, changes, name, expected) in [
+        ("in its namespace", with(pods, there, &tier("front")), "create", true),
+        ("in another namespace", with(pods, there, &tier("system")), "create", false),
+        ("in another namespace, deleted", with(pods, there, &tier("system")), "delete", false),
+        ("a node is in all of them", with(("*", "nodes"), there, &tier("system")), "node", true),
+        ("a namespace with the labels that are sent", with(namespaces, there, &tier("back")), "namespace", true),
+        ("a namespace with the labels that are there", with(namespaces, there, &tier("front")), "namespace", false),
+        ("with the labels", with(pods, objects, &label("app", "web")), "create", true),
+        ("without the labels", with(pods, objects, &label("app", "db")), "create", false),
+        ("with new labels", with(pods, objects, &label("a", "b")), "change", true),
+        ("with neither", with(pods, objects, &without), "change", false),
+        ("deleted with the labels", with(pods, objects, &label("app", "web")), "delete", true),
+        ("an eviction has no labels", with(eviction, objects, &without), "evict", true),
+        ("an eviction has not those of the pod", with(eviction, objects, &label("app", "web")), "evict", false),
+    ] {
+        assert_eq!(has_a_say(&changes, name).await, expected, "{what}");
     }
 }
 

@@ -173,7 +173,9 @@ fn service(service: &Value, place: &Place<'_>, causes: &mut Vec<Cause>) {
         if segment.is_empty() {
             refuse(format!("segment[{index}] may not be empty"));
         } else {
-            form::subdomain(segment).into_iter().for_each(|why| refuse(format!("segment[{index}]: {why}")));
+            for why in form::subdomain(segment) {
+                refuse(format!("segment[{index}]: {why}"));
+            }
         }
     }
 }
