@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 /// Kind, group, version, plural, other names, whether it lives in a namespace.
 type Row = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], bool);
 
-const KINDS: [Row; 16] = [
+const KINDS: [Row; 18] = [
     ("Deployment", "apps", "v1", "deployments", &["deploy", "deployment", "deployments"], true),
     ("StatefulSet", "apps", "v1", "statefulsets", &["sts", "statefulset", "statefulsets"], true),
     ("DaemonSet", "apps", "v1", "daemonsets", &["ds", "daemonset", "daemonsets"], true),
@@ -25,6 +25,22 @@ const KINDS: [Row; 16] = [
     ("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets", &["pdb", "poddisruptionbudgets"], true),
     ("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", &["pvc", "persistentvolumeclaims"], true),
     ("ResourceQuota", "", "v1", "resourcequotas", &["quota", "resourcequotas"], true),
+    (
+        "MutatingWebhookConfiguration",
+        "admissionregistration.k8s.io",
+        "v1",
+        "mutatingwebhookconfigurations",
+        &["mutatingwebhookconfigurations"],
+        false,
+    ),
+    (
+        "ValidatingWebhookConfiguration",
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingwebhookconfigurations",
+        &["validatingwebhookconfigurations"],
+        false,
+    ),
     ("HealedService", "kubeheal.dev", "v1alpha1", "healedservices", &["hsvc", "healedservice"], true),
     ("HealingPolicy", "kubeheal.dev", "v1alpha1", "healingpolicies", &["hpol", "healingpolicy"], true),
     (

@@ -10,12 +10,15 @@ use kube::{
     runtime::{WatchStreamExt, watcher::watch_object},
 };
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::failure::{Failure, Result};
 
 /// For anything to come true. It costs time only when something is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Who changed what, in managed fields.
 const MANAGER: &str = "e2e";
@@ -40,12 +43,16 @@ impl Hands {
                 GroupVersionKind::gvk(kubeheal::api::GROUP, kubeheal::api::VERSION, kind)
             }
             "Deployment" | "ReplicaSet" | "ControllerRevision" => GroupVersionKind::gvk("apps", "v1", kind),
+            "ValidatingWebhookConfiguration" => GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind),
             "Lease" => GroupVersionKind::gvk("coordination.k8s.io", "v1", kind),
             _ => GroupVersionKind::gvk("", "v1", kind),
         };
         let mut resource = ApiResource::from_gvk(&gvk);
         if kind == "HealingPolicy" {
             "healingpolicies".clone_into(&mut resource.plural);
+        }
+        if matches!(kind, "Namespace" | "ValidatingWebhookConfiguration") {
+            return Api::all_with(self.client.clone(), &resource);
         }
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
     }
@@ -59,6 +66,21 @@ impl Hands {
         let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
         let created = self.api(&kind).create(&params, &object).await;
         created.map(drop).map_err(|error| Failure::api(format!("create {kind}/{name}"), &error))
+    }
+
+    /// Waits until the API server would not create an object any more. It hears of new webhooks in its own time.
+    pub(crate) async fn until_refused(&self, object: &Value) -> Result<()> {
+        let kind = object["kind"].as_str().unwrap_or_default();
+        let object: DynamicObject = serde_json::from_value(object.clone())
+            .map_err(|error| Failure::new(format!("a {kind} is no object: {error}")))?;
+        let params = PostParams { dry_run: true, ..PostParams::default() };
+        let trying = async {
+            while self.api(kind).create(&params, &object).await.is_ok() {
+                sleep(PAUSE).await;
+            }
+        };
+        let refused = timeout(PATIENCE, trying).await;
+        refused.map_err(|_| Failure::new(format!("a {kind} can be created after {} s", PATIENCE.as_secs())))
     }
 
     /// Changes an object by a merge patch.

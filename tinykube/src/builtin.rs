@@ -29,6 +29,8 @@ pub(crate) struct Schemas {
 pub(crate) static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
     let mut generator = SchemaGenerator::default();
     let mut kinds = BTreeMap::new();
+    add::<api::admissionregistration::v1::MutatingWebhookConfiguration>(&mut generator, &mut kinds);
+    add::<api::admissionregistration::v1::ValidatingWebhookConfiguration>(&mut generator, &mut kinds);
     add::<api::core::v1::ConfigMap>(&mut generator, &mut kinds);
     add::<api::core::v1::Endpoints>(&mut generator, &mut kinds);
     add::<api::core::v1::Event>(&mut generator, &mut kinds);

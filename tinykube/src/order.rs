@@ -31,7 +31,7 @@ const OWNER: [&str; 6] = ["apiVersion", "kind", "name", "uid", "controller", "bl
 const WRITER: [&str; 7] = ["manager", "operation", "apiVersion", "time", "fieldsType", "fieldsV1", "subresource"];
 
 /// Members of all built-in kinds.
-const OUTERMOST: [&str; 21] = [
+const OUTERMOST: [&str; 22] = [
     "kind",
     "apiVersion",
     "metadata",
@@ -51,6 +51,7 @@ const OUTERMOST: [&str; 21] = [
     "aggregationRule",
     "subjects",
     "roleRef",
+    "webhooks",
     "spec",
     "status",
 ];

@@ -220,6 +220,20 @@ const BUILTIN: &[Row] = &[
     row(RBAC, "rolebindings", "RoleBinding", "namespaced", ""),
     row(RBAC, "roles", "Role", "namespaced", ""),
     row(
+        "admissionregistration.k8s.io/v1",
+        "mutatingwebhookconfigurations",
+        "MutatingWebhookConfiguration",
+        "extensions",
+        "",
+    ),
+    row(
+        "admissionregistration.k8s.io/v1",
+        "validatingwebhookconfigurations",
+        "ValidatingWebhookConfiguration",
+        "extensions",
+        "",
+    ),
+    row(
         "apiextensions.k8s.io/v1",
         "customresourcedefinitions",
         "CustomResourceDefinition",

@@ -132,6 +132,7 @@ pub(crate) const GROUPS: &[Group] = &[
         [
             "image-gone",
             "secret-deleted",
+            "webhook-down",
             "slow-after-outage",
             "long-goodbye",
             "node-frozen",

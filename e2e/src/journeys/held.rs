@@ -3,13 +3,13 @@
 use futures::future::try_join_all;
 use kubeheal::api::status::{HealedServiceStatus, HealthState};
 use kubeheal_core::model::state::CircuitState;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     failure::{Result, expect},
     hands::uid,
     stage::{Stage, circuit, condition, finds, is, is_blocked, steps, verified},
-    workload::{Act, front},
+    workload::{Act, bare_pod, front},
 };
 
 pub(super) async fn dependency(stage: &Stage) -> Result<()> {
@@ -60,6 +60,64 @@ pub(super) async fn storm(stage: &Stage) -> Result<()> {
     let left = stage.hands.list("Pod", "").await?;
     expect(left.len() == pods.len() && pods.iter().all(|pod| left.iter().any(|one| uid(one) == uid(pod))), || {
         "a pod was replaced in the storm".to_owned()
+    })
+}
+
+/// A webhook that fails closed, and whose service is not there: what is evicted now does not come again.
+pub(super) async fn webhook(stage: &Stage) -> Result<()> {
+    stage.well("app", 2, None, json!({})).await?;
+    let home = stage.hands.expect("Namespace", &stage.namespace).await?;
+    stage.hands.create(refusing(&stage.namespace, uid(&home))).await?;
+    stage.hands.until_refused(&bare_pod("probe", &stage.theatre.image)).await?;
+    stage.scale("app", 3).await?;
+    let before = stage.hands.pods("app").await?;
+    for pod in before.iter().take(1) {
+        stage.act(pod, Act::NotReady).await?;
+    }
+    stage.broke();
+    let held = |status: &HealedServiceStatus| {
+        let named = |message: &str| message.contains(&format!("failed calling webhook \"{WEBHOOK}\""));
+        let mut blocks = status.blocked_by.iter();
+        finds("ReadinessFailed")(status)
+            && blocks.any(|block| block.reason == "ReplacementUncertain" && named(&block.message))
+    };
+    let status = stage.until("app", "held, and the webhook named", held).await?;
+    stage.saw();
+    expect(steps(&status).is_empty(), || format!("nothing may be done: {:?}", status.history))?;
+    let after = stage.hands.pods("app").await?;
+    expect(after.len() == 2 && before.iter().all(|pod| after.iter().any(|one| uid(one) == uid(pod))), || {
+        "a pod went while none could come".to_owned()
+    })?;
+
+    stage.hands.delete("ValidatingWebhookConfiguration", &stage.namespace).await?;
+    stage.until("app", "acted on", |status| !steps(status).is_empty()).await?;
+    stage.did();
+    stage.until("app", "cured by the restart", verified("RestartPod")).await?;
+    stage.until("app", "healthy again", is(HealthState::Healthy)).await?;
+    stage.healed();
+    Ok(())
+}
+
+const WEBHOOK: &str = "pods.e2e.kubeheal.dev";
+
+/// A webhook for the pods of one namespace. It goes with the namespace, whatever becomes of the journey.
+fn refusing(namespace: &str, uid: &str) -> Value {
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {
+            "name": namespace,
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Namespace", "name": namespace, "uid": uid}],
+        },
+        "webhooks": [{
+            "name": WEBHOOK,
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "failurePolicy": "Fail",
+            "clientConfig": {"service": {"namespace": namespace, "name": "gate"}},
+            "rules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        }],
     })
 }
 

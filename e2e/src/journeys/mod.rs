@@ -34,7 +34,7 @@ macro_rules! journey {
 }
 
 /// All of them.
-pub(crate) const JOURNEYS: [Journey; 17] = [
+pub(crate) const JOURNEYS: [Journey; 18] = [
     journey!("crash-loop", "a pod that crashes again and again is replaced", sick::crash_loop),
     journey!("liveness", "a pod that fails its liveness probe again and again is replaced", sick::liveness),
     journey!("startup", "a pod that does not start any more is replaced", sick::startup),
@@ -48,6 +48,7 @@ pub(crate) const JOURNEYS: [Journey; 17] = [
     journey!("dependency", "who depends on a dead service is held still and not charged", held::dependency),
     journey!("breaker", "the breaker opens, tries once, and closes when all is well", breaker::opens_and_closes),
     journey!("storm", "when many are unhealthy at once, nobody is touched", held::storm),
+    journey!("webhook", "while a webhook lets no pod in, it is named and nothing is taken away", held::webhook),
     journey!("observe", "who is only observed is reported on and never touched", held::observe),
     journey!("policy", "a change of the policy applies at once", held::policy),
     Journey {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::status::details;
+use super::webhooks::{Asked, Operation, WITHOUT_LABELS};
 use super::{Api, Status};
 use crate::object;
 
@@ -16,6 +17,8 @@ impl Api {
     pub fn bind(&self, namespace: &str, name: &str, uid: &str, node: &str) -> Result<Arc<Value>, Status> {
         let pods = self.resource("", "pods").ok_or_else(Status::no_such_path)?;
         let _writing = self.writing();
+        let (target, operation) = (pods.named(namespace, name), Operation::Create);
+        self.ask_all_webhooks(&Asked { target, subresource: "binding", operation, objects: WITHOUT_LABELS })?;
         let old = self.get(&pods, namespace, name)?;
         let refuse = |why: String| {
             let message = format!("Operation cannot be fulfilled on pods/binding {name:?}: {why}");

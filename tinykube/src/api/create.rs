@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::webhooks::{Asked, Operation, Phase};
 use super::{Api, Cause, Options, Status};
 use crate::resource::Resource;
 use crate::{kinds, managed, object};
@@ -61,8 +62,10 @@ impl Api {
         // The client owns what it sent and the defaults, not what admission and the kind add.
         own(&mut object);
         kinds::admit(self, resource, namespace, &mut object)?;
+        self.ask_about_new(Phase::Mutating, resource, namespace, &object)?;
         kinds::prepare_create(resource, &mut object);
         kinds::validate_create(self, resource, &object)?;
+        self.ask_about_new(Phase::Validating, resource, namespace, &object)?;
         let name = object::name(&object).to_owned();
         if let Some(there) = self.store().get(resource, namespace, &name) {
             let mut taken = Status::already_exists(resource, &name);
@@ -84,6 +87,11 @@ impl Api {
         }
         kinds::quota::count(self, counted);
         Ok(self.put(resource, namespace, &name, object))
+    }
+
+    fn ask_about_new(&self, phase: Phase, resource: &Resource, namespace: &str, object: &Value) -> Result<(), Status> {
+        let target = resource.named(namespace, object::name(object));
+        self.ask_webhooks(phase, &Asked { target, subresource: "", operation: Operation::Create, objects: &[object] })
     }
 
     /// A namespace must exist and not be going away before anything is created in it.

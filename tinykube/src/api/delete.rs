@@ -1,10 +1,13 @@
 //! Deleting: preconditions, grace periods, finalizers, and what is to happen to dependents.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::status::details;
+use super::webhooks::{Asked, Operation};
 use super::{Api, DeleteOptions, Deletion, Propagation, Status};
-use crate::resource::Resource;
+use crate::resource::{ObjectRef, Resource};
 use crate::{kinds, object};
 
 impl Api {
@@ -20,53 +23,58 @@ impl Api {
         options: &DeleteOptions,
     ) -> Result<Deletion, Status> {
         let _writing = self.writing();
-        self.delete_locked(resource, namespace, name, options)
+        let old = self.deletable(resource.named(namespace, name), options)?;
+        let target = resource.named(namespace, name);
+        self.ask_all_webhooks(&Asked { target, subresource: "", operation: Operation::Delete, objects: &[&old] })?;
+        Ok(self.end(resource, &old, options))
     }
 
-    pub(crate) fn delete_locked(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        name: &str,
-        options: &DeleteOptions,
-    ) -> Result<Deletion, Status> {
+    /// The object that is to be deleted, if it may be; the caller holds the write lock.
+    pub(super) fn deletable(&self, target: ObjectRef<'_>, options: &DeleteOptions) -> Result<Arc<Value>, Status> {
+        let ObjectRef { resource, namespace, name } = target;
         kinds::check_deletable(resource, name)?;
         let old = self.get(resource, namespace, name)?;
         check_preconditions(resource, &old, options)?;
-        if let Some(ending) = kinds::begin_deletion(self, resource, &old) {
+        Ok(old)
+    }
+
+    /// Deletes what is there, or starts to; the caller holds the write lock.
+    pub(super) fn end(&self, resource: &Resource, old: &Arc<Value>, options: &DeleteOptions) -> Deletion {
+        let (namespace, name) = (object::namespace(old), object::name(old));
+        if let Some(ending) = kinds::begin_deletion(self, resource, old) {
             let ending = if options.dry_run {
                 Api::not_stored(resource, ending)
             } else {
                 self.put(resource, namespace, name, ending)
             };
-            return Ok(Deletion::Pending(ending));
+            return Deletion::Pending(ending);
         }
-        let mut new = Value::clone(&old);
-        let decided = object::is_terminating(&old);
+        let mut new = Value::clone(old);
+        let decided = object::is_terminating(old);
         let default = kinds::default_propagation(resource).filter(|_| !decided);
         set_finalizers(&mut new, options.propagation.or(default));
-        let grace = kinds::grace_period(resource, &old, options.grace_period_seconds);
+        let grace = kinds::grace_period(resource, old, options.grace_period_seconds);
         let waits = object::finalizers(&new).next().is_some()
             || !object::items(&new, "/spec/finalizers").is_empty()
             || grace > 0;
         if !waits {
             // A pod that may go at once is marked all the same, so that its last state says so.
             if resource.is("", "pods") {
-                self.mark_terminating(resource, &old, &mut new, grace);
+                self.mark_terminating(resource, old, &mut new, grace);
             }
             if options.dry_run {
-                return Ok(Deletion::Gone(Api::not_stored(resource, new)));
+                return Deletion::Gone(Api::not_stored(resource, new));
             }
-            if *old != new && resource.is("", "pods") {
+            if **old != new && resource.is("", "pods") {
                 new = Value::clone(&self.put(resource, namespace, name, new));
             }
-            return Ok(Deletion::Gone(self.take(resource, namespace, name, new)));
+            return Deletion::Gone(self.take(resource, namespace, name, new));
         }
-        self.mark_terminating(resource, &old, &mut new, grace);
-        if *old == new || options.dry_run {
-            return Ok(Deletion::Pending(if options.dry_run { Api::not_stored(resource, new) } else { old }));
+        self.mark_terminating(resource, old, &mut new, grace);
+        if **old == new || options.dry_run {
+            return Deletion::Pending(if options.dry_run { Api::not_stored(resource, new) } else { old.clone() });
         }
-        Ok(Deletion::Pending(self.put(resource, namespace, name, new)))
+        Deletion::Pending(self.put(resource, namespace, name, new))
     }
 
     /// Sets the deletion timestamp, or brings it forward when less grace is given than before.

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::selector::Selector;
+use super::webhooks::{Asked, Operation, WITHOUT_LABELS};
 use super::{Api, DeleteOptions, Deletion, Options, Part, Status, Update};
 use crate::object;
-use crate::resource::Resource;
+use crate::resource::{ObjectRef, Resource};
 
 /// Most pods a budget remembers as being disrupted.
 const MOST_DISRUPTED: usize = 2000;
@@ -19,16 +20,19 @@ impl Api {
     /// Evicts a pod if its disruption budget allows.
     ///
     /// # Errors
-    /// 403 in a namespace that is being deleted, 429 when a budget refuses, 500 when several budgets select the pod, and what a deletion can answer.
+    /// 403 in a namespace that is being deleted, 429 when a budget refuses, 500 when several budgets select the pod or a webhook
+    /// cannot be called, and what a deletion can answer.
     pub fn evict(&self, namespace: &str, name: &str, options: &DeleteOptions) -> Result<Deletion, Status> {
         let pods = self.resource("", "pods").ok_or_else(Status::no_such_path)?;
         let budgets = self.resource("policy", "poddisruptionbudgets").ok_or_else(Status::no_such_path)?;
         let _writing = self.writing();
         // To the real server an eviction is something new.
         self.check_namespace_accepts(&pods, namespace, &json!({"metadata": {"name": name}}))?;
+        let (target, operation) = (pods.named(namespace, name), Operation::Create);
+        self.ask_all_webhooks(&Asked { target, subresource: "eviction", operation, objects: WITHOUT_LABELS })?;
         let pod = self.get(&pods, namespace, name)?;
         if needs_no_budget(&pod) {
-            return self.delete_locked(&pods, namespace, name, options);
+            return self.end_evicted(target, options);
         }
         let guarding = self.guarding(&budgets, namespace, &pod);
         if guarding.len() > 1 {
@@ -41,7 +45,13 @@ impl Api {
         {
             self.charge(&budgets, budget, name, options.dry_run)?;
         }
-        self.delete_locked(&pods, namespace, name, options)
+        self.end_evicted(target, options)
+    }
+
+    /// An eviction is put to webhooks as such, and not as the deletion that it comes to.
+    fn end_evicted(&self, pod: ObjectRef<'_>, options: &DeleteOptions) -> Result<Deletion, Status> {
+        let found = self.deletable(pod, options)?;
+        Ok(self.end(pod.resource, &found, options))
     }
 
     fn guarding(&self, budgets: &Resource, namespace: &str, pod: &Value) -> Vec<Arc<Value>> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::webhooks::{Asked, Operation};
 use super::{Api, Options, Status};
 use crate::{kinds, object};
 
@@ -23,6 +24,8 @@ impl Api {
             None => spec.shift_remove("finalizers"),
         };
         kinds::validate_finalizers(&namespaces, &new)?;
+        let (target, operation) = (namespaces.named("", name), Operation::Update);
+        self.ask_all_webhooks(&Asked { target, subresource: "finalize", operation, objects: &[&new, &old] })?;
         let empty = object::items(&new, "/spec/finalizers").is_empty() && object::finalizers(&new).next().is_none();
         if empty && object::is_terminating(&new) {
             return Ok(self.take(&namespaces, "", name, new));

@@ -27,6 +27,7 @@ mod token;
 mod update;
 pub mod view;
 pub mod watch;
+mod webhooks;
 
 pub(crate) use self::bearer::AUDIENCE;
 pub(crate) use self::create::NewObject;

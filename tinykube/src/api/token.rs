@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::bearer::{AUDIENCE, refused};
 use super::status::details;
+use super::webhooks::{Asked, Operation, Phase, WITHOUT_LABELS};
 use super::{Api, Cause, Options, Status, lasting_token};
 use crate::auth::User;
 use crate::managed;
@@ -29,6 +30,9 @@ impl Api {
         options: &Options,
     ) -> Result<Value, Status> {
         let accounts = self.resource("", "serviceaccounts").ok_or_else(Status::no_such_path)?;
+        let target = accounts.named(namespace, name);
+        let request = Asked { target, subresource: "token", operation: Operation::Create, objects: WITHOUT_LABELS };
+        self.ask_webhooks(Phase::Mutating, &request)?;
         let account = self.get(&accounts, namespace, name)?;
         default(object::entry(&mut asked, "spec"), "expirationSeconds", LIFETIME.0);
         let mut managed = json!({"spec": asked["spec"]});
@@ -37,6 +41,7 @@ impl Api {
         default(spec, "audiences", json!([AUDIENCE]));
         spec.entry("boundObjectRef").or_insert(Value::Null);
         check(&asked, name)?;
+        self.ask_webhooks(Phase::Validating, &request)?;
         let bound = self.bound_object(namespace, name, &asked["spec"]["boundObjectRef"])?;
         let now = self.clock().now();
         let lifetime = asked["spec"]["expirationSeconds"].as_i64().unwrap_or(LIFETIME.0);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::create::check_namespace_matches;
+use super::webhooks::{Asked, Operation, Phase, WITHOUT_LABELS};
 use super::{Api, Cause, Options, Part, Status, Update};
 use crate::resource::{ObjectRef, Resource};
 use crate::{kinds, managed, object};
@@ -111,12 +112,14 @@ impl Api {
         let Update { resource, part, options } = update;
         let (namespace, name) = (object::namespace(old), object::name(old));
         check_name_matches(&mut new, name)?;
+        self.ask_about_change(Phase::Mutating, update, old, &new)?;
         check_preconditions(resource, old, &new)?;
         keep_server_owned(old, &mut new);
         // The client owns what it sent and the defaults, not what the kind keeps or adds.
         own(&mut new);
         kinds::prepare_update(self, resource, part, old, &mut new);
         kinds::validate_update(self, resource, part, [old, &new], &options.warnings)?;
+        self.ask_about_change(Phase::Validating, update, old, &new)?;
         kinds::allocate(self, resource, old, &mut new, options)?;
         count_generation(resource, part, old, &mut new);
         // Writing what is the same moves an object to the version in which it is to be stored.
@@ -132,6 +135,19 @@ impl Api {
             return Ok(Arc::new(new));
         }
         Ok(self.put(resource, namespace, name, new))
+    }
+}
+
+impl Api {
+    fn ask_about_change(&self, phase: Phase, update: Update<'_>, old: &Value, new: &Value) -> Result<(), Status> {
+        let both = [new, old];
+        let (subresource, objects) = match update.part {
+            Part::Main => ("", &both[..]),
+            Part::Status => ("status", &both[..]),
+            Part::Scale => ("scale", WITHOUT_LABELS),
+        };
+        let target = ObjectRef::of(update.resource, old);
+        self.ask_webhooks(phase, &Asked { target, subresource, operation: Operation::Update, objects })
     }
 }
 

@@ -76,6 +76,7 @@ impl<'a> Shape<'a> {
                     "selector"
                         | "labelSelector"
                         | "namespaceSelector"
+                        | "objectSelector"
                         | "podSelector"
                         | "nodeSelector"
                         | "involvedObject"
@@ -130,7 +131,9 @@ fn builtin_list(field: &str, parent: &str) -> ListKind {
             | "env"
             | "volumes"
             | "imagePullSecrets"
-            | "secrets",
+            | "secrets"
+            | "webhooks"
+            | "matchConditions",
             _,
         ) => keys(&["name"]),
         ("ports", "") => ListKind::Atomic,

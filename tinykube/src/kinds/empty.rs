@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Members that are written even if they are empty.
-const KEPT: [&str; 34] = [
+const KEPT: [&str; 35] = [
     "versions",
     "emptyDir",
     "resources",
@@ -16,6 +16,7 @@ const KEPT: [&str; 34] = [
     "metadata",
     "podSelector",
     "namespaceSelector",
+    "objectSelector",
     "source",
     "deprecatedSource",
     "loadBalancer",

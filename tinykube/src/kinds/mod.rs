@@ -18,6 +18,7 @@ mod service;
 mod storage;
 pub(crate) mod time;
 mod validate;
+mod webhook;
 mod workload;
 
 use serde_json::{Value, json};
@@ -64,6 +65,7 @@ fn defaults(resource: &Resource, object: &mut Value) {
         "HorizontalPodAutoscaler" => workload::autoscaler_defaults(object),
         "Role" | "ClusterRole" | "RoleBinding" | "ClusterRoleBinding" => role::defaults(&resource.kind, object),
         "CustomResourceDefinition" => definition::defaults(object),
+        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => webhook::defaults(&resource.kind, object),
         "Event" => event::defaults(resource, object),
         _ => {}
     }
@@ -83,6 +85,8 @@ pub(crate) fn counts_generation(resource: &Resource) -> bool {
             | "EndpointSlice"
             | "NetworkPolicy"
             | "CustomResourceDefinition"
+            | "MutatingWebhookConfiguration"
+            | "ValidatingWebhookConfiguration"
     );
     counting || resource.custom
 }
@@ -248,6 +252,7 @@ fn keep_all_but_status(resource: &Resource, old: &Value, new: &mut Value) {
 
 /// Everything wrong with a new object.
 pub(crate) fn validate_create(api: &Api, resource: &Resource, object: &Value) -> Result<(), Status> {
+    webhook::refuse_conditions(object)?;
     let mut causes = metadata::causes(resource, object);
     causes.extend(validate::causes(resource, object));
     if let Some(custom) = api.registry().custom(resource) {
@@ -264,6 +269,7 @@ pub(crate) fn validate_update(
     [old, new]: [&Value; 2],
     warnings: &Warnings,
 ) -> Result<(), Status> {
+    webhook::refuse_conditions(new)?;
     let mut causes = Vec::new();
     if old["metadata"] != new["metadata"] {
         causes.extend(metadata::update_causes(resource, old, new));
@@ -311,7 +317,15 @@ pub(crate) fn validate_finalizers(resource: &Resource, namespace: &Value) -> Res
 
 /// Whether an update must say which version it changes.
 pub(crate) fn needs_version(resource: &Resource) -> bool {
-    resource.custom || matches!(resource.kind.as_str(), "Lease" | "PodDisruptionBudget" | "CustomResourceDefinition")
+    let versioned = matches!(
+        resource.kind.as_str(),
+        "Lease"
+            | "PodDisruptionBudget"
+            | "CustomResourceDefinition"
+            | "MutatingWebhookConfiguration"
+            | "ValidatingWebhookConfiguration"
+    );
+    resource.custom || versioned
 }
 
 /// Seconds an object stays after its deletion was asked for.

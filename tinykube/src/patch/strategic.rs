@@ -23,7 +23,9 @@ pub(crate) fn merge_key(field: &str, parent: &str) -> Option<&'static str> {
             | "env"
             | "volumes"
             | "imagePullSecrets"
-            | "secrets",
+            | "secrets"
+            | "webhooks"
+            | "matchConditions",
             _,
         ) => "name",
         ("ports", "spec") => "port",

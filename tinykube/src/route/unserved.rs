@@ -8,8 +8,8 @@ const RESOURCES: &[(&str, &str)] = &[
     ("", "bindings componentstatuses limitranges persistentvolumes podtemplates replicationcontrollers"),
     (
         "admissionregistration.k8s.io",
-        "mutatingadmissionpolicies mutatingadmissionpolicybindings mutatingwebhookconfigurations \
-         validatingadmissionpolicies validatingadmissionpolicybindings validatingwebhookconfigurations",
+        "mutatingadmissionpolicies mutatingadmissionpolicybindings validatingadmissionpolicies \
+         validatingadmissionpolicybindings",
     ),
     ("apiregistration.k8s.io", "apiservices"),
     ("batch", "cronjobs"),

@@ -11,3 +11,5 @@ mod kinds;
 mod load;
 mod strict;
 mod tls;
+mod webhook_configurations;
+mod webhooks;

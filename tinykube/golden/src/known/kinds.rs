@@ -5,7 +5,7 @@ use super::Known;
 pub(super) const KNOWN: &[Known] = &[
     Known::unserved(
         "defaults",
-        &[18, 22, 23, 34, 35, 40, 43, 44, 50, 51, 52, 54, 60, 61, 62, 63, 64, 65, 66, 68, 69],
+        &[18, 22, 23, 34, 35, 40, 43, 44, 50, 51, 52, 54, 66, 68, 69],
         "kinds that are not served, and pods that depend on them",
     ),
     Known::unserved("defaults", &[55], "priority classes: a pod cannot have one").with_status(403),
@@ -18,7 +18,7 @@ pub(super) const KNOWN: &[Known] = &[
     Known::unserved("validation-kinds", &[126, 127], "limit ranges: nothing refuses a pod for one").with_status(201),
     Known::unserved(
         "tables",
-        &[16, 19, 26, 28, 37, 49, 51, 54, 57, 59, 70, 72, 73, 74, 75, 76, 79],
+        &[16, 19, 26, 28, 37, 49, 51, 54, 57, 59, 70, 72, 73, 74, 75, 76],
         "kinds that are not served",
     ),
 ];

@@ -151,6 +151,9 @@ pub(super) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
             aged,
             labels(&spec["selector"]).into(),
         ],
+        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => {
+            vec![name, items(object, "/webhooks").len().into(), aged]
+        }
         "CustomResourceDefinition" => vec![name, object["metadata"]["creationTimestamp"].clone()],
         _ => vec![name, aged],
     }

@@ -398,6 +398,11 @@ const CLUSTER_ROLE_BINDING: &[Column] = &[
     wide("Groups", "string", "Groups in the clusterRoleBinding"),
     wide("ServiceAccounts", "string", "ServiceAccounts in the clusterRoleBinding"),
 ];
+const WEBHOOKS: &[Column] = &[
+    NAMED,
+    plain("Webhooks", "integer", "Webhooks indicates the number of webhooks registered in this configuration"),
+    AGED,
+];
 const DEFINITIONS: &[Column] = &[NAMED, CREATED];
 
 /// The columns of a kind.
@@ -426,6 +431,7 @@ pub(super) fn of(resource: &Resource) -> &'static [Column] {
         "Role" | "ClusterRole" => ROLE,
         "RoleBinding" => ROLE_BINDING,
         "ClusterRoleBinding" => CLUSTER_ROLE_BINDING,
+        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => WEBHOOKS,
         "CustomResourceDefinition" => DEFINITIONS,
         _ => DEFAULT,
     }

@@ -12,6 +12,7 @@ mod scaling;
 mod service;
 mod structs;
 pub(super) mod update;
+mod webhook;
 mod workload;
 
 use serde_json::Value;
@@ -78,6 +79,9 @@ pub(super) fn of(resource: &Resource) -> Rules {
         ("coordination.k8s.io", "Lease") => configuration::LEASE,
         ("discovery.k8s.io", "EndpointSlice") => service::SLICE,
         ("networking.k8s.io", "NetworkPolicy") => service::POLICY,
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration") => {
+            webhook::CONFIGURATION
+        }
         ("rbac.authorization.k8s.io", "Role") => rights::ROLE,
         ("rbac.authorization.k8s.io", "ClusterRole") => rights::CLUSTER_ROLE,
         ("rbac.authorization.k8s.io", "RoleBinding") => rights::ROLE_BINDING,
