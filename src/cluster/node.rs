@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
 use crate::{
-    base::Key,
+    base::{Key, digest},
     cluster::record::{RawCondition, RawMeta, watched},
     diagnosis::line,
 };
@@ -39,6 +39,8 @@ pub struct NodeRecord {
     pub loss: Option<NodeLoss>,
     /// Why it takes no new pods, or gives those away that it has.
     pub drain: Option<NodeDrain>,
+    /// Digest of its boot ID, if it says one.
+    pub boot: Option<String>,
 }
 watched!(cluster NodeRecord, "", "v1", "Node", "nodes");
 
@@ -65,13 +67,22 @@ struct RawTaint {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+#[serde(rename_all = "camelCase")]
 struct RawStatus {
     conditions: Vec<RawCondition>,
+    node_info: RawInfo,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawInfo {
+    #[serde(rename = "bootID")]
+    boot_id: String,
 }
 
 impl From<RawNode> for NodeRecord {
     fn from(raw: RawNode) -> Self {
-        Self { meta: raw.metadata.object_meta(), loss: raw.loss(), drain: raw.drain() }
+        Self { meta: raw.metadata.object_meta(), loss: raw.loss(), drain: raw.drain(), boot: raw.boot() }
     }
 }
 
@@ -82,6 +93,11 @@ impl RawNode {
 
     fn taint(&self, keys: &[&str]) -> Option<&RawTaint> {
         self.spec.taints.iter().find(|taint| keys.contains(&taint.key.as_str()))
+    }
+
+    fn boot(&self) -> Option<String> {
+        let id = &self.status.node_info.boot_id;
+        (!id.is_empty()).then(|| digest(&id.as_str().into()))
     }
 
     fn loss(&self) -> Option<NodeLoss> {
@@ -133,10 +149,10 @@ impl Nodes {
     /// Takes in a new or changed node. Says whether its pods are to be judged anew.
     pub(super) fn put(&mut self, record: NodeRecord) -> bool {
         let name = record.meta.name.clone().unwrap_or_default();
-        let (loss, drain) = (record.loss.clone(), record.drain.clone());
+        let seen = (record.loss.clone(), record.drain.clone(), record.boot.clone());
         let was_gone = self.gone.remove(&name);
         let old = self.known.insert(name, record);
-        was_gone || old.is_none_or(|old| (old.loss, old.drain) != (loss, drain))
+        was_gone || old.is_none_or(|old| (old.loss, old.drain, old.boot) != seen)
     }
 
     /// Forgets a node that is no more.
@@ -188,9 +204,11 @@ impl Nodes {
     pub(super) fn seen(&self, name: &str) -> Node {
         let is_one_of_many = self.known.len() > 1;
         match self.known.get(name) {
-            Some(NodeRecord { loss, drain, .. }) => Node { loss: loss.clone(), drain: drain.clone(), is_one_of_many },
+            Some(NodeRecord { meta: _, loss, drain, boot }) => {
+                Node { loss: loss.clone(), drain: drain.clone(), boot: boot.clone(), is_one_of_many }
+            }
             None if self.complete || self.gone.contains(name) => {
-                Node { loss: Some(NodeLoss::Gone), drain: None, is_one_of_many }
+                Node { loss: Some(NodeLoss::Gone), is_one_of_many, ..Node::default() }
             }
             None => Node::default(),
         }

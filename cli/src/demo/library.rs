@@ -139,6 +139,7 @@ pub(crate) const GROUPS: &[Group] = &[
             "churn",
             "readiness-gate",
             "two-budgets",
+            "orderly-reboot",
         ]
     ),
 ];

@@ -47,7 +47,9 @@ impl Context<'_> {
             let may_loop = container.termination_number() > 0 && state.dependency.released_at != Some(now);
             record.crash_loop_since = known.crash_loop_since.filter(|_| may_loop);
             record.not_ready_since = known.not_ready_since;
+            record.relapses = known.relapses.min(container.termination_number());
         }
+        self.track_boot(&mut record, known, (pod, container));
         self.track_run(&mut record, known, (pod, container));
         self.track_relapses(&mut record, known, container);
         track_hook(&mut record, known, container);
@@ -122,6 +124,7 @@ fn is_blank(record: &ContainerRecord) -> bool {
         && record.not_ready_since.is_none()
         && record.ended_since.is_none()
         && record.ends == 0
+        && record.boot_end.is_none()
         && record.runs_since.is_none_or(|_| record.was_ready)
         && record.forgiven == 0
 }

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::startup::{initializes, steps};
+use super::{
+    boots,
+    startup::{initializes, steps},
+};
 use crate::model::{
     inputs::Inputs,
     snapshot::{Phase, Pod, Readiness, Role},
@@ -14,7 +17,7 @@ pub fn end_proof(state: &mut State) {
     if state.attempts.in_flight.is_none() {
         let pods = &mut state.observed.pods;
         pods.iter_mut().for_each(|record| record.ready_since = None);
-        pods.retain(|record| !is_as_it_should_be(record));
+        pods.retain(|record| !is_blank(record));
     }
 }
 
@@ -36,6 +39,7 @@ fn pod_record(state: &State, pod: &Pod, now: Timestamp) -> Option<PodRecord> {
     let pending = initializes(pod) && !pod.is_deleting() && pod.loss().is_none();
     let steps = steps(pod);
     let same_step = known.filter(|known| known.steps == steps);
+    let (boot, booted_since) = boots::of_pod(known, pod, now);
     let record = PodRecord {
         uid: pod.uid.clone(),
         steps: if pending { steps } else { 0 },
@@ -43,13 +47,17 @@ fn pod_record(state: &State, pod: &Pod, now: Timestamp) -> Option<PodRecord> {
         ready_since: proves.then(|| known.and_then(|known| known.ready_since).unwrap_or(now)),
         pending_since: pending.then(|| same_step.and_then(|known| known.pending_since).unwrap_or(now)),
         deleting_since: pod.is_deleting().then(|| known.and_then(|known| known.deleting_since).unwrap_or(now)),
+        boot,
+        booted_since,
     };
-    (!is_as_it_should_be(&record)).then_some(record)
+    (!is_blank(&record)).then_some(record)
 }
 
-fn is_as_it_should_be(record: &PodRecord) -> bool {
-    let PodRecord { uid: _, steps: _, not_ready_since, pending_since, deleting_since, ready_since } = record;
-    [not_ready_since, pending_since, deleting_since, ready_since].into_iter().all(Option::is_none)
+/// It is as it should be, and nothing is known of its node.
+fn is_blank(record: &PodRecord) -> bool {
+    let PodRecord { not_ready_since, pending_since, deleting_since, ready_since, .. } = record;
+    let is_well = [not_ready_since, pending_since, deleting_since, ready_since].into_iter().all(Option::is_none);
+    is_well && record.boot.is_none()
 }
 
 /// Keeps those with the oldest trouble.

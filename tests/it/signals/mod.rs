@@ -1,5 +1,6 @@
 //! What is seen in objects and what is made of it: one table for each kind of signal.
 
+mod boots;
 mod budgets;
 mod clock;
 mod ends;

@@ -272,6 +272,25 @@ impl Container {
         }
     }
 
+    /// Told to end as its node goes down, it has ended within `grace`; the kubelet knows nothing of it afterwards but how it ended.
+    pub(crate) fn go_down(&mut self, at: Timestamp, grace: Duration, world: &dyn World) {
+        if let State::Running { since } | State::Stopping { since, .. } = self.state {
+            self.settle_log(at, world);
+            let heeds = self.behaviour.on_term.after.duration() < grace;
+            let code = if heeds { self.behaviour.on_term.code } else { 137 };
+            self.finish(Terminated {
+                code,
+                reason: default_reason(code),
+                message: self.message_from_log(code),
+                started: since,
+                finished: at,
+                instance: self.instances,
+            });
+        }
+        self.waiting = None;
+        (self.backoff, self.image_backoff) = (Backoff::default(), Backoff::default());
+    }
+
     /// The log of the running (or last) instance, or of the one before it.
     pub(crate) fn log(&self, previous: bool, now: Timestamp, world: &dyn World) -> Option<Vec<Line>> {
         if self.instances == 0 || (previous && self.before_or_exited().is_none()) {
