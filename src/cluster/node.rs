@@ -23,6 +23,8 @@ const OUT_OF_SERVICE: [&str; 2] = ["node.cloudprovider.kubernetes.io/shutdown", 
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 /// The cluster autoscaler, and Karpenter in its versions, put these on a node that they are about to take away.
 const MARKS: [&str; 3] = ["ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"];
+/// The label that says in which part of the cloud provider's network a node is.
+const ZONE: &str = "topology.kubernetes.io/zone";
 const PRESSURES: [(Pressure, &str, &str); 3] = [
     (Pressure::Disk, "DiskPressure", "node.kubernetes.io/disk-pressure"),
     (Pressure::Memory, "MemoryPressure", "node.kubernetes.io/memory-pressure"),
@@ -41,6 +43,8 @@ pub struct NodeRecord {
     pub drain: Option<NodeDrain>,
     /// Digest of its boot ID, if it says one.
     pub boot: Option<String>,
+    /// The zone that it is in, if a label says so.
+    pub zone: Option<String>,
 }
 watched!(cluster NodeRecord, "", "v1", "Node", "nodes");
 
@@ -82,7 +86,13 @@ struct RawInfo {
 
 impl From<RawNode> for NodeRecord {
     fn from(raw: RawNode) -> Self {
-        Self { meta: raw.metadata.object_meta(), loss: raw.loss(), drain: raw.drain(), boot: raw.boot() }
+        Self {
+            meta: raw.metadata.object_meta(),
+            loss: raw.loss(),
+            drain: raw.drain(),
+            boot: raw.boot(),
+            zone: raw.zone(),
+        }
     }
 }
 
@@ -93,6 +103,10 @@ impl RawNode {
 
     fn taint(&self, keys: &[&str]) -> Option<&RawTaint> {
         self.spec.taints.iter().find(|taint| keys.contains(&taint.key.as_str()))
+    }
+
+    fn zone(&self) -> Option<String> {
+        self.metadata.labels.get(ZONE).map(|zone| line(zone, MAX_WORD)).filter(|zone| !zone.is_empty())
     }
 
     fn boot(&self) -> Option<String> {
@@ -143,6 +157,8 @@ pub(super) struct Nodes {
     /// Names of those that were known, for as long as pods are on them.
     gone: BTreeSet<String>,
     pods: BTreeMap<String, BTreeSet<Key>>,
+    /// How many of those that are known are in which zone.
+    zones: BTreeMap<String, usize>,
 }
 
 impl Nodes {
@@ -151,13 +167,19 @@ impl Nodes {
         let name = record.meta.name.clone().unwrap_or_default();
         let seen = (record.loss.clone(), record.drain.clone(), record.boot.clone());
         let was_gone = self.gone.remove(&name);
+        if let Some(zone) = &record.zone {
+            *self.zones.entry(zone.clone()).or_default() += 1;
+        }
         let old = self.known.insert(name, record);
+        self.leave_zone(old.as_ref());
         was_gone || old.is_none_or(|old| (old.loss, old.drain, old.boot) != seen)
     }
 
     /// Forgets a node that is no more.
     pub(super) fn remove(&mut self, name: &str) {
-        if self.known.remove(name).is_some() && self.pods.contains_key(name) {
+        let old = self.known.remove(name);
+        self.leave_zone(old.as_ref());
+        if old.is_some() && self.pods.contains_key(name) {
             self.gone.insert(name.to_owned());
         }
     }
@@ -169,8 +191,27 @@ impl Nodes {
         if !is_readable {
             self.known.clear();
             self.gone.clear();
+            self.zones.clear();
         }
         is_news
+    }
+
+    fn leave_zone(&mut self, old: Option<&NodeRecord>) {
+        let Some(zone) = old.and_then(|old| old.zone.as_ref()) else { return };
+        if let Some(count) = self.zones.get_mut(zone) {
+            *count -= 1;
+            if *count == 0 {
+                self.zones.remove(zone);
+            }
+        }
+    }
+
+    /// The one zone, of several, in which all these nodes are.
+    pub(super) fn zone_of_all(&self, names: &BTreeSet<&str>) -> Option<String> {
+        let zone = |name: &&str| self.known.get(*name).and_then(|node| node.zone.as_ref());
+        let zones: BTreeSet<Option<&String>> = names.iter().map(zone).collect();
+        let zone = zones.first().copied().flatten().filter(|_| zones.len() == 1 && self.zones.len() > 1)?;
+        Some(zone.clone())
     }
 
     /// Takes note of where a pod is, and where it was.
@@ -204,7 +245,7 @@ impl Nodes {
     pub(super) fn seen(&self, name: &str) -> Node {
         let is_one_of_many = self.known.len() > 1;
         match self.known.get(name) {
-            Some(NodeRecord { meta: _, loss, drain, boot }) => {
+            Some(NodeRecord { meta: _, loss, drain, boot, zone: _ }) => {
                 Node { loss: loss.clone(), drain: drain.clone(), boot: boot.clone(), is_one_of_many }
             }
             None if self.complete || self.gone.contains(name) => {

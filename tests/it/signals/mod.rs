@@ -14,5 +14,6 @@ mod replacements;
 mod rollouts;
 mod sampling;
 mod starts;
+mod storms;
 mod windows;
 mod workloads;
