@@ -4,6 +4,7 @@
 
 mod events;
 mod lookup;
+mod shares;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -233,19 +234,9 @@ impl Caches {
 
     fn count_in_fleet(&mut self, key: &Key) {
         let (Some(service), Some(effective)) = (self.services.get(key), self.effective.get(key)) else { return };
-        let of =
-            |status: &HealedServiceStatus| peer(status, self.node_of_trouble(&key.0, status), &effective.receivers);
+        let of = |status: &HealedServiceStatus| peer(status, self.shares(key, status), &effective.receivers);
         let peer = service.status.as_ref().map(of).unwrap_or_default();
         self.fleet.set(key, peer);
-    }
-
-    /// The one node, of several, on which all pods are that something was found about.
-    fn node_of_trouble(&self, namespace: &str, status: &HealedServiceStatus) -> Option<String> {
-        let found = status.findings.iter().filter_map(|finding| finding.pod.as_ref());
-        let found = found.filter_map(|pod| self.pods.get(&(namespace.to_owned(), pod.clone())));
-        let nodes: BTreeSet<_> = found.filter_map(|pod| pod.pod.node.as_deref()).collect();
-        let node = nodes.first().filter(|_| nodes.len() == 1)?;
-        self.nodes.seen(node).is_one_of_many.then(|| (*node).to_owned())
     }
 
     fn unlink(&mut self, key: &Key) {

@@ -9,6 +9,7 @@ pub mod decode;
 pub mod definition;
 pub mod dependency;
 pub mod execute;
+mod image;
 pub mod kind;
 pub mod log;
 pub mod node;

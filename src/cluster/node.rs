@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
 use crate::{
-    base::Key,
+    base::{Key, digest},
     cluster::record::{RawCondition, RawMeta, watched},
     diagnosis::line,
 };
@@ -23,6 +23,8 @@ const OUT_OF_SERVICE: [&str; 2] = ["node.cloudprovider.kubernetes.io/shutdown", 
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 /// The cluster autoscaler, and Karpenter in its versions, put these on a node that they are about to take away.
 const MARKS: [&str; 3] = ["ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"];
+/// The label that says in which part of the cloud provider's network a node is.
+const ZONE: &str = "topology.kubernetes.io/zone";
 const PRESSURES: [(Pressure, &str, &str); 3] = [
     (Pressure::Disk, "DiskPressure", "node.kubernetes.io/disk-pressure"),
     (Pressure::Memory, "MemoryPressure", "node.kubernetes.io/memory-pressure"),
@@ -39,6 +41,10 @@ pub struct NodeRecord {
     pub loss: Option<NodeLoss>,
     /// Why it takes no new pods, or gives those away that it has.
     pub drain: Option<NodeDrain>,
+    /// Digest of its boot ID, if it says one.
+    pub boot: Option<String>,
+    /// The zone that it is in, if a label says so.
+    pub zone: Option<String>,
 }
 watched!(cluster NodeRecord, "", "v1", "Node", "nodes");
 
@@ -65,13 +71,28 @@ struct RawTaint {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+#[serde(rename_all = "camelCase")]
 struct RawStatus {
     conditions: Vec<RawCondition>,
+    node_info: RawInfo,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawInfo {
+    #[serde(rename = "bootID")]
+    boot_id: String,
 }
 
 impl From<RawNode> for NodeRecord {
     fn from(raw: RawNode) -> Self {
-        Self { meta: raw.metadata.object_meta(), loss: raw.loss(), drain: raw.drain() }
+        Self {
+            meta: raw.metadata.object_meta(),
+            loss: raw.loss(),
+            drain: raw.drain(),
+            boot: raw.boot(),
+            zone: raw.zone(),
+        }
     }
 }
 
@@ -82,6 +103,15 @@ impl RawNode {
 
     fn taint(&self, keys: &[&str]) -> Option<&RawTaint> {
         self.spec.taints.iter().find(|taint| keys.contains(&taint.key.as_str()))
+    }
+
+    fn zone(&self) -> Option<String> {
+        self.metadata.labels.get(ZONE).map(|zone| line(zone, MAX_WORD)).filter(|zone| !zone.is_empty())
+    }
+
+    fn boot(&self) -> Option<String> {
+        let id = &self.status.node_info.boot_id;
+        (!id.is_empty()).then(|| digest(&id.as_str().into()))
     }
 
     fn loss(&self) -> Option<NodeLoss> {
@@ -127,21 +157,29 @@ pub(super) struct Nodes {
     /// Names of those that were known, for as long as pods are on them.
     gone: BTreeSet<String>,
     pods: BTreeMap<String, BTreeSet<Key>>,
+    /// How many of those that are known are in which zone.
+    zones: BTreeMap<String, usize>,
 }
 
 impl Nodes {
     /// Takes in a new or changed node. Says whether its pods are to be judged anew.
     pub(super) fn put(&mut self, record: NodeRecord) -> bool {
         let name = record.meta.name.clone().unwrap_or_default();
-        let (loss, drain) = (record.loss.clone(), record.drain.clone());
+        let seen = (record.loss.clone(), record.drain.clone(), record.boot.clone());
         let was_gone = self.gone.remove(&name);
+        if let Some(zone) = &record.zone {
+            *self.zones.entry(zone.clone()).or_default() += 1;
+        }
         let old = self.known.insert(name, record);
-        was_gone || old.is_none_or(|old| (old.loss, old.drain) != (loss, drain))
+        self.leave_zone(old.as_ref());
+        was_gone || old.is_none_or(|old| (old.loss, old.drain, old.boot) != seen)
     }
 
     /// Forgets a node that is no more.
     pub(super) fn remove(&mut self, name: &str) {
-        if self.known.remove(name).is_some() && self.pods.contains_key(name) {
+        let old = self.known.remove(name);
+        self.leave_zone(old.as_ref());
+        if old.is_some() && self.pods.contains_key(name) {
             self.gone.insert(name.to_owned());
         }
     }
@@ -153,8 +191,27 @@ impl Nodes {
         if !is_readable {
             self.known.clear();
             self.gone.clear();
+            self.zones.clear();
         }
         is_news
+    }
+
+    fn leave_zone(&mut self, old: Option<&NodeRecord>) {
+        let Some(zone) = old.and_then(|old| old.zone.as_ref()) else { return };
+        if let Some(count) = self.zones.get_mut(zone) {
+            *count -= 1;
+            if *count == 0 {
+                self.zones.remove(zone);
+            }
+        }
+    }
+
+    /// The one zone, of several, in which all these nodes are.
+    pub(super) fn zone_of_all(&self, names: &BTreeSet<&str>) -> Option<String> {
+        let zone = |name: &&str| self.known.get(*name).and_then(|node| node.zone.as_ref());
+        let zones: BTreeSet<Option<&String>> = names.iter().map(zone).collect();
+        let zone = zones.first().copied().flatten().filter(|_| zones.len() == 1 && self.zones.len() > 1)?;
+        Some(zone.clone())
     }
 
     /// Takes note of where a pod is, and where it was.
@@ -188,9 +245,11 @@ impl Nodes {
     pub(super) fn seen(&self, name: &str) -> Node {
         let is_one_of_many = self.known.len() > 1;
         match self.known.get(name) {
-            Some(NodeRecord { loss, drain, .. }) => Node { loss: loss.clone(), drain: drain.clone(), is_one_of_many },
+            Some(NodeRecord { meta: _, loss, drain, boot, zone: _ }) => {
+                Node { loss: loss.clone(), drain: drain.clone(), boot: boot.clone(), is_one_of_many }
+            }
             None if self.complete || self.gone.contains(name) => {
-                Node { loss: Some(NodeLoss::Gone), drain: None, is_one_of_many }
+                Node { loss: Some(NodeLoss::Gone), is_one_of_many, ..Node::default() }
             }
             None => Node::default(),
         }

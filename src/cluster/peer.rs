@@ -1,6 +1,6 @@
 //! What a service's status says to all others.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What is known of a service, from its status.
-pub(super) fn peer(status: &HealedServiceStatus, node: Option<String>, receivers: &Arc<[Receiver]>) -> PeerStatus {
+pub(super) fn peer(status: &HealedServiceStatus, shares: Vec<Shared>, receivers: &Arc<[Receiver]>) -> PeerStatus {
     let state = load(status);
     let State { health, dependency, attempts, .. } = &state;
     PeerStatus {
@@ -27,15 +27,8 @@ pub(super) fn peer(status: &HealedServiceStatus, node: Option<String>, receivers
         actions: attempts.recent.to_vec(),
         notifies_of_storm: notifies_of_storm(&state, receivers),
         receivers: receivers.clone(),
-        shares: shares(status, node),
+        shares,
     }
-}
-
-/// What its trouble lies in: the node, if it is one, and what rules named.
-fn shares(status: &HealedServiceStatus, node: Option<String>) -> Vec<Shared> {
-    let named = status.findings.iter().filter_map(|finding| finding.diagnosis.clone());
-    let named: BTreeSet<String> = named.collect();
-    node.map(Shared::Node).into_iter().chain(named.into_iter().map(Shared::Diagnosis)).collect()
 }
 
 /// Where a service notifies of a storm that is not over, or is about to.

@@ -8,9 +8,12 @@ use serde::Deserialize;
 
 use crate::cluster::{
     controller_ref::ControllerRef,
+    image::reference,
     record::{RawMeta, moment, watched},
 };
 use crate::diagnosis::{line, tidy};
+use kubeheal_core::diagnose::cannot_be_helped;
+use kubeheal_core::model::cause::Cause;
 use kubeheal_core::model::snapshot::{
     ClosedGate, Container, ContainerState, Node, Origin, Patience, Phase, Pod, PodEvents, Readiness, RestartPolicy,
     Role, Termination,
@@ -39,6 +42,8 @@ pub struct PodRecord {
     pub labels: BTreeMap<String, String>,
     /// `controller-revision-hash`, which a StatefulSet puts there.
     pub revision: Option<String>,
+    /// Images that cannot be had now, by the containers that wait for them.
+    pub(super) unpulled: BTreeMap<String, String>,
     /// What deciding reads.
     pub pod: Pod,
     /// The pod as a workload; only for pods without a controller, which can be one themselves.
@@ -168,6 +173,7 @@ impl From<RawPod> for PodRecord {
         let meta = raw.metadata.object_meta();
         let controller = raw.metadata.controller();
         let bare = controller.is_none().then(|| bare_workload(&raw));
+        let unpulled = unpulled(&raw);
         let pod = Pod {
             name: raw.metadata.name.clone(),
             uid: raw.metadata.uid.clone(),
@@ -197,8 +203,23 @@ impl From<RawPod> for PodRecord {
         };
         let revision = raw.metadata.labels.get("controller-revision-hash").cloned();
         let belongs_to = ControllerRef::of(&raw.metadata.owner_references);
-        Self { meta, controller, belongs_to, labels: raw.metadata.labels, revision, pod, bare }
+        Self { meta, controller, belongs_to, labels: raw.metadata.labels, revision, unpulled, pod, bare }
     }
+}
+
+fn unpulled(raw: &RawPod) -> BTreeMap<String, String> {
+    let waits_for_image = |status: &&RawContainerStatus| {
+        let waiting = status.state.waiting.as_ref();
+        waiting.is_some_and(|why| cannot_be_helped(&why.reason, &why.message) == Some(Cause::ImagePull))
+    };
+    let waiting =
+        raw.status.init_container_statuses.iter().chain(&raw.status.container_statuses).filter(waits_for_image);
+    let image = |status: &RawContainerStatus| {
+        let mut specs = raw.spec.init_containers.iter().chain(&raw.spec.containers);
+        let image = &specs.find(|spec| spec.name == status.name)?.image;
+        Some((status.name.clone(), reference(image)?.to_owned()))
+    };
+    waiting.filter_map(image).collect()
 }
 
 /// A pod without a controller can be the workload of a service.

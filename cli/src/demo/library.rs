@@ -142,6 +142,7 @@ pub(crate) const GROUPS: &[Group] = &[
             "two-budgets",
             "no-network",
             "hook-failed",
+            "orderly-reboot",
         ]
     ),
 ];

@@ -86,6 +86,7 @@ struct Act {
 enum NodeState {
     Down,
     Up,
+    Rebooted,
 }
 
 /// How something breaks.
@@ -218,7 +219,10 @@ impl Break {
         if let Some(state) = self.node {
             let node = Target::of("Node", None, NODE.to_owned()).ok_or("there is no node")?;
             let lost = (state == NodeState::Down).then_some("true");
-            let annotations = BTreeMap::from([(LOST, lost)]);
+            let mut annotations = BTreeMap::from([(LOST, lost.map(str::to_owned))]);
+            if state == NodeState::Rebooted {
+                annotations.insert(BOOT, Some(self.at.to_string()));
+            }
             found.push(Breakage::Patch(node, serde_json::json!({"metadata": {"annotations": annotations}})));
         }
         match (found.pop(), found.is_empty()) {
@@ -228,9 +232,10 @@ impl Break {
     }
 }
 
-/// The one node of tinykube, and the annotation that takes it away.
+/// The one node of tinykube, and the annotations that take it away and reboot it.
 const NODE: &str = "n1";
 const LOST: &str = "tinykube.dev/lost";
+const BOOT: &str = "tinykube.dev/boot";
 
 /// A merge patch that writes a script, or takes it away.
 fn script(act: Option<&Value>) -> Result<Value, String> {

@@ -26,7 +26,7 @@ pub(super) fn crash(context: &ContainerContext<'_>, pod: &Pod, container: &Conta
     if let Some(&oldest) = record.restarts.first() {
         context.moment.wake_at(after(oldest, context.policy.restart_window));
     }
-    let down = is_down(container);
+    let down = is_down(container) && !(record.came_with_boot(container) && record.crash_loop_since.is_none());
     if restarts == 0 && record.crash_loop_since.is_none() && !down {
         return None;
     }

@@ -28,7 +28,9 @@ pub(super) fn lost(context: &ContainerContext<'_>, pod: &Pod) -> Option<Finding>
 
 /// The container ended with its node, and is coming back.
 pub(super) fn restarted(context: &ContainerContext<'_>, pod: &Pod, container: &Container) -> Option<Finding> {
-    container.last_termination().filter(|end| end.is_made_up())?;
+    if !context.observed.ended_with_node(&pod.uid, container) {
+        return None;
+    }
     let place = Place::container_of(pod, container);
     let (name, node) = (&container.name, pod.node_named());
     let since = context.known_since(&place, Cause::NodeRestarted);

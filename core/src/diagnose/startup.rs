@@ -81,7 +81,8 @@ pub(super) fn init(context: &ContainerContext<'_>, pod: &Pod, container: &Contai
     if let Some(finding) = blocked(context, pod, container) {
         return Some(finding);
     }
-    let message = init_failure(container)?;
+    let own = Some(container).filter(|container| !context.observed.ended_with_node(&pod.uid, container));
+    let message = own.and_then(init_failure)?;
     Some(finding(context, pod, container, Cause::InitFailed, message))
 }
 

@@ -43,13 +43,36 @@ pub struct PeerStatus {
     pub shares: Vec<Shared>,
 }
 
-/// What services in trouble may have in common; what tells most comes first.
+/// What services in trouble may have in common. What tells most comes first, and is said of several that equally many share: what
+/// something was found about before what is only around it, and the part before the whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shared {
     /// The one node, of several, on which all its pods are that something is wrong with.
     Node(String),
     /// A root cause that a rule named.
     Diagnosis(String),
+    /// An image that cannot be had.
+    Image(String),
+    /// The registry of such an image.
+    Registry(String),
+    /// A service that it depends on, as namespace/name.
+    Dependency(String),
+    /// The one zone, of several, in which all its pods are that something is wrong with.
+    Zone(String),
+}
+
+impl Shared {
+    /// What is said of so many that share it.
+    fn words(&self, count: usize) -> String {
+        match self {
+            Self::Node(name) => format!("what is wrong with {count} of them lies on node {name}"),
+            Self::Diagnosis(name) => format!("{count} of them say {name}"),
+            Self::Image(reference) => format!("{count} of them wait for image {reference}"),
+            Self::Registry(host) => format!("{count} of them wait for images from registry {host}"),
+            Self::Dependency(service) => format!("{count} of them depend on {service}"),
+            Self::Zone(name) => format!("what is wrong with {count} of them lies in zone {name}"),
+        }
+    }
 }
 
 /// All services of the cluster, in sum, as one of them sees it.
@@ -236,11 +259,8 @@ impl Sum {
     fn shared_by_most(&self, unhealthy: usize) -> String {
         // Of several that tell the same, the first.
         let most = self.shared.iter().rev().max_by_key(|(_, count)| **count);
-        match most.filter(|(_, count)| **count > 1 && **count * 2 > unhealthy) {
-            Some((Shared::Node(name), count)) => format!("; what is wrong with {count} of them lies on node {name}"),
-            Some((Shared::Diagnosis(name), count)) => format!("; {count} of them say {name}"),
-            None => String::new(),
-        }
+        let most = most.filter(|(_, count)| **count > 1 && **count * 2 > unhealthy);
+        most.map(|(shared, count)| format!("; {}", shared.words(*count))).unwrap_or_default()
     }
 
     fn add(&mut self, key: &ServiceKey, peer: &PeerStatus) {

@@ -8,7 +8,7 @@ use crate::model::{
     moment::before,
     policy::HealthPolicy,
     snapshot::{Container, ContainerState, Phase, Pod, Role, Termination},
-    state::{ContainerRecord, DependencyRecord, MAX_CONTAINERS, ObservedState, State},
+    state::{ContainerRecord, DependencyRecord, ObservedState, State},
 };
 
 /// Takes in how often containers have restarted, and since when they and their pods are not as they should be.
@@ -26,7 +26,7 @@ pub(super) fn track(inputs: &Inputs<'_>, state: &mut State) {
     containers.sort_by(|one, other| (&one.uid, &one.container).cmp(&(&other.uid, &other.container)));
     state.observed.containers = containers;
     track_pods(inputs, state);
-    let is_crowd = state.observed.containers.len().max(state.observed.pods.len()) > MAX_CONTAINERS;
+    let is_crowd = state.observed.is_crowd();
     state.observed.crowd_since = is_crowd.then(|| state.observed.crowd_since.unwrap_or(moment.now()));
 }
 
@@ -49,7 +49,9 @@ impl Context<'_> {
             let may_loop = container.termination_number() > 0 && state.dependency.released_at != Some(now);
             record.crash_loop_since = known.crash_loop_since.filter(|_| may_loop);
             record.not_ready_since = known.not_ready_since;
+            record.relapses = known.relapses.min(container.termination_number());
         }
+        self.track_boot(&mut record, known, (pod, container));
         self.track_run(&mut record, known, (pod, container));
         self.track_relapses(&mut record, known, container);
         track_hook(&mut record, known, container);
@@ -126,6 +128,7 @@ fn is_blank(record: &ContainerRecord) -> bool {
         && record.not_ready_since.is_none()
         && record.ended_since.is_none()
         && record.ends == 0
+        && record.boot_end.is_none()
         && record.runs_since.is_none_or(|_| record.was_ready)
         && record.forgiven == 0
 }

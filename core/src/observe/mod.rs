@@ -2,6 +2,7 @@
 //!
 //! Owns the record of what was observed, of dependencies, and of where a mitigation stands. Must not judge.
 
+mod boots;
 mod containers;
 mod context;
 mod dependencies;

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::startup::{initializes, steps};
+use super::{
+    boots,
+    startup::{initializes, steps},
+};
 use crate::model::{
     inputs::Inputs,
     snapshot::{Phase, Pod, Readiness, Role},
@@ -14,7 +17,7 @@ pub fn end_proof(state: &mut State) {
     if state.attempts.in_flight.is_none() {
         let pods = &mut state.observed.pods;
         pods.iter_mut().for_each(|record| record.ready_since = None);
-        pods.retain(|record| !is_as_it_should_be(record));
+        pods.retain(|record| !is_blank(record));
     }
 }
 
@@ -40,6 +43,7 @@ fn pod_record(state: &State, pod: &Pod, now: Timestamp) -> Option<PodRecord> {
     let since = |is_so: bool, known: Option<Timestamp>, said: Option<Timestamp>| {
         is_so.then(|| known.unwrap_or_else(|| state.observed.first_seen(said, now)))
     };
+    let (boot, booted_since) = boots::of_pod(known, pod, now);
     let due = pod.deletion.as_ref().and_then(|deletion| deletion.due);
     let record = PodRecord {
         uid: pod.uid.clone(),
@@ -48,8 +52,10 @@ fn pod_record(state: &State, pod: &Pod, now: Timestamp) -> Option<PodRecord> {
         ready_since: since(proves, known.and_then(|known| known.ready_since), pod.ready_changed),
         pending_since: since(pending, same_step.and_then(|known| known.pending_since), last_step(pod)),
         deleting_since: since(pod.is_deleting(), known.and_then(|known| known.deleting_since), due),
+        boot,
+        booted_since,
     };
-    (!is_as_it_should_be(&record)).then_some(record)
+    (!is_blank(&record)).then_some(record)
 }
 
 /// When it was created, or the last of its init containers has ended, by its own words.
@@ -59,7 +65,9 @@ fn last_step(pod: &Pod) -> Option<Timestamp> {
     pod.origin.created.max(ended)
 }
 
-fn is_as_it_should_be(record: &PodRecord) -> bool {
-    let PodRecord { uid: _, steps: _, not_ready_since, pending_since, deleting_since, ready_since } = record;
-    [not_ready_since, pending_since, deleting_since, ready_since].into_iter().all(Option::is_none)
+/// It is as it should be, and nothing is known of its node.
+fn is_blank(record: &PodRecord) -> bool {
+    let PodRecord { not_ready_since, pending_since, deleting_since, ready_since, .. } = record;
+    let is_well = [not_ready_since, pending_since, deleting_since, ready_since].into_iter().all(Option::is_none);
+    is_well && record.boot.is_none()
 }

@@ -13,9 +13,7 @@ use crate::model::{
 };
 
 impl Context<'_> {
-    /// Adds the restarts since the last observation. A container met for the first time by a service met for the first time has an
-    /// unknown past: of its restarts only the last can be dated, so only that counts. A new container of a known service
-    /// started from zero under our eyes.
+    /// Adds the restarts since the last observation, but for the one that came with a boot of the node.
     pub(super) fn count_restarts(
         &self,
         record: &mut ContainerRecord,
@@ -24,11 +22,8 @@ impl Context<'_> {
     ) {
         let Self { state, policy, moment, .. } = *self;
         let (now, count) = (moment.now(), container.restart_count);
-        let new = match known {
-            Some(known) => count.saturating_sub(known.restart_count),
-            None if self.knows_its_past() => count,
-            None => count.min(1),
-        };
+        let counted = counted_from(self, known, container);
+        let new = count.saturating_sub(counted).saturating_sub(record.of_boot_among(counted, count));
         if new == 0 || is_ignored(container.last.as_ref(), policy) {
             return;
         }
@@ -55,6 +50,16 @@ impl Context<'_> {
             }
         }
         record.restarts.extend(dates);
+    }
+}
+
+/// Restarts after so many are new. A container met for the first time by a service met for the first time has an unknown past: of its
+/// restarts only the last can be dated, so only that counts. A new container of a known service started from zero under our eyes.
+pub(super) fn counted_from(context: &Context<'_>, known: Option<&ContainerRecord>, container: &Container) -> u32 {
+    match known {
+        Some(known) => known.restart_count,
+        None if context.knows_its_past() => 0,
+        None => container.restart_count.saturating_sub(1),
     }
 }
 

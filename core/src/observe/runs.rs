@@ -65,7 +65,6 @@ impl Context<'_> {
             None => number.saturating_sub(1),
         };
         record.ends = number;
-        record.relapses = known.map_or(0, |known| known.relapses).min(number);
         let new = number.saturating_sub(seen);
         if new == 0 {
             return;
@@ -76,7 +75,11 @@ impl Context<'_> {
         } else if !is_ignored(end, self.policy) {
             let run = end.and_then(|end| end.started.zip(end.finished)).map(|(from, to)| elapsed(from, to));
             let is_short = run.is_some_and(|run| run < KUBELET_FORGETS);
-            record.relapses = if is_short { record.relapses.saturating_add(new).min(number) } else { 1 };
+            let own = new.saturating_sub(record.of_boot_among(seen, number));
+            record.relapses = match (is_short, own) {
+                (true, own) => record.relapses.saturating_add(own).min(number),
+                (false, own) => own.min(1),
+            };
         }
     }
 
@@ -84,7 +87,8 @@ impl Context<'_> {
     /// two restarts it looks well for a moment and must not seem cured.
     pub(super) fn track_crash_loop(&self, record: &mut ContainerRecord, pod: &Pod, container: &Container) {
         let Some(since) = record.crash_loop_since else {
-            if container.is_in_back_off() && !is_ignored(container.last.as_ref(), self.policy) {
+            let is_own = !record.came_with_boot(container) && !is_ignored(container.last.as_ref(), self.policy);
+            if container.is_in_back_off() && is_own {
                 record.crash_loop_since = Some(self.state.observed.first_seen(pod.ready_changed, self.moment.now()));
             }
             return;

@@ -37,7 +37,10 @@ pub(crate) const PODS: usize = 2;
 pub(crate) enum Shape {
     Well,
     Unready,
-    Crashed { restarts: u8, oom: bool },
+    Crashed {
+        restarts: u8,
+        oom: bool,
+    },
     Starting,
     NodeLost,
     Silent,
@@ -47,6 +50,12 @@ pub(crate) enum Shape {
     Failed,
     Leaving,
     Replaced,
+    /// Its node has another boot ID.
+    Boots,
+    /// Its container was told to end and runs again.
+    StartsAgain,
+    /// Both at once.
+    Rebooted,
 }
 
 /// What the workload can look like.
@@ -114,6 +123,9 @@ fn shape() -> impl Strategy<Value = Shape> {
         1 => Just(Shape::Failed),
         1 => Just(Shape::Leaving),
         1 => Just(Shape::Replaced),
+        1 => Just(Shape::Boots),
+        1 => Just(Shape::StartsAgain),
+        1 => Just(Shape::Rebooted),
     ]
 }
 
@@ -175,27 +187,31 @@ pub(crate) fn histories(reconciles: usize) -> impl Strategy<Value = Vec<Step>> {
 struct Actor {
     generation: u32,
     restarts: u32,
+    /// How often its node was rebooted.
+    boots: u32,
     created: Timestamp,
     since: Timestamp,
 }
 
 impl Actor {
     fn replaced(&mut self, now: Timestamp) {
-        *self = Self { generation: self.generation + 1, restarts: 0, created: now, since: now };
+        *self = Self { generation: self.generation + 1, restarts: 0, boots: self.boots, created: now, since: now };
     }
 
     fn pod(&mut self, index: usize, shape: Shape, now: Timestamp) -> Pod {
         if matches!(shape, Shape::Replaced) {
             self.replaced(now);
         }
-        let ready = matches!(shape, Shape::Well);
+        let ready = matches!(shape, Shape::Well | Shape::Boots);
+        self.boots += u32::from(matches!(shape, Shape::Boots | Shape::Rebooted));
         let mut pod = pod(&format!("api-{index}"), ready);
         pod.uid = format!("uid-{index}-{}", self.generation);
         pod.ready_changed = Some(self.since);
         pod.origin.created = Some(self.created);
+        pod.host.boot = Some(format!("boot {}", self.boots));
         let container = &mut pod.containers[0];
         match shape {
-            Shape::Well => pod.ready = Readiness::Ready(Some(self.since)),
+            Shape::Well | Shape::Boots => pod.ready = Readiness::Ready(Some(self.since)),
             Shape::Unready | Shape::Replaced => {}
             Shape::Leaving => pod.deletion = Some(Deletion::default()),
             Shape::Crashed { restarts, oom } => {
@@ -206,6 +222,12 @@ impl Actor {
                 container.last = Some(Termination { finished: Some(now), ..last });
                 container.state = waits("CrashLoopBackOff");
                 container.started = false;
+            }
+            Shape::StartsAgain | Shape::Rebooted => {
+                self.restarts += 1;
+                let last = Termination { exit_code: 143, reason: "Error".to_owned(), ..Termination::default() };
+                container.last = Some(Termination { started: Some(self.since), finished: Some(now), ..last });
+                self.since = now;
             }
             Shape::Starting => {
                 container.started = false;
@@ -274,7 +296,7 @@ pub(crate) struct Simulation {
 impl Simulation {
     pub(crate) fn new() -> Self {
         Self {
-            actors: vec![Actor { generation: 0, restarts: 0, created: at(0), since: at(0) }; PODS],
+            actors: vec![Actor { generation: 0, restarts: 0, boots: 0, created: at(0), since: at(0) }; PODS],
             seconds: 0,
             requests: 0,
             forced: false,

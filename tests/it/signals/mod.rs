@@ -1,5 +1,6 @@
 //! What is seen in objects and what is made of it: one table for each kind of signal.
 
+mod boots;
 mod budgets;
 mod clock;
 mod crowd;
@@ -15,5 +16,6 @@ mod replacements;
 mod rollouts;
 mod sampling;
 mod starts;
+mod storms;
 mod windows;
 mod workloads;

@@ -282,6 +282,17 @@ impl Container {
         }
     }
 
+    /// Told to end as its node goes down, it has ended within `grace`; the kubelet knows nothing of it afterwards but how it ended.
+    pub(crate) fn go_down(&mut self, at: Timestamp, grace: Duration, world: &dyn World) {
+        self.stop(at, grace, false);
+        if let State::Stopping { since, code, .. } = self.state {
+            self.settle_log(at, world);
+            self.end_as_told(since, code, at);
+        }
+        self.waiting = None;
+        (self.backoff, self.image_backoff) = (Backoff::default(), Backoff::default());
+    }
+
     /// The log of the running (or last) instance, or of the one before it.
     pub(crate) fn log(&self, previous: bool, now: Timestamp, world: &dyn World) -> Option<Vec<Line>> {
         if self.instances == 0 || (previous && self.before_or_exited().is_none()) {
@@ -448,20 +459,17 @@ impl Container {
         let State::Stopping { since, code, by_probe, .. } = self.state else { return };
         self.settle_log(at, scene.world);
         let last = self.exited.as_ref().map(|exited| exited.finished);
-        let ended = Terminated {
-            code,
-            reason: default_reason(code),
-            message: self.message_from_log(code),
-            started: since,
-            finished: at,
-            instance: self.instances,
-        };
-        self.finish(ended);
+        self.end_as_told(since, code, at);
         if by_probe && !scene.terminating {
             self.restart_killed(scene, last, at);
         } else {
             self.restart(scene, at);
         }
+    }
+
+    fn end_as_told(&mut self, started: Timestamp, code: u8, at: Timestamp) {
+        let (reason, message) = (default_reason(code), self.message_from_log(code));
+        self.finish(Terminated { code, reason, message, started, finished: at, instance: self.instances });
     }
 
     fn finish(&mut self, ended: Terminated) {

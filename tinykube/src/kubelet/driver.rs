@@ -44,6 +44,11 @@ impl Kubelet {
         self.pods.forget_probe_results(now);
     }
 
+    /// Whether its node has been rebooted, which all containers on it feel.
+    pub(crate) fn reboots(&mut self, node: &Value, now: Timestamp) -> bool {
+        self.pods.reboots(node, now)
+    }
+
     /// Pods whose scripts depend on what changed.
     pub(crate) fn dependents(&mut self, change: &Change, view: &View, now: Timestamp) -> Vec<Key> {
         self.pods.dependents(change, view, now)

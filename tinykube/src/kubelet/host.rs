@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::object;
 
+/// The annotation that reboots a node in an orderly way, each time it says something else: any text.
+pub(crate) const BOOT_ANNOTATION: &str = "tinykube.dev/boot";
+
 /// The version of the kubelet that is acted out.
 const KUBELET: &str = "v1.36.0";
 /// Type, what the kubelet says of it, and why.
@@ -55,9 +58,16 @@ impl Host {
         PRESSURES.iter().chain([&READY]).all(|(kind, ..)| says(kind))
     }
 
+    /// Whether a node as stored says all that is so: that it is well, and with which boot.
+    pub(crate) fn is_reported(&self, stored: &Value) -> bool {
+        let has_rebooted = object::annotation(stored, BOOT_ANNOTATION).is_some();
+        Self::is_well(stored) && !(has_rebooted && stored["status"]["nodeInfo"]["bootID"] != self.boot_id(stored))
+    }
+
     /// The status to write over that of a node as stored.
     pub(crate) fn status(&self, stored: &Value, now: &str) -> Value {
         let mut status = self.parts();
+        status["nodeInfo"]["bootID"] = self.boot_id(stored).into();
         let conditions = PRESSURES.iter().chain([&READY]).map(|(kind, reason, message)| {
             let known = object::items(stored, "/status/conditions").iter();
             let mut known = known.filter(|known| known["type"] == *kind && known["status"] == well(kind));
@@ -89,7 +99,7 @@ impl Host {
             "nodeInfo": {
                 "machineID": self.digest("machine", 32),
                 "systemUUID": self.uuid("system"),
-                "bootID": self.uuid("boot"),
+                "bootID": "",
                 "kernelVersion": "6.12.0-tinykube",
                 "osImage": "tinykube",
                 "containerRuntimeVersion": "containerd://2.1.0",
@@ -103,6 +113,11 @@ impl Host {
             parts["daemonEndpoints"] = json!({"kubeletEndpoint": {"Port": port}});
         }
         parts
+    }
+
+    /// The same until the node is rebooted.
+    fn boot_id(&self, stored: &Value) -> String {
+        self.uuid(&format!("boot{}", object::annotation(stored, BOOT_ANNOTATION).unwrap_or_default()))
     }
 
     fn uuid(&self, what: &str) -> String {

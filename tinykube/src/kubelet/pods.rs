@@ -18,6 +18,7 @@ use super::admission::{Rejection, rejection};
 use super::container::Container;
 use super::dependency::Dependency;
 use super::effective_script::{Found, find_script};
+use super::host::BOOT_ANNOTATION;
 use super::needs::{Needs, Surroundings};
 use super::note::Note;
 use super::pod::{Nothing, PodMachine};
@@ -118,12 +119,14 @@ pub(crate) struct Pods {
     needs: Needs,
     addresses: Addresses,
     host_ip: String,
+    /// The mark of the node's boot, once the node was seen.
+    boot: Option<String>,
 }
 
 impl Pods {
     /// No pods yet, on a node with this address.
     pub(crate) fn new(logs: &Logs, addresses: Addresses, host_ip: &str) -> Pods {
-        Pods { logs: logs.clone(), needs: Needs::default(), addresses, host_ip: host_ip.to_owned() }
+        Pods { logs: logs.clone(), needs: Needs::default(), addresses, host_ip: host_ip.to_owned(), boot: None }
     }
 
     /// The kubelet was restarted: it knows no probe results and asks again.
@@ -131,6 +134,19 @@ impl Pods {
         for managed in self.logs.lock().values_mut() {
             managed.machine.forget_probe_results(now);
         }
+    }
+
+    /// Takes note of the node's boot. If it is another than before, all containers went down with the node and begin anew.
+    pub(crate) fn reboots(&mut self, node: &Value, now: Timestamp) -> bool {
+        let boot = object::annotation(node, BOOT_ANNOTATION).unwrap_or_default().to_owned();
+        let reboots = self.boot.as_ref().is_some_and(|known| *known != boot);
+        self.boot = Some(boot);
+        if reboots {
+            for managed in self.logs.lock().values_mut() {
+                managed.machine.reboot(now);
+            }
+        }
+        reboots
     }
 
     /// Pods whose scripts depend on what changed.

@@ -1,11 +1,12 @@
 //! A kubelet that was restarted goes on from what it reported before: containers that ran still do, and are not started
-//! again. What it kept in memory only, back-off and probe results, is forgotten, as by a real one.
+//! again. What it kept in memory only, back-off and probe results, is forgotten, as by a real one. After an orderly reboot of
+//! the node none of them runs any more, and all that is to run begins anew.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::container::{Container, State, Terminated};
-use super::pod::{PodMachine, Stage};
+use super::pod::{Nothing, PodMachine, Stage};
 use super::span::{after, between};
 use super::spec::{RestartPolicy, Role};
 use super::waiting::Waiting;
@@ -41,6 +42,25 @@ impl PodMachine {
             self.stage = Stage::Running;
             self.resume(now);
         }
+    }
+
+    /// Its node went down in an orderly way and is up again: init containers first, as at the first start.
+    pub(crate) fn reboot(&mut self, now: Timestamp) {
+        if self.stage != Stage::Running {
+            return;
+        }
+        let (policy, grace) = (self.identity.restart_policy, self.identity.grace);
+        for container in &mut self.containers {
+            container.go_down(now, grace, &Nothing);
+            let code = container.exited.as_ref().map_or(0, |exited| exited.code);
+            let again = match container.role {
+                Role::Sidecar => true,
+                Role::Init => policy == RestartPolicy::Always || !container.succeeded(),
+                Role::Main => wants_another(policy, Role::Main, code) || container.instances == 0,
+            };
+            container.state = if again { State::Idle } else { State::Finished };
+        }
+        self.resume(now);
     }
 
     /// Whoever's turn has come is started.

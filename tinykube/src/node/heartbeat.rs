@@ -112,7 +112,7 @@ impl Heartbeat {
             self.renew(node).await?;
             *renewed = Some(Instant::now());
         }
-        if Host::is_well(node) && !overdue {
+        if self.host.is_reported(node) && !overdue {
             return Ok(false);
         }
         self.report(node).await?;

@@ -229,7 +229,9 @@ impl Running {
             }
             "Node" if object::name(&news.object) == self.name => {
                 self.own.send_replace((!gone).then(|| news.object.clone()));
-                self.set_lost(!gone && is_lost(&news.object));
+                let lost = !gone && is_lost(&news.object);
+                let reboots = !gone && !lost && self.pods.reboots(&news.object, self.clock.now());
+                self.set_lost(lost, reboots);
             }
             _ => {
                 let script = |object: &Arc<Value>| object::annotation(object, SCRIPT_ANNOTATION).map(str::to_owned);
@@ -244,12 +246,15 @@ impl Running {
         self.ask(dependents);
     }
 
-    /// A lost kubelet is silent while its containers go on; when it is back it knows no probe results.
-    fn set_lost(&mut self, lost: bool) {
-        if std::mem::replace(&mut self.lost, lost) == lost || lost {
+    /// A lost kubelet is silent while its containers go on; when it is back it knows no probe results. After a reboot nothing runs.
+    fn set_lost(&mut self, lost: bool, reboots: bool) {
+        let is_back = std::mem::replace(&mut self.lost, lost) && !lost;
+        if is_back {
+            self.pods.forget_probe_results(self.clock.now());
+        }
+        if !is_back && !reboots {
             return;
         }
-        self.pods.forget_probe_results(self.clock.now());
         let pods: Vec<Key> = self
             .known
             .view

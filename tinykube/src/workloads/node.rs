@@ -3,7 +3,8 @@
 //! A node whose Lease was not renewed for 40 s is lost: its conditions turn Unknown and the Ready condition of its pods
 //! False, without a reason, while the containers in their statuses stay ready. After another 300 s its pods are deleted.
 //! The cluster's own node is lost while its object carries the annotation `tinykube.dev/lost: "true"`, which silences its
-//! kubelet; without it, it is back at once.
+//! kubelet; without it, it is back at once. Another value of the annotation `tinykube.dev/boot` than before, once the kubelet is not
+//! silent, is an orderly reboot: another boot ID, and each container has ended as if told to and is started again.
 
 use std::time::Duration;
 
@@ -61,8 +62,12 @@ fn keep_alive(context: &mut Context, kubelet: &mut Kubelet, queue: &mut Queue) -
         return Ok(Some(after(context.now, RENEWAL)));
     };
     let lost = object::annotation(&node, LOST_ANNOTATION) == Some("true");
-    if kubelet.set_offline(lost) && !lost {
+    let is_back = kubelet.set_offline(lost) && !lost;
+    if is_back {
         kubelet.forget_probe_results(context.now);
+    }
+    let reboots = !lost && kubelet.reboots(&node, context.now);
+    if is_back || reboots {
         for pod in context.view.all(&context.kinds.pods) {
             let key = Key::of(&context.kinds.pods, object::namespace(&pod), object::name(&pod));
             queue.add(Work::new(Controller::Pod, key));
@@ -115,7 +120,7 @@ fn register(context: &Context) -> Result<(), Status> {
 /// Writes what the kubelet says of the node, if it is not what is known already.
 fn report(context: &Context, node: &Value) -> Result<(), Status> {
     let tainted = object::items(node, "/spec/taints").iter().any(is_lost_taint);
-    if Host::is_well(node) && !tainted {
+    if host().is_reported(node) && !tainted {
         return Ok(());
     }
     let status = host().status(node, &context.api.clock().seconds());

@@ -118,6 +118,33 @@ async fn a_lost_node_turns_pods_unready_and_their_containers_stay_ready() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_orderly_reboot_gives_the_node_another_boot_id_and_starts_each_container_once_more() {
+    let world = World::new();
+    let mut web = workload("web", 2, "app:1");
+    web["spec"]["template"]["metadata"]["annotations"]["tinykube.dev/script"] = "app: {onTerm: {code: 143}}".into();
+    web["spec"]["template"]["spec"]["initContainers"] = json!([{"name": "init", "image": "init:1"}]);
+    world.create("apps", "deployments", web);
+    world.pass(60).await;
+    let (pods, boot) = (world.pods(), || world.get("", "nodes", "n1").unwrap()["status"]["nodeInfo"]["bootID"].clone());
+    let first = boot();
+    for number in 1..=2 {
+        let mark = |node: &mut Value| node["metadata"]["annotations"]["tinykube.dev/boot"] = number.to_string().into();
+        world.change("", "nodes", "n1", mark);
+        world.pass(60).await;
+        for pod in &pods {
+            let status = container(&world, pod);
+            assert_eq!((&status["restartCount"], &status["ready"]), (&number.into(), &true.into()), "{status}");
+            let last = &status["lastState"]["terminated"];
+            assert_eq!((&last["exitCode"], &last["reason"]), (&143.into(), &"Error".into()));
+            let init = &world.get("", "pods", pod).unwrap()["status"]["initContainerStatuses"][0];
+            assert_eq!(init["restartCount"], number, "init containers come first, as at the first start");
+        }
+    }
+    assert_eq!(world.pods(), pods, "nothing was replaced");
+    assert_ne!(boot(), first);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_script_on_a_running_pod_breaks_it_at_once_and_its_successor_is_well() {
     let world = World::new();
     world.create("apps", "deployments", workload("web", 1, "app:1"));

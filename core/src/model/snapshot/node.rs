@@ -7,6 +7,8 @@ pub struct Node {
     pub loss: Option<NodeLoss>,
     /// Why it takes no new pods, or gives those away that it has.
     pub drain: Option<NodeDrain>,
+    /// Digest of its boot ID: another one after each boot, and the same after a restart of the kubelet.
+    pub boot: Option<String>,
     /// It is not the only node there is, so it says something that a pod is on this one.
     pub is_one_of_many: bool,
 }

@@ -28,7 +28,7 @@ pub use self::{
     log_evidence::{LogEvidence, LogRead, MAX_LOGS},
     mitigation::{Change, Mitigation, MitigationPhase},
     observed::{
-        ContainerRecord, FailedHook, KnownFinding, LONGEST_START, MAX_CONTAINERS, MAX_FINDINGS, MAX_RESTARTS,
+        BootEnd, ContainerRecord, FailedHook, KnownFinding, LONGEST_START, MAX_CONTAINERS, MAX_FINDINGS, MAX_RESTARTS,
         MAX_STARTS, ObservedState, PodRecord, Progress, SeenStarts, SlowestStart,
     },
     requests::Requests,

@@ -15,6 +15,7 @@ use crate::model::{
     cause::Cause,
     finding::{Finding, Place},
     moment::{before, clamp},
+    snapshot::Container,
     text::{MAX_LABEL, MAX_MESSAGE, MAX_UID, cut, fits},
 };
 
@@ -50,7 +51,7 @@ pub struct ObservedState {
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "bounded")]
     #[schemars(with = "Bounded<ContainerRecord, MAX_CONTAINERS>")]
     pub containers: Vec<ContainerRecord>,
-    /// Pods that are not as they should be, or are being verified, in the same way.
+    /// Pods that are not as they should be, are being verified, or are on a node whose boot ID is known, in the same way.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "bounded")]
     #[schemars(with = "Bounded<PodRecord, MAX_CONTAINERS>")]
     pub pods: Vec<PodRecord>,
@@ -114,6 +115,12 @@ pub struct ContainerRecord {
     /// So many times it had ended before the dependencies were well again: those count for nothing.
     #[serde(default, skip_serializing_if = "is_default")]
     pub forgiven: u32,
+    /// `restartCount` was last seen to grow then, by our own clock, whether that counted or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted: Option<Timestamp>,
+    /// The end that came with the latest boot of its node: it counts for nothing, and neither does the restart after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_end: Option<BootEnd>,
 }
 
 /// What is remembered of one pod as a whole.
@@ -138,6 +145,23 @@ pub struct PodRecord {
     /// While a repair is being verified: it is ready since then, by our clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_since: Option<Timestamp>,
+    /// Digest of the boot ID of its node; absent where nodes may not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub boot: Option<String>,
+    /// That is another one than before since then, by our own clock: its containers start again, once each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub booted_since: Option<Timestamp>,
+}
+
+/// The end of a container that came with a boot of its node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BootEnd {
+    /// The how many-th end it is; 0 for a container that did not run at that time.
+    pub end: u32,
+    /// Since when that boot was known.
+    pub booted: Timestamp,
 }
 
 /// What the kubelet said of a hook that failed.
@@ -230,6 +254,14 @@ impl ObservedState {
         self.pods.get(index)
     }
 
+    /// The latest end of a container came with its node: it says so itself, or the node has booted.
+    pub fn ended_with_node(&self, uid: &str, container: &Container) -> bool {
+        let booted = |record: &ContainerRecord| record.came_with_boot(container);
+        container
+            .last_termination()
+            .is_some_and(|end| end.is_made_up() || self.container(uid, &container.name).is_some_and(booted))
+    }
+
     /// Since when this trouble in this place is known, whatever it was named.
     pub fn known_since(&self, place: &Place, cause: Cause) -> Option<Timestamp> {
         let is_it = |known: &&KnownFinding| {
@@ -238,6 +270,13 @@ impl ObservedState {
                 && known.container.as_deref() == place.container()
         };
         self.findings.iter().find(is_it).map(|known| known.since)
+    }
+
+    /// There is more to remember than can be. What is known of the nodes of pods that are well is not counted: others that are well
+    /// tell the same.
+    pub fn is_crowd(&self) -> bool {
+        let counts = |known: &&PodRecord| !known.trouble().0 || known.ready_since.is_some();
+        self.containers.len() > MAX_CONTAINERS || self.pods.iter().filter(counts).count() > MAX_CONTAINERS
     }
 
     /// Keeps those with the oldest trouble, where there are more than can be remembered: what lasts must not be forgotten because
@@ -281,6 +320,10 @@ impl ObservedState {
             past(&mut container.not_ready_since, now);
             past(&mut container.runs_since, now);
             past(&mut container.ended_since, now);
+            past(&mut container.restarted, now);
+            if let Some(end) = &mut container.boot_end {
+                end.booted = clamp(end.booted, now);
+            }
             container.relapses = container.relapses.min(container.ends);
             if let Some(hook) = &mut container.failed_hook {
                 hook.message = cut(&hook.message, MAX_MESSAGE);
@@ -292,6 +335,8 @@ impl ObservedState {
             past(&mut pod.pending_since, now);
             past(&mut pod.deleting_since, now);
             past(&mut pod.ready_since, now);
+            past(&mut pod.booted_since, now);
+            pod.boot.take_if(|boot| !fits(boot, MAX_UID));
         }
         for finding in &mut self.findings {
             finding.since = clamp(finding.since, now);
@@ -323,6 +368,17 @@ impl ContainerRecord {
         let now = [self.crash_loop_since, self.not_ready_since, self.ended_since, starts];
         let oldest = now.into_iter().flatten().min();
         (oldest.is_none(), oldest, (self.restarts.is_empty(), Reverse(self.restarts.last().copied())))
+    }
+
+    /// Its latest end came with a boot of its node.
+    pub fn came_with_boot(&self, container: &Container) -> bool {
+        let number = container.termination_number();
+        number > 0 && self.boot_end.is_some_and(|known| known.end == number)
+    }
+
+    /// How many of the ends after the first `seen` and up to that number came with a boot of its node: one or none.
+    pub fn of_boot_among(&self, seen: u32, number: u32) -> u32 {
+        u32::from(self.boot_end.is_some_and(|known| seen < known.end && known.end <= number))
     }
 
     /// Restarts inside the window that ends now.
