@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as core;
 
 use super::allotment::Allotment;
-use super::backoff::{Backoff, go_duration};
+use super::backoff::Backoff;
 use super::config_ref::ConfigRef;
 use super::log::{Line, Log};
 use super::note::Note;
@@ -23,8 +23,6 @@ use super::world::World;
 /// From creating a container to its process running, the first time and when all is at hand.
 const FIRST_START: Duration = Duration::from_millis(400);
 const RESTART: Duration = Duration::from_millis(100);
-/// The kubelet looks after a pod at least this often.
-const RESYNC: Duration = Duration::from_mins(1);
 
 /// What all containers of a pod share while time passes.
 pub(crate) struct Scene<'a> {
@@ -109,10 +107,10 @@ pub(crate) struct Container {
     baseline: Timestamp,
     /// How often each exit rule has ended the process.
     fired: Vec<u32>,
-    backoff: Backoff,
+    pub(super) backoff: Backoff,
     log: Log,
     log_on_error: bool,
-    syncs: u32,
+    pub(super) syncs: u32,
 }
 
 impl Container {
@@ -340,7 +338,7 @@ impl Container {
         Process { behaviour: &self.behaviour, started, baseline: self.baseline, world }
     }
 
-    fn start(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
+    pub(super) fn start(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
         self.instances += 1;
         self.log.rotate();
         self.baseline = at.max(self.script_since);
@@ -482,93 +480,6 @@ impl Container {
         }
     }
 
-    /// After an exit: free the first time, then after the back-off since this exit.
-    fn restart(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
-        if !self.may_restart(scene) {
-            self.ready = self.role == Role::Init && self.exited.as_ref().is_some_and(|exited| exited.code == 0);
-            self.state = State::Finished;
-        } else if let Some((_, left)) = self.backoff.remaining(at, at) {
-            self.back_off(scene, left, at);
-        } else {
-            self.backoff.step(at, at);
-            self.prepare(scene, at);
-        }
-    }
-
-    /// After a probe's kill the kubelet still counts from the exit *before* this one, which is why a container that
-    /// fails its liveness probe slowly is restarted several times before it first backs off.
-    fn restart_killed(&mut self, scene: &mut Scene<'_>, last_exit: Option<Timestamp>, at: Timestamp) {
-        if !self.may_restart(scene) {
-            self.state = State::Finished;
-            return;
-        }
-        let Some(last_exit) = last_exit else {
-            return self.restart_now(scene, at);
-        };
-        if let Some((delay, _)) = self.backoff.remaining(last_exit, at) {
-            self.waiting = Some(crash_loop(&self.name, scene.pod, delay));
-            self.back_off(scene, delay, at);
-        } else {
-            self.backoff.step(last_exit, at);
-            self.restart_now(scene, at);
-        }
-    }
-
-    fn restart_now(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
-        self.prepare(scene, at);
-        if matches!(self.state, State::Starting { .. }) {
-            self.start(scene, at);
-        }
-    }
-
-    fn back_off(&mut self, scene: &mut Scene<'_>, left: Duration, at: Timestamp) {
-        let message = format!(
-            "Back-off restarting failed container {} in pod {}_{}({})",
-            self.name, scene.pod.name, scene.pod.namespace, scene.pod.uid
-        );
-        self.note(scene, Note::warning("BackOff", message));
-        let sync = after(at, self.jitter(scene, left.min(RESYNC)));
-        self.state = State::BackingOff { sync };
-    }
-
-    fn sync_back_off(&mut self, scene: &mut Scene<'_>, at: Timestamp) {
-        let Some(finished) = self.exited.as_ref().map(|exited| exited.finished) else {
-            return self.prepare(scene, at);
-        };
-        if self.waiting.as_ref().is_none_or(|waiting| waiting.reason != "CrashLoopBackOff") {
-            let delay = self.backoff.remaining(finished, finished).map_or(Duration::ZERO, |(delay, _)| delay);
-            self.waiting = Some(crash_loop(&self.name, scene.pod, delay));
-        }
-        if let Some((_, left)) = self.backoff.remaining(finished, at) {
-            self.back_off(scene, left, at);
-        } else {
-            self.backoff.step(finished, at);
-            self.prepare(scene, at);
-        }
-    }
-
-    fn may_restart(&self, scene: &Scene<'_>) -> bool {
-        let failed = self.exited.as_ref().is_some_and(|exited| exited.code != 0);
-        let wanted = match (self.role, scene.pod.restart_policy) {
-            (Role::Sidecar, _) | (Role::Main, RestartPolicy::Always) => true,
-            (Role::Init, RestartPolicy::Always) | (_, RestartPolicy::OnFailure) => failed,
-            (_, RestartPolicy::Never) => false,
-        };
-        wanted && !scene.terminating
-    }
-
-    /// Between the length and half as much again, as the kubelet spreads its work; the same for the same pod.
-    fn jitter(&mut self, scene: &Scene<'_>, length: Duration) -> Duration {
-        self.syncs = self.syncs.wrapping_add(1);
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let bytes = scene.pod.uid.bytes().chain(self.name.bytes()).chain(self.syncs.to_le_bytes());
-        for byte in bytes {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        let share = u32::try_from(hash >> 33 & 0xffff).unwrap_or(0);
-        length + length * share / 0x2_0000
-    }
-
     fn message_from_log(&self, code: u8) -> Option<String> {
         if self.log_on_error && code != 0 { self.log.tail() } else { None }
     }
@@ -592,17 +503,4 @@ impl Container {
 
 fn default_reason(code: u8) -> String {
     if code == 0 { "Completed" } else { "Error" }.to_owned()
-}
-
-fn crash_loop(container: &str, pod: &Identity, delay: Duration) -> Waiting {
-    Waiting {
-        reason: "CrashLoopBackOff",
-        message: format!(
-            "back-off {} restarting failed container={container} pod={}_{}({})",
-            go_duration(delay),
-            pod.name,
-            pod.namespace,
-            pod.uid
-        ),
-    }
 }

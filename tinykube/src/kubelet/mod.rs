@@ -26,6 +26,7 @@ mod probe_kind;
 mod process;
 mod program;
 pub(crate) mod report;
+mod restart;
 mod restore;
 pub mod script;
 mod span;
