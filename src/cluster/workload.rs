@@ -195,6 +195,7 @@ impl From<Raw<RawDeploymentStatus>> for Deployment {
         record.state.updated = u32::try_from(raw.status.updated_replicas).unwrap_or(0);
         record.selects = match_labels(&raw.spec);
         record.state.replica_failure = replica_failure(&raw.status.conditions);
+        record.state.all_at_once = is_all_at_once(&raw.spec);
         Self { meta: raw.metadata.object_meta(), record }
     }
 }
@@ -298,6 +299,7 @@ impl WorkloadRecord {
                 claims_go_with_it: false,
                 claims_go_when_scaled: false,
                 replica_failure: None,
+                all_at_once: true,
                 taken_over_by: None,
                 ordinals: None,
                 no_probes,
@@ -329,6 +331,7 @@ fn record(kind: WorkloadKind, meta: &RawMeta, spec: &Value) -> WorkloadRecord {
             claims_go_with_it: claims_go(spec, "whenDeleted"),
             claims_go_when_scaled: claims_go(spec, "whenScaled"),
             replica_failure: None,
+            all_at_once: false,
             taken_over_by: None,
             ordinals: None,
             no_probes: no_probes(template),
@@ -337,6 +340,16 @@ fn record(kind: WorkloadKind, meta: &RawMeta, spec: &Value) -> WorkloadRecord {
         update: None,
         selects: BTreeMap::new(),
     }
+}
+
+/// Whether a rollout of a Deployment may take all pods away at once.
+fn is_all_at_once(spec: &Value) -> bool {
+    let unavailable = spec.pointer("/strategy/rollingUpdate/maxUnavailable");
+    let of_all = |number: i64| number >= replicas(spec);
+    let percent = |text: &str| text.strip_suffix('%')?.parse::<i64>().ok();
+    spec.pointer("/strategy/type").and_then(Value::as_str) == Some("Recreate")
+        || unavailable.and_then(Value::as_i64).is_some_and(of_all)
+        || unavailable.and_then(Value::as_str).and_then(percent).is_some_and(|percent| percent >= 100)
 }
 
 /// Where the rollout of a set stands that says only how many of its pods are old; those below its partition are meant to stay.

@@ -20,8 +20,9 @@ use crate::{
 
 /// Why what a step takes away may not come back, if there is doubt.
 ///
-/// A rollback is not asked: it makes pods from another template, and the workload's own controller takes no old one away
-/// before enough new ones are ready.
+/// Of a rollback only what is known of the controller is asked, and only where a pod serves that goes before another comes: it makes
+/// pods from another template, and what keeps those of the present one from starting is what it is to mend. Elsewhere the
+/// workload's own controller takes none away before enough new ones are ready.
 pub(super) fn doubt(
     context: &ContainerContext<'_>,
     (workload, pods): (&Workload, &[Pod]),
@@ -34,9 +35,8 @@ pub(super) fn doubt(
         Effect::ReplaceWorkload { .. } if state.kind == WorkloadKind::Pod => pods.first(),
         // All of them.
         Effect::ReplaceWorkload { .. } | Effect::Scale { from: _, to: 0 } => None,
-        Effect::CreateWorkload { .. } | Effect::Rollback { .. } | Effect::Scale { .. } | Effect::Select { .. } => {
-            return None;
-        }
+        Effect::Rollback { .. } => return of_rollback(state, pods, plan),
+        Effect::CreateWorkload { .. } | Effect::Scale { .. } | Effect::Select { .. } => return None,
     };
     let whole = matches!(plan.effect, Effect::ReplaceWorkload { .. });
     if let Some(block) = of_node(pods, taken, whole) {
@@ -65,6 +65,15 @@ pub(super) fn doubt(
     let lasts = context.moment.lasts(since, worth_a_word);
     let reason = if lasts { Reason::ReplacementUncertain } else { Reason::NotYet };
     Some(block(reason, why))
+}
+
+/// Its controller takes the pods away that serve and can make none, whatever they are made from.
+fn of_rollback(state: &WorkloadState, pods: &[Pod], plan: &Plan) -> Option<Block> {
+    let serves = |pod: &Pod| pod.is_ready() && pod.is_living();
+    let why = state.replica_failure.as_ref().filter(|_| state.all_at_once && pods.iter().any(serves))?;
+    let message =
+        format!("what replaces the pods of {} may not come: no pods can be created: {why}", plan.action.target);
+    Some(Block::new(Reason::ReplacementUncertain, message))
 }
 
 /// What is asked to go from a node that is lost does not go, and what comes instead may come to the same node. Who drains a

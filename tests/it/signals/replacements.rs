@@ -6,7 +6,7 @@ use kubeheal_core::{
         decision::Decision,
         plan::Step,
         policy::{OnOpen, Recreate, Rung},
-        snapshot::{ContainerState, Phase, WorkloadKind},
+        snapshot::{ContainerState, Phase, Rollout, Workload, WorkloadKind},
         state::{CircuitPhase, Opening},
     },
 };
@@ -341,5 +341,46 @@ fn every_step_that_takes_something_away_is_asked() {
                 decision.blocked_by()
             );
         }
+    }
+}
+
+/// A rollback mends what keeps the present template's pods from starting, and is not asked about that.
+#[test]
+fn a_rollback_that_takes_away_what_serves_is_asked_whether_any_pod_can_be_made() {
+    let table =
+        [(true, true, true, true), (true, true, false, false), (true, false, true, false), (false, true, true, false)];
+    for (all_at_once, refused, serves, holds) in table {
+        let mut policy = fixtures::policy();
+        policy.remediation.ladder = vec![Rung::Rollback];
+        let mut workload = fixtures::workload(WorkloadKind::Deployment, 2);
+        workload.rollout = Rollout::Stuck;
+        workload.template = "new".to_owned();
+        workload.all_at_once = all_at_once;
+        workload.replica_failure = refused.then(|| "exceeded quota: pods".to_owned());
+        let mut seen = fixtures::sick(workload);
+        seen.last_stable = Some(fixtures::good());
+        seen.pods[1] = fixtures::pod("api-1", serves);
+        let decision = decide(&policy, &seen, fixtures::at(3000));
+        let what = format!("{all_at_once} {refused} {serves}: {:?}", decision.blocked_by());
+        assert_eq!(decision.proposal().map(|plan| plan.action.step), Some(Step::Rollback), "{what}");
+        assert_eq!(held(&decision) == ["ReplacementUncertain"], holds, "{what}");
+        assert_eq!(decision.plan().is_none(), holds, "{what}");
+    }
+}
+
+#[test]
+fn a_deployment_says_whether_a_rollout_takes_all_pods_away_at_once() {
+    let table = [
+        (json!({}), false),
+        (json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}}), false),
+        (json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}), false),
+        (json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}), true),
+        (json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%"}}), true),
+        (json!({"type": "Recreate"}), true),
+    ];
+    for (strategy, expected) in table {
+        let scene = of_kind("Deployment", 2, &json!({"spec": {"strategy": strategy}}));
+        let Workload::Present(state) = scene.sees().workload else { panic!("it is there") };
+        assert_eq!(state.all_at_once, expected, "{strategy}");
     }
 }

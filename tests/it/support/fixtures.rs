@@ -93,6 +93,7 @@ pub(crate) fn workload(kind: WorkloadKind, desired: u32) -> WorkloadState {
         claims_go_with_it: false,
         claims_go_when_scaled: false,
         replica_failure: None,
+        all_at_once: false,
         taken_over_by: None,
         ordinals: None,
         no_probes: false,

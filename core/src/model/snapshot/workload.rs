@@ -81,6 +81,8 @@ pub struct WorkloadState {
     pub claims_go_when_scaled: bool,
     /// Why its controller cannot create pods, in its own words: an exceeded quota, or what else refuses them.
     pub replica_failure: Option<String>,
+    /// A change of its template takes all its pods away before any new one is there (`Recreate`, or all may be unavailable).
+    pub all_at_once: bool,
     /// The controller that runs pods with its labels while it wants none itself.
     pub taken_over_by: Option<String>,
     /// How its pods are numbered; only of a StatefulSet.
