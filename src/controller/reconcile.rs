@@ -19,12 +19,12 @@ const RESYNC: Duration = Duration::from_secs(600);
 impl Context {
     /// One service, start to end. Returns when to reconcile it again.
     pub(super) async fn reconcile(&self, key: &Key) -> Result<Option<Duration>, Error> {
-        let Some(seen) = self.decide(key).await else {
+        let Some(mut seen) = self.decide(key).await else {
             self.forget(key);
             return Ok(None);
         };
         if seen.decision.plan().is_none() {
-            let recorded = self.record(&seen).await?;
+            let recorded = self.record(&mut seen).await?;
             self.report(&seen, &recorded).await;
             return Ok(Some(self.next_reconcile(&seen)));
         }
@@ -49,8 +49,8 @@ impl Context {
         let _alone = self.limits.lock().await;
         // Others may have acted while we waited: the shared limits are judged again.
         let Some(again) = self.decide(key).await else { return Ok(None) };
-        let seen = self.confirm(key, again).await;
-        let recorded = self.record(&seen).await?;
+        let mut seen = self.confirm(key, again).await;
+        let recorded = self.record(&mut seen).await?;
         Ok(Some((seen, recorded)))
     }
 

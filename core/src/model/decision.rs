@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     alert::Notice,
-    condition::Condition,
+    condition::{Condition, ConditionType, Truth},
     dependency::Dependencies,
     finding::Finding,
     plan::Plan,
@@ -116,5 +116,14 @@ impl Decision {
     /// Why nothing happens, when something should.
     pub fn blocked_by(&self) -> &[Block] {
         self.intent.blocked_by()
+    }
+
+    /// A person is needed for what came up while it was recorded. Where one is needed already, that stands.
+    pub fn stall(&mut self, why: &Block) {
+        let is_free = |one: &&mut Condition| one.kind == ConditionType::Stalled && one.status != Truth::True;
+        if let Some(stalled) = self.conditions.iter_mut().find(is_free) {
+            (stalled.status, stalled.reason) = (Truth::True, why.reason);
+            stalled.message.clone_from(&why.message);
+        }
     }
 }

@@ -23,7 +23,7 @@ pub use self::{
     readiness_gate::ClosedGate,
     workload::{Hold, LastKnownGood, Ordinals, Rollout, Tool, Workload, WorkloadKind, WorkloadState},
 };
-use super::{alert::Receivers, dependency::Dependency, fleet::Fleet, state::State};
+use super::{alert::Receivers, dependency::Dependency, fleet::Fleet, reason::Block, state::State};
 
 /// Everything `decide` looks at.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,8 +38,12 @@ pub struct Snapshot {
     pub dependencies: Vec<Dependency>,
     /// What can bring the workload back.
     pub last_known_good: Option<LastKnownGood>,
+    /// Why the one that was kept must not be used.
+    pub good_refused: Option<Block>,
     /// The last definition that was healthy for long enough to be trusted.
     pub last_stable: Option<LastKnownGood>,
+    /// Why the one that was kept must not be used.
+    pub stable_refused: Option<Block>,
     /// Who else would act on the workload.
     pub ownership: Ownership,
     /// The field that an open circuit changed or is about to change, read live.
