@@ -10,6 +10,7 @@ mod lease;
 mod live;
 mod mitigation;
 mod namespace;
+mod selector;
 mod signing_key;
 mod workload;
 

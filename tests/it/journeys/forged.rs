@@ -43,7 +43,7 @@ async fn replace(world: &World, revision: &str, change: impl FnOnce(&mut Value))
 }
 
 /// Writes a status, as who may write it does.
-async fn patch_status(world: &World, name: &str, status: Value) {
+pub(super) async fn patch_status(world: &World, name: &str, status: Value) {
     let patch = kube::api::Patch::Merge(json!({"status": status}));
     world.api("HealedService").patch_status(name, &kube::api::PatchParams::default(), &patch).await.unwrap();
 }

@@ -6,6 +6,7 @@ mod by_hand;
 mod dependencies;
 mod fallback;
 mod forged;
+mod forged_mitigation;
 mod limits;
 mod logs;
 mod namespaces;

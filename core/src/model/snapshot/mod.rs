@@ -89,6 +89,8 @@ pub enum Live {
         uid: String,
         /// How many it asks for.
         replicas: u32,
+        /// The API server says that it was us who set that.
+        ours: bool,
     },
     /// The Service before the workload.
     Service {
@@ -98,11 +100,22 @@ pub enum Live {
         selector: BTreeMap<String, String>,
         /// The tool that deployed it.
         tool: Option<Tool>,
+        /// What this service did to it, as the object itself says.
+        diverted: Option<Diverted>,
     },
     /// There is no such object.
     Missing,
     /// The API server did not say.
     Unreadable(String),
+}
+
+/// What was done to a Service, as stands on the Service itself: a status alone is no proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diverted {
+    /// The selector before.
+    pub selector: BTreeMap<String, String>,
+    /// The selector that it was given.
+    pub stand_in: BTreeMap<String, String>,
 }
 
 /// Who else would act on the same workload.
