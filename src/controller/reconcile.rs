@@ -13,6 +13,8 @@ use crate::{base::Key, notify::audit, status::store};
 
 /// Requeue when something could not be read.
 const UNREADABLE_RETRY: Duration = Duration::from_secs(10);
+/// Requeue when a definition can be kept or used once a person has made that possible, which no watch shows.
+const UNSIGNED_RETRY: Duration = Duration::from_secs(60);
 /// Longest time between two reconciles of a service, whatever was decided.
 const RESYNC: Duration = Duration::from_secs(600);
 
@@ -82,6 +84,7 @@ impl Context {
         }
         let due = seen.decision.next_check.map(|check| check.duration_since(self.clock.now()));
         let due = due.map_or(RESYNC, |due| Duration::try_from(due).unwrap_or_default());
+        let due = if seen.decision.waits_for_key() { due.min(UNSIGNED_RETRY) } else { due };
         due.min(self.distrusts_clock(&seen.policy).unwrap_or(RESYNC)).min(RESYNC)
     }
 }

@@ -8,7 +8,7 @@ use super::{
     dependency::Dependencies,
     finding::Finding,
     plan::Plan,
-    reason::Block,
+    reason::{Block, Reason},
     state::State,
     verdict::{Escalation, Verdict},
 };
@@ -116,6 +116,12 @@ impl Decision {
     /// Why nothing happens, when something should.
     pub fn blocked_by(&self) -> &[Block] {
         self.intent.blocked_by()
+    }
+
+    /// A person is needed before a definition can be kept or used.
+    pub fn waits_for_key(&self) -> bool {
+        let waits = |one: &Condition| one.kind == ConditionType::Stalled && one.reason == Reason::SigningKeyMissing;
+        self.conditions.iter().any(waits)
     }
 
     /// A person is needed for what came up while it was recorded. Where one is needed already, that stands.

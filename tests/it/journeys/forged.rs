@@ -266,6 +266,24 @@ async fn after_the_key_is_gone_what_runs_is_kept_anew_and_what_is_missing_is_lef
 }
 
 #[tokio::test(start_paused = true)]
+async fn once_there_can_be_a_key_what_runs_is_kept_within_two_minutes() {
+    let mut world = World::without_controller();
+    let data = json!({"key": "c2hvcnQ="});
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kubeheal-signing-key"}, "data": data});
+    world.create(secret).await;
+    world.start_controller();
+    well(&world, "api", 1, json!({})).await;
+    world.pass(300).await;
+    let status = world.status("api").await;
+    assert_eq!(condition(&status, "Stalled"), ("True", "SigningKeyMissing"));
+    assert!(status.last_known_good.is_none() && world.list("ControllerRevision").await.is_empty());
+    world.delete("Secret", "kubeheal-signing-key").await;
+    let status = world.until("api", "kept", 120, |status| status.last_known_good.is_some()).await;
+    assert_eq!(condition(&status, "Stalled"), ("False", "AsExpected"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_service_that_is_made_again_uses_nothing_of_the_one_before() {
     let mut world = World::new();
     well(&world, "api", 1, json!({})).await;
