@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
 /// Waits for a service, as an init container does.
 async fn wait_for(wait: Wait) -> ExitCode {
     let Wait { name, namespace, timeout } = wait;
-    let clients = match clients().await {
+    let clients = match clients(None).await {
         Ok(clients) => clients,
         Err(error) => {
             eprintln!("kubeheal: {error}");
@@ -76,7 +76,7 @@ async fn run(config: Config) -> Result<(), Box<dyn Error>> {
     telemetry.follow_filter();
     let clock = Clock::system();
     let metrics = Metrics::new(clock.now());
-    let Connections { reads, actions, namespace, api_server } = clients().await?;
+    let Connections { reads, actions, namespace, api_server } = clients(Some(&config)).await?;
     let listener = server::listen(config.addr).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %listener.local_addr()?, "kubeheal starts");
 
@@ -156,11 +156,15 @@ struct Connections {
 
 /// Two clients. One reads and watches, and is patient. The other acts, and hears a refusal at once: kube would repeat a
 /// refused eviction (429) up to 15 times.
-async fn clients() -> Result<Connections, Box<dyn Error>> {
+async fn clients(own: Option<&Config>) -> Result<Connections, Box<dyn Error>> {
     let mut config = kube::Config::infer().await.map_err(|error| {
         format!("no way to the API server: {error}: set KUBECONFIG to a readable kubeconfig, or run inside a cluster")
     })?;
     config.headers.push((USER_AGENT, HeaderValue::from_static(concat!("kubeheal/", env!("CARGO_PKG_VERSION")))));
+    if let Some(own) = own {
+        // Where the Lease is, the signing key is too.
+        config.default_namespace = own.lease_namespace(&config.default_namespace);
+    }
     let namespace = config.default_namespace.clone();
     let reads = client(config.clone())?;
     config.default_retry = false;
@@ -198,7 +202,7 @@ impl Election {
             metrics.leading(true);
             return None;
         }
-        let settings = Settings::new(config.lease_namespace(namespace), config.identity());
+        let settings = Settings::new(namespace, config.identity());
         let (elector, leadership) = Elector::new(client, clock, settings);
         tokio::spawn(show_leadership(leadership.subscribe(), metrics.clone()));
         let stop = CancellationToken::new();

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use crate::base::digest;
 use kubeheal_core::model::snapshot::Tool;
 
 /// Labels and annotations by which GitOps tools recognise what is theirs. On something that kubeheal creates they would
@@ -20,6 +21,11 @@ const TRACKING: [&str; 7] = [
 
 /// Annotations that the workload's own controller writes.
 const DERIVED: [&str; 2] = ["deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation"];
+
+/// Digest of what can change in a bare pod: its images.
+pub fn pod_digest(uid: &str, images: &[&str]) -> String {
+    digest(&json!([uid, images]))
+}
 
 /// A workload's spec without the number of replicas, which is not part of what was known to be good.
 pub fn essence(spec: &Value) -> Value {
@@ -79,11 +85,12 @@ pub fn sanitize(object: &Value) -> Value {
     Value::Object(kept)
 }
 
-/// A pod's spec says where it ran and carries a token volume that the API server adds again.
+/// A pod's spec says where it ran and how it was looked into, and carries a token volume that the API server adds again.
 fn forget_placement(pod: &mut Map<String, Value>) {
     let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) else { return };
     spec.remove("nodeName");
     spec.remove("serviceAccount");
+    spec.remove("ephemeralContainers");
     let is_token = |item: &Value| {
         item.get("name").and_then(Value::as_str).is_some_and(|name| name.starts_with("kube-api-access-"))
     };

@@ -12,7 +12,12 @@ use crate::{
 use crate::{
     base::{Key, target_of},
     cluster::{
-        cache::Caches, controller_ref::ControllerRef, dependency::dependencies, pdb::refusal, pod::PodRecord,
+        cache::Caches,
+        controller_ref::ControllerRef,
+        dependency::dependencies,
+        kept::{Signing, read_kept},
+        pdb::refusal,
+        pod::PodRecord,
         workload::WorkloadRecord,
     },
     policy::Effective,
@@ -24,8 +29,8 @@ use kubeheal_core::model::{
     alert::Receivers,
     cause::Cause,
     snapshot::{
-        Container, ContainerState, Diagnosis, LastKnownGood, Live, Origin, Ownership, Pod, Service, Snapshot,
-        Termination, Workload, WorkloadKind, WorkloadLease,
+        Container, ContainerState, Diagnosis, Live, Origin, Ownership, Pod, Service, Snapshot, Termination, Workload,
+        WorkloadKind, WorkloadLease,
     },
 };
 
@@ -47,20 +52,19 @@ pub enum Presence {
 }
 
 /// What the service sees. `None` if there is no such service.
-pub fn snapshot(caches: &Caches, key: &Key, presence: &Presence) -> Option<Snapshot> {
+pub fn snapshot(caches: &Caches, key: &Key, presence: &Presence, signing: &Signing) -> Option<Snapshot> {
     let (service, effective) = (caches.service(key)?, caches.effective(key)?);
     let status = service.status.clone().unwrap_or_default();
     let workload = caches.workload(&service);
-    Some(Snapshot {
+    let mut seen = Snapshot {
         service: identity(key, &service, &effective),
         pods: workload.as_ref().map(|workload| pods(caches, &key.0, workload, &effective.rules)).unwrap_or_default(),
         workload: seen(caches, &service, workload.as_deref(), presence),
         dependencies: dependencies(caches, key, &effective),
-        last_known_good: status.last_known_good.as_ref().and_then(|good| {
-            let kept = kept(caches, &key.0, &good.revision)?;
-            Some(LastKnownGood { recorded: Some(good.recorded_at.0), ..kept })
-        }),
-        last_stable: status.memory.attempts.stable.as_ref().and_then(|revision| kept(caches, &key.0, revision)),
+        last_known_good: None,
+        good_refused: None,
+        last_stable: None,
+        stable_refused: None,
         live: Live::NotAsked,
         ownership: Ownership { oldest_owner: caches.oldest_owner(key), lease: WorkloadLease::NotAsked },
         receivers: Receivers {
@@ -70,7 +74,9 @@ pub fn snapshot(caches: &Caches, key: &Key, presence: &Presence) -> Option<Snaps
         },
         fleet: caches.fleet(key),
         state: load(&status),
-    })
+    };
+    read_kept(caches, key, signing, &mut seen);
+    Some(seen)
 }
 
 fn identity(key: &Key, service: &HealedService, effective: &Effective) -> Service {
@@ -182,8 +188,4 @@ fn diagnose(container: &Container, rules: &Rules) -> Option<Diagnosis> {
 fn last_words(end: &Termination) -> Said<'_> {
     let exit_code = Some(end.exit_code).filter(|code| *code != 0);
     Said { reason: &end.reason, message: &end.message, exit_code, log: "" }
-}
-
-fn kept(caches: &Caches, namespace: &str, revision: &str) -> Option<LastKnownGood> {
-    caches.revision(namespace, revision).map(|revision| revision.good.clone())
 }

@@ -280,7 +280,7 @@ impl From<Raw<RawDaemonSetStatus>> for DaemonSet {
 impl WorkloadRecord {
     /// A pod without a controller, seen as a workload. Its definition cannot change but for its images.
     pub(super) fn of_bare_pod(meta: &RawMeta, images: &[&str], no_probes: bool) -> Self {
-        let digest = digest(&serde_json::json!([meta.uid, images]));
+        let digest = definition::pod_digest(&meta.uid, images);
         Self {
             state: WorkloadState {
                 kind: WorkloadKind::Pod,

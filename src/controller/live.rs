@@ -15,7 +15,7 @@ use super::{
 use crate::{
     api::HealedService,
     base::Key,
-    cluster::{cache::Caches, execute::Stay, snapshot::Presence},
+    cluster::{cache::Caches, execute::Stay, kept::has_doubts, snapshot::Presence},
 };
 
 impl Context {
@@ -27,6 +27,7 @@ impl Context {
         let mut live = LiveReads {
             presence,
             namespace,
+            signing: self.executor.signing().await,
             deliveries: self.alerts.deliveries(key),
             logs: self.logs.answers(),
             behind: behind.map(|(kind, _, why)| format!("the watch of {} is interrupted: {why}", kind.as_str())),
@@ -35,6 +36,10 @@ impl Context {
         };
         // What is to be asked depends on what is seen.
         let first = observe(&self.shared.caches(), key, &live, self.clock.now())?;
+        if has_doubts(&first.snapshot) {
+            // Of two replicas the other may have made another key.
+            live.signing = self.executor.signing_now().await;
+        }
         live.clock_jumped = self.distrusts_clock(&first.policy).is_some();
         live.field = self.executor.live(&service, &first.policy, &first.snapshot.state).await;
         if self.namespace_ends(&first).await {

@@ -13,18 +13,20 @@ use crate::{base::Key, notify::audit, status::store};
 
 /// Requeue when something could not be read.
 const UNREADABLE_RETRY: Duration = Duration::from_secs(10);
+/// Requeue when a definition can be kept or used once a person has made that possible, which no watch shows.
+const UNSIGNED_RETRY: Duration = Duration::from_secs(60);
 /// Longest time between two reconciles of a service, whatever was decided.
 const RESYNC: Duration = Duration::from_secs(600);
 
 impl Context {
     /// One service, start to end. Returns when to reconcile it again.
     pub(super) async fn reconcile(&self, key: &Key) -> Result<Option<Duration>, Error> {
-        let Some(seen) = self.decide(key).await else {
+        let Some(mut seen) = self.decide(key).await else {
             self.forget(key);
             return Ok(None);
         };
         if seen.decision.plan().is_none() {
-            let recorded = self.record(&seen).await?;
+            let recorded = self.record(&mut seen).await?;
             self.report(&seen, &recorded).await;
             return Ok(Some(self.next_reconcile(&seen)));
         }
@@ -49,8 +51,8 @@ impl Context {
         let _alone = self.limits.lock().await;
         // Others may have acted while we waited: the shared limits are judged again.
         let Some(again) = self.decide(key).await else { return Ok(None) };
-        let seen = self.confirm(key, again).await;
-        let recorded = self.record(&seen).await?;
+        let mut seen = self.confirm(key, again).await;
+        let recorded = self.record(&mut seen).await?;
         Ok(Some((seen, recorded)))
     }
 
@@ -82,6 +84,7 @@ impl Context {
         }
         let due = seen.decision.next_check.map(|check| check.duration_since(self.clock.now()));
         let due = due.map_or(RESYNC, |due| Duration::try_from(due).unwrap_or_default());
+        let due = if seen.decision.waits_for_key() { due.min(UNSIGNED_RETRY) } else { due };
         due.min(self.distrusts_clock(&seen.policy).unwrap_or(RESYNC)).min(RESYNC)
     }
 }

@@ -27,7 +27,7 @@ impl Recorded {
 impl Context {
     /// Writes the decision into the status, if that changes it. The resourceVersion makes a decision about an outdated object
     /// fail here, before anything is done.
-    pub(super) async fn record(&self, seen: &Turn) -> Result<Recorded, Error> {
+    pub(super) async fn record(&self, seen: &mut Turn) -> Result<Recorded, Error> {
         telemetry::decided(&seen.decision);
         let old = seen.service.status.clone().unwrap_or_default();
         let good = match self.keep(seen).await {
@@ -43,7 +43,8 @@ impl Context {
         Ok(Recorded(recorded))
     }
 
-    async fn keep(&self, seen: &Turn) -> Option<LastKnownGood> {
+    /// Keeps the workload's definition, if that is due. Where only a person can make that possible, the decision says so.
+    async fn keep(&self, seen: &mut Turn) -> Option<LastKnownGood> {
         if !seen.decision.record_good {
             return None;
         }
@@ -51,7 +52,10 @@ impl Context {
         match keep(&self.executor, &seen.service, &workload, seen.now).await {
             Ok(kept) => kept,
             Err(error) => {
-                tracing::warn!(%error, "the last known good definition could not be kept");
+                match error.needs_person() {
+                    Some(why) => seen.decision.stall(&why),
+                    None => tracing::warn!(%error, "the last known good definition could not be kept"),
+                }
                 None
             }
         }

@@ -22,6 +22,7 @@ use crate::{
     cluster::{
         cache::Caches,
         execute::Stay,
+        kept::Signing,
         log::{self, Termination, Wanted},
         snapshot::{Presence, snapshot},
     },
@@ -35,6 +36,8 @@ pub struct LiveReads {
     pub presence: Presence,
     /// Whether the namespace stays.
     pub namespace: Stay,
+    /// The key that kept definitions are signed with.
+    pub signing: Signing,
     /// The field that an open circuit changed or is about to change.
     pub field: Live,
     /// What became of notices to receivers.
@@ -93,7 +96,7 @@ pub fn turn(caches: &Caches, key: &Key, live: &LiveReads, now: Timestamp) -> Opt
 /// Takes from the caches, and from what was read live, all that a decision is about.
 pub fn observe(caches: &Caches, key: &Key, live: &LiveReads, now: Timestamp) -> Option<Observation> {
     let (service, effective) = (caches.service(key)?, caches.effective(key)?);
-    let mut seen = snapshot(caches, key, &live.presence)?;
+    let mut seen = snapshot(caches, key, &live.presence, &live.signing)?;
     seen.receivers.deliveries.clone_from(&live.deliveries);
     seen.live = live.field.clone();
     if let Some(why) = &live.behind {

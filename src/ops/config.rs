@@ -34,7 +34,7 @@ pub struct Config {
     #[arg(long)]
     pub no_leader_election: bool,
 
-    /// Namespace of the leader's Lease [default: the namespace of the service account, or of the kubeconfig's context]
+    /// Namespace of the leader's Lease and of the signing key [default: the namespace of the service account, or of the kubeconfig's context]
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAME")]
     pub lease_namespace: Option<String>,
 
@@ -97,7 +97,7 @@ impl Config {
         })
     }
 
-    /// Namespace of the Lease; `fallback` if none was given.
+    /// Namespace of the Lease and of the signing key; `fallback` if none was given.
     pub fn lease_namespace(&self, fallback: &str) -> String {
         self.lease_namespace.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| fallback.to_owned())
     }

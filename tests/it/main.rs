@@ -12,6 +12,7 @@ mod examples;
 mod gitops;
 mod guards;
 mod journeys;
+mod kept;
 mod leader;
 mod metrics;
 mod permissions;

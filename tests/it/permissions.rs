@@ -7,7 +7,13 @@ use std::{
 };
 
 use http::{Method, Request, Response, StatusCode};
-use kube::{Client, client::Body, core::Status};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client,
+    api::{ListParams, ObjectMeta, PostParams},
+    client::Body,
+    core::{DynamicObject, Status},
+};
 use kubeheal::{
     api::status::HealedServiceStatus,
     controller::{Clients, Controller, Options},
@@ -23,7 +29,10 @@ use kubeheal_core::model::state::CircuitState;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::world::{START, World, deployment, service};
+use crate::{
+    journeys::{condition, well},
+    support::world::{START, World, deployment, resource, service},
+};
 
 /// What is asked of the API server: verb, API group, resource with subresource, name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,9 +132,21 @@ impl Gate {
     }
 }
 
+/// A cluster alone, with the controller's own namespace.
+async fn world() -> World {
+    let world = World::without_controller();
+    let namespaces: Api<Namespace> = Api::all(world.client.clone());
+    let own = Namespace {
+        metadata: ObjectMeta { name: Some("kubeheal-system".to_owned()), ..ObjectMeta::default() },
+        ..Namespace::default()
+    };
+    namespaces.create(&PostParams::default(), &own).await.unwrap();
+    world
+}
+
 /// A sick pod behind a budget that refuses, a removed Deployment and a removed bare pod, under the given roles.
 async fn healing_under(rules: Vec<Value>) -> Gate {
-    let world = World::without_controller();
+    let world = world().await;
     let gate = Gate::default();
     let client = gate.client(world.client.clone(), rules);
     let (clock, stop) = (Clock::starting_at(START.parse().unwrap()), CancellationToken::new());
@@ -206,9 +227,55 @@ async fn the_gate_refuses_what_no_role_permits() {
     assert!(refused.iter().any(|asked| asked.resource == "pods/eviction"), "{refused:?}");
 }
 
+/// Names of the Secrets in a namespace.
+async fn secrets_in(world: &World, namespace: &str) -> Vec<String> {
+    let secrets: Api<DynamicObject> = Api::namespaced_with(world.client.clone(), namespace, &resource("Secret"));
+    let found = secrets.list(&ListParams::default()).await.unwrap().items;
+    found.into_iter().filter_map(|secret| secret.metadata.name).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_signing_key_is_in_the_controllers_own_namespace_and_no_other_secret_is_touched() {
+    let (gate, world) = alone_under(rules(&BASE)).await;
+    well(&world, "api", 1, json!({})).await;
+    world.until("api", "kept", 60, |status| status.last_known_good.is_some()).await;
+    assert_eq!(secrets_in(&world, "kubeheal-system").await, ["kubeheal-signing-key"]);
+    assert_eq!(secrets_in(&world, "default").await, [""; 0]);
+    let granted = gate.granted.lock().unwrap();
+    let verbs: Vec<_> = granted.iter().filter(|asked| asked.resource == "secrets").map(|asked| asked.verb).collect();
+    assert_eq!(verbs, ["create", "get"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_right_to_its_key_nothing_is_kept_and_pods_are_restarted_as_ever() {
+    let less = rules(&BASE).into_iter().filter(|rule| rule["resources"] != json!(["secrets"])).collect();
+    let (gate, world) = alone_under(less).await;
+    well(&world, "api", 2, json!({})).await;
+    world.pass(60).await;
+    let status = world.status("api").await;
+    assert_eq!(condition(&status, "Stalled"), ("True", "SigningKeyMissing"));
+    let said = &status.conditions.iter().find(|one| one.type_ == "Stalled").unwrap().message;
+    let words = "kubeheal may not get Secret kubeheal-signing-key in namespace kubeheal-system: see the Role";
+    assert!(said.contains(words), "{said}");
+    assert!(world.list("ControllerRevision").await.is_empty());
+    assert_eq!(secrets_in(&world, "kubeheal-system").await, [""; 0]);
+    assert!(gate.refused.lock().unwrap().iter().all(|asked| asked.resource == "secrets"));
+
+    let pod = world.pods("api").await.remove(0);
+    let script = json!({"metadata": {"annotations": {"tinykube.dev/script": "sick"}}});
+    world.patch("Pod", pod["metadata"]["name"].as_str().unwrap(), script).await;
+    world.pass(900).await;
+    assert!(gate.has_granted("create", "pods/eviction"), "{:?}", world.status("api").await.blocked_by);
+
+    world.delete("Deployment", "api").await;
+    world.pass(600).await;
+    assert!(world.get("Deployment", "api").await.is_none());
+    assert_eq!(condition(&world.status("api").await, "Stalled").0, "True");
+}
+
 /// A cluster with one controller, which stands for no election, under the given roles.
-fn alone_under(rules: Vec<Value>) -> (Gate, World) {
-    let world = World::without_controller();
+async fn alone_under(rules: Vec<Value>) -> (Gate, World) {
+    let world = world().await;
     let gate = Gate::default();
     let client = gate.client(world.client.clone(), rules);
     let (clock, stop) = (Clock::starting_at(START.parse().unwrap()), CancellationToken::new());
@@ -220,7 +287,7 @@ fn alone_under(rules: Vec<Value>) -> (Gate, World) {
 
 /// Two services whose circuits open, and what becomes of them, under the given roles.
 async fn opening_under(rules: Vec<Value>) -> (Gate, World) {
-    let (gate, world) = alone_under(rules);
+    let (gate, world) = alone_under(rules).await;
     let front = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "front"},
         "spec": {"selector": {"app": "front"}, "ports": [{"port": 80}]},
@@ -272,7 +339,7 @@ async fn without_the_components_an_open_circuit_holds_and_says_what_it_was_refus
 
 /// A container that falls and says why in its log alone, under the given roles.
 async fn reading_logs_under(rules: Vec<Value>) -> (Gate, HealedServiceStatus) {
-    let (gate, world) = alone_under(rules);
+    let (gate, world) = alone_under(rules).await;
     let mut silent = deployment("api", 1);
     silent["spec"]["template"]["spec"]["containers"][0]["terminationMessagePolicy"] = json!("File");
     world.create(silent).await;
@@ -298,7 +365,7 @@ async fn the_component_for_logs_permits_to_read_them_and_without_it_that_is_said
 
 /// A service that is gone, and two receivers whose keys stand in Secrets, under the given roles.
 async fn alerting_under(rules: Vec<Value>) -> (Gate, Vec<String>) {
-    let world = World::without_controller();
+    let world = world().await;
     let gate = Gate::default();
     let client = gate.client(world.client.clone(), rules);
     let (clock, stop) = (Clock::starting_at(START.parse().unwrap()), CancellationToken::new());

@@ -143,7 +143,7 @@ def test_a_switch_adds_just_its_verbs(switch, verbs, namespace):
 
 
 def test_it_may_read_the_secrets_that_are_named_and_no_others():
-    assert not [verb for verb, _, resource in grants(render()) if resource == "secrets"]
+    assert not [rule for role in of_kind(render(), "ClusterRole") for rule in role["rules"] if "secrets" in rule["resources"]]
     named = [rule for role in of_kind(render({"alertSecrets": ["a", "b.c"]}), "ClusterRole") for rule in role["rules"]
              if "secrets" in rule["resources"]]
     assert named == [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["a", "b.c"], "verbs": ["get"]}]
@@ -153,7 +153,20 @@ def test_no_role_has_wildcards_or_reads_secrets(values):
     for role in of_kind(render(values), "ClusterRole", "Role"):
         for rule in role["rules"]:
             assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"], role["metadata"]["name"]
-            assert "secrets" not in rule["resources"] or rule.get("resourceNames"), role["metadata"]["name"]
+            meta = role["metadata"]
+            is_own = meta["name"].endswith("-signing-key") and meta.get("namespace") == NAMESPACE
+            creates = is_own and rule["verbs"] == ["create"]
+            assert "secrets" not in rule["resources"] or rule.get("resourceNames") or creates, role["metadata"]["name"]
+
+
+@pytest.mark.parametrize("namespace", ["", "shop"])
+def test_its_signing_key_is_in_its_own_namespace_and_nowhere_else(namespace):
+    role = one(render({"watchNamespace": namespace}), "Role", "kubeheal-signing-key")
+    assert role["metadata"]["namespace"] == NAMESPACE
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["kubeheal-signing-key"], "verbs": ["get"]},
+    ]
 
 
 def test_a_namespaced_release_has_rights_in_its_namespace_only():
@@ -161,6 +174,7 @@ def test_a_namespaced_release_has_rights_in_its_namespace_only():
     assert of_kind(found, "ClusterRole", "ClusterRoleBinding") == []
     namespaces = {each["metadata"]["name"]: each["metadata"]["namespace"] for each in of_kind(found, "Role")}
     assert namespaces.pop("kubeheal-leader") == NAMESPACE
+    assert namespaces.pop("kubeheal-signing-key") == NAMESPACE
     assert set(namespaces.values()) == {"shop"}
     (container,) = one(found, "Deployment")["spec"]["template"]["spec"]["containers"]
     assert "--namespace=shop" in container["args"]

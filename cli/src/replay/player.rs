@@ -14,7 +14,7 @@ use kubeheal::{
     cluster::{
         cache::Caches,
         kind::{Kind, Object},
-        revision::Revision,
+        revision::{Proof, Revision},
         snapshot::Presence,
     },
     controller::turn::{LiveReads, turn},
@@ -177,7 +177,7 @@ impl Player {
             managed_by: workload.state.tool,
             controlled: workload.state.controlled,
         };
-        let _touched = self.caches.apply(Object::Revision(Revision { meta, good }));
+        let _touched = self.caches.apply(Object::Revision(Revision { meta, good, proof: Proof::default() }));
         Some(LastKnownGood { revision, recorded_at: Time(now) })
     }
 }

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::{
     alert::Notice,
-    condition::Condition,
+    condition::{Condition, ConditionType, Truth},
     dependency::Dependencies,
     finding::Finding,
     plan::Plan,
-    reason::Block,
+    reason::{Block, Reason},
     state::State,
     verdict::{Escalation, Verdict},
 };
@@ -116,5 +116,20 @@ impl Decision {
     /// Why nothing happens, when something should.
     pub fn blocked_by(&self) -> &[Block] {
         self.intent.blocked_by()
+    }
+
+    /// A person is needed before a definition can be kept or used.
+    pub fn waits_for_key(&self) -> bool {
+        let waits = |one: &Condition| one.kind == ConditionType::Stalled && one.reason == Reason::SigningKeyMissing;
+        self.conditions.iter().any(waits)
+    }
+
+    /// A person is needed for what came up while it was recorded. Where one is needed already, that stands.
+    pub fn stall(&mut self, why: &Block) {
+        let is_free = |one: &&mut Condition| one.kind == ConditionType::Stalled && one.status != Truth::True;
+        if let Some(stalled) = self.conditions.iter_mut().find(is_free) {
+            (stalled.status, stalled.reason) = (Truth::True, why.reason);
+            stalled.message.clone_from(&why.message);
+        }
     }
 }

@@ -65,6 +65,8 @@ pub enum Reason {
     WorkloadNotFound,
     WorkloadUnknown,
     NoLastKnownGood,
+    LastKnownGoodRefused,
+    SigningKeyMissing,
     RecreateNotAllowed,
     IntentionalDelete,
     ControlledByOwner,
@@ -128,7 +130,8 @@ impl Reason {
             matches!(self, Self::DependencyDown | Self::DependencyUnknown | Self::DependencyCycle | Self::NotGranted);
         let stalled =
             matches!(self, Self::PolicyNotFound | Self::PolicyInvalid | Self::WorkloadNotFound | Self::NoLastKnownGood);
-        passing || breaker || dependencies || stalled
+        let unsigned = matches!(self, Self::LastKnownGoodRefused | Self::SigningKeyMissing);
+        passing || breaker || dependencies || stalled || unsigned
     }
 }
 

@@ -64,18 +64,23 @@ pub(super) fn track(snapshot: &Snapshot, state: &mut State, now: Timestamp) {
     state.mitigation = Some(mitigation);
 }
 
-/// From a live read: a cache that is behind would take our own change for somebody else's.
+/// From a live read: a cache that is behind would take our own change for somebody else's. What only the status says was done,
+/// and the object itself does not, was done by somebody else.
 pub fn seen(mitigation: &Mitigation, live: &Live) -> Seen {
     match (&mitigation.change, live) {
         (_, Live::NotAsked | Live::Unreadable(_)) => Seen::Unknown,
         (Change::ToZero { .. }, Live::Replicas { uid, .. }) if *uid != mitigation.uid => Seen::Gone,
-        (Change::ToZero { .. }, Live::Replicas { replicas: 0, .. }) => Seen::AsChanged,
+        (Change::ToZero { .. }, Live::Replicas { replicas: 0, ours: true, .. }) => Seen::AsChanged,
         (Change::ToZero { replicas }, Live::Replicas { replicas: found, .. }) if found == replicas => Seen::AsBefore,
         (Change::ToZero { .. }, Live::Replicas { .. }) => Seen::Otherwise,
         // What is gone for good comes back as another.
         (Change::ToZero { .. }, Live::Missing | Live::Service { .. }) => Seen::Unknown,
         (Change::Diverted { .. }, Live::Service { uid, .. }) if *uid != mitigation.uid => Seen::Gone,
-        (Change::Diverted { stand_in, .. }, Live::Service { selector, .. }) if selector == stand_in => Seen::AsChanged,
+        (Change::Diverted { selector: before, stand_in }, Live::Service { selector, diverted: Some(done), .. })
+            if selector == stand_in && done.stand_in == *stand_in && done.selector == *before =>
+        {
+            Seen::AsChanged
+        }
         (Change::Diverted { selector: before, .. }, Live::Service { selector, .. }) if selector == before => {
             Seen::AsBefore
         }

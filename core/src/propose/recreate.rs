@@ -33,7 +33,9 @@ pub(super) struct Replacing<'a> {
 pub(super) fn missing(situation: &Situation<'_>, name: &str, state: &State) -> Proposal {
     let Inputs { policy, snapshot, moment } = *situation.inputs;
     let Some(good) = &snapshot.last_known_good else {
-        return Proposal::NoStep(if state.observed.last_replicas.is_none() {
+        return Proposal::NoStep(if let Some(refused) = &snapshot.good_refused {
+            Block::new(refused.reason, format!("{name} is gone and is not created again: {}", refused.message))
+        } else if state.observed.last_replicas.is_none() {
             Block::new(
                 Reason::WorkloadNotFound,
                 format!("{name} does not exist and was never seen: check spec.workloadRef"),
@@ -86,6 +88,9 @@ pub(super) fn replace(
     let bare = workload.kind == WorkloadKind::Pod;
     if rung == Rung::RecreateWorkload && policy.remediation.recreate != Recreate::OnFailure {
         return refuse(Reason::RecreateNotAllowed, format!("the policy recreates {name} only when it is gone"));
+    }
+    if let Some(refused) = &snapshot.good_refused {
+        return Err(refused.clone());
     }
     let Some(good) = &snapshot.last_known_good else {
         return refuse(Reason::NoLastKnownGood, format!("{name} was never seen healthy: there is nothing to recreate"));

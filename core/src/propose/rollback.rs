@@ -16,6 +16,9 @@ pub(super) fn plan(snapshot: &Snapshot, workload: &WorkloadState, cause: Reason,
         let message = format!("a {} cannot be rolled back", workload.kind.as_str());
         return Err(Block::new(Reason::RollbackNotPossible, message));
     }
+    if let Some(refused) = &snapshot.stable_refused {
+        return Err(refused.clone());
+    }
     let Some(stable) = &snapshot.last_stable else {
         let message = format!("{name} has no earlier template that was healthy for long enough: roll back by hand");
         return Err(Block::new(Reason::NoLastKnownGood, message));

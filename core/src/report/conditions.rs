@@ -140,6 +140,8 @@ fn stalled(decided: &Decided<'_>) -> Condition {
                 | Reason::PolicyInvalid
                 | Reason::WorkloadNotFound
                 | Reason::NoLastKnownGood
+                | Reason::LastKnownGoodRefused
+                | Reason::SigningKeyMissing
                 | Reason::DependencyUnknown
                 | Reason::DependencyCycle
                 | Reason::NotGranted

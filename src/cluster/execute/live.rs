@@ -7,14 +7,13 @@ use kube::{
 };
 use serde_json::Value;
 
-use crate::cluster::execute::{Executor, namespace};
+use crate::cluster::execute::{Executor, mitigation::diverted, namespace, selector::selector_of};
 use crate::{
-    api::HealedService,
+    api::{FIELD_MANAGER, HealedService},
     base::{error_text::error_text, target_of},
     cluster::{decode::Lenient, definition, snapshot::Presence},
 };
 use kubeheal_core::model::{
-    plan::Selector,
     policy::{OnOpen, Policy},
     snapshot::Live,
     state::{Change, CircuitState, State},
@@ -51,6 +50,7 @@ impl Executor {
                 Live::Replicas {
                     uid: found.uid().unwrap_or_default(),
                     replicas: u32::try_from(replicas).unwrap_or(u32::MAX),
+                    ours: sets_replicas(&found),
                 }
             }
             Err(error) => Live::Unreadable(error_text(&error)),
@@ -68,14 +68,18 @@ impl Executor {
                 uid: found.uid().unwrap_or_default(),
                 tool: definition::managed_by(found.labels(), found.annotations()),
                 selector: selector_of(&found),
+                diverted: diverted(&found, service),
             },
             Err(error) => Live::Unreadable(error_text(&error)),
         }
     }
 }
 
-/// The selector of a Service.
-pub(super) fn selector_of(service: &DynamicObject) -> Selector {
-    let labels = service.data.pointer("/spec/selector").and_then(Value::as_object).into_iter().flatten();
-    labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+/// Whether the replicas are as we set them. The API server keeps that, and takes it from us when somebody else sets others.
+fn sets_replicas(workload: &DynamicObject) -> bool {
+    workload.managed_fields().iter().any(|entry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        entry.manager.as_deref() == Some(FIELD_MANAGER)
+            && fields.is_some_and(|fields| fields.pointer("/f:spec/f:replicas").is_some())
+    })
 }

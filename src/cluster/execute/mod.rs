@@ -10,6 +10,8 @@ mod lease;
 mod live;
 mod mitigation;
 mod namespace;
+mod selector;
+mod signing_key;
 mod workload;
 
 use kube::{
@@ -17,13 +19,17 @@ use kube::{
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
 
+use self::signing_key::SigningKeys;
 use crate::{
     api::HealedService,
     base::{
         error_text::{error_text, is_namespace_ending},
         target_of,
     },
-    cluster::decode::{Lenient, Outline},
+    cluster::{
+        decode::{Lenient, Outline},
+        kept::Signing,
+    },
 };
 use kubeheal_core::model::{
     execution::Execution,
@@ -33,18 +39,20 @@ use kubeheal_core::model::{
 
 pub use keep::{KeepError, keep};
 pub use namespace::{Namespaces, Stay};
+pub use signing_key::{NoKey, SIGNING_KEY};
 
 /// Carries out plans. Its client must not retry by itself: a refused eviction is an answer, not a hiccup.
 #[derive(Clone)]
 pub struct Executor {
     client: Client,
     namespaces: Namespaces,
+    keys: SigningKeys,
 }
 
 impl Executor {
-    /// An executor on a client that does not retry.
+    /// An executor on a client that does not retry. What it signs, it signs with a key in the client's own namespace.
     pub fn new(client: Client) -> Self {
-        Self { namespaces: Namespaces::new(client.clone()), client }
+        Self { namespaces: Namespaces::new(client.clone()), keys: SigningKeys::new(client.clone()), client }
     }
 
     /// Carries out one plan.
@@ -62,6 +70,16 @@ impl Executor {
             Effect::Select { from, to } => self.select(service, &plan.action, from, to).await,
         };
         done.unwrap_or_else(|error| translate(&error))
+    }
+
+    /// The key that kept definitions are signed with.
+    pub async fn signing(&self) -> Signing {
+        self.keys.key().await.into()
+    }
+
+    /// The same, where a signature was found to be wrong: read again, if that was not done lately.
+    pub async fn signing_now(&self) -> Signing {
+        self.keys.key_now().await.into()
     }
 
     /// What becomes of namespaces.

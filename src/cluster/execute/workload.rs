@@ -1,6 +1,7 @@
 //! Writing workloads: create, replace, roll back.
 //!
-//! Creates only what is not there, deletes and changes only what still has the UID that was judged.
+//! Creates only what is not there, deletes and changes only what still has the UID that was judged. Uses no kept definition
+//! that this controller has not signed: who may write ControllerRevisions may not write workloads by that.
 
 use std::time::Duration;
 
@@ -13,11 +14,14 @@ use kube::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::execute::{Executor, namespace};
+use crate::cluster::execute::{Executor, keep, namespace};
 use crate::{
     api::{FIELD_MANAGER, HealedService},
     base::{error_text::error_text, target_of, written_by_us},
-    cluster::decode::Lenient,
+    cluster::{
+        decode::Lenient,
+        kept::{no_key, refused},
+    },
 };
 use kubeheal_core::model::execution::Execution;
 
@@ -33,9 +37,18 @@ impl Executor {
         revision: &str,
         replicas: Option<u32>,
     ) -> Result<Execution, kube::Error> {
-        let Some(mut definition) = self.definition(service, revision).await? else {
-            return Ok(Execution::Failed(format!("the kept definition {revision} is gone")));
-        };
+        match self.definition(service, revision).await? {
+            Ok(definition) => self.create_from(service, definition, replicas).await,
+            Err(why) => Ok(Execution::Failed(why)),
+        }
+    }
+
+    async fn create_from(
+        &self,
+        service: &HealedService,
+        mut definition: Value,
+        replicas: Option<u32>,
+    ) -> Result<Execution, kube::Error> {
         if let (Some(replicas), true, Some(spec)) =
             (replicas, target_of(service).0.is_scalable(), definition.get_mut("spec").and_then(Value::as_object_mut))
         {
@@ -60,9 +73,11 @@ impl Executor {
         revision: &str,
         replicas: Option<u32>,
     ) -> Result<Execution, kube::Error> {
-        if self.definition(service, revision).await?.is_none() {
-            return Ok(Execution::Failed(format!("the kept definition {revision} is gone")));
-        }
+        // Read once: what was taken away can be brought back, whatever becomes of the revision meanwhile.
+        let definition = match self.definition(service, revision).await? {
+            Ok(definition) => definition,
+            Err(why) => return Ok(Execution::Failed(why)),
+        };
         let workloads = self.workloads(service);
         let name = &service.spec.workload_ref.name;
         let options = DeleteParams {
@@ -78,7 +93,7 @@ impl Executor {
             }
             sleep(Duration::from_secs(1)).await;
         }
-        self.create(service, revision, replicas).await
+        self.create_from(service, definition, replicas).await
     }
 
     pub(super) async fn roll_back(
@@ -87,8 +102,9 @@ impl Executor {
         uid: &str,
         revision: &str,
     ) -> Result<Execution, kube::Error> {
-        let Some(definition) = self.definition(service, revision).await? else {
-            return Ok(Execution::Failed(format!("the kept definition {revision} is gone")));
+        let definition = match self.definition(service, revision).await? {
+            Ok(definition) => definition,
+            Err(why) => return Ok(Execution::Failed(why)),
         };
         let workloads = self.workloads(service);
         let name = &service.spec.workload_ref.name;
@@ -101,9 +117,20 @@ impl Executor {
         Ok(Execution::Done)
     }
 
-    async fn definition(&self, service: &HealedService, revision: &str) -> Result<Option<Value>, kube::Error> {
+    /// The kept definition as it stands in the cluster now, or why it must not be used. What is checked is what is returned.
+    async fn definition(&self, service: &HealedService, revision: &str) -> Result<Result<Value, String>, kube::Error> {
+        let key = match self.keys.key().await {
+            Ok(key) => key,
+            Err(why) => return Ok(Err(no_key(&why.to_string()))),
+        };
         let revisions: Api<Lenient<ControllerRevision>> = Api::namespaced(self.client.clone(), &namespace(service));
-        Ok(revisions.get_opt(revision).await?.and_then(|Lenient(found)| found.data).map(|data| data.0))
+        let Some(Lenient(found)) = revisions.get_opt(revision).await? else {
+            return Ok(Err(format!("the kept definition {revision} is gone")));
+        };
+        if let Some(doubt) = keep::read(&found)?.doubt(service, &key) {
+            return Ok(Err(refused(revision, &doubt)));
+        }
+        Ok(Ok(found.data.map(|data| data.0).unwrap_or_default()))
     }
 
     /// The workload is back, whatever becomes of this: without it, who applies the workload from a file without replicas

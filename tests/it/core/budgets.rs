@@ -7,6 +7,7 @@ use kubeheal::{
     api::HealedService,
     cluster::{
         cache::Caches,
+        kept::Signing,
         kind::Object,
         snapshot::{Presence, snapshot},
     },
@@ -76,7 +77,7 @@ impl Cluster {
     fn reconcile(&mut self, policy: &Policy, number: usize, seconds: i64) {
         let (key, now) = (("shop".to_owned(), name(number)), at(seconds));
         let service = self.caches.service(&key).unwrap();
-        let seen = snapshot(&self.caches, &key, &Presence::Cached).unwrap();
+        let seen = snapshot(&self.caches, &key, &Presence::Cached, &Signing::NotAsked).unwrap();
         let decision = decide(policy, &seen, now);
         let status = render(&decision, &service.status.clone().unwrap_or_default(), beside(), now);
         let mut written = HealedService::clone(&service);

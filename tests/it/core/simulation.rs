@@ -18,8 +18,8 @@ use kubeheal_core::{
         plan::{Effect, Plan},
         policy::{OnOpen, Policy},
         snapshot::{
-            ContainerState, Deletion, Live, NodeDrain, NodeLoss, Patience, Phase, Pod, Readiness, Rollout, Snapshot,
-            Termination, Workload, WorkloadKind,
+            ContainerState, Deletion, Diverted, Live, NodeDrain, NodeLoss, Patience, Phase, Pod, Readiness, Rollout,
+            Snapshot, Termination, Workload, WorkloadKind,
         },
         state::{Change, CircuitState},
     },
@@ -404,10 +404,16 @@ impl Simulation {
         let reaction = seen.state.mitigation.as_ref().map(|reaction| &reaction.change);
         let opened = seen.state.circuit.state() != CircuitState::Closed;
         let uid = "uid-front".to_owned();
-        let front = Live::Service { uid, selector: self.selector.clone(), tool: None };
+        let diverted = match reaction {
+            Some(Change::Diverted { selector, stand_in }) => {
+                Some(Diverted { selector: selector.clone(), stand_in: stand_in.clone() })
+            }
+            Some(Change::ToZero { .. }) | None => None,
+        };
+        let front = Live::Service { uid, selector: self.selector.clone(), tool: None, diverted };
         match (reaction, &policy.breaker.on_open, &seen.workload) {
             (Some(Change::ToZero { .. }), _, Workload::Present(state)) => {
-                Live::Replicas { uid: state.uid.clone(), replicas: state.desired }
+                Live::Replicas { uid: state.uid.clone(), replicas: state.desired, ours: true }
             }
             (Some(Change::ToZero { .. }), _, Workload::Missing { .. }) => Live::Missing,
             (Some(Change::ToZero { .. }), _, Workload::Unknown(why)) => Live::Unreadable(why.clone()),

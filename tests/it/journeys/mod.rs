@@ -5,6 +5,8 @@ mod breaker;
 mod by_hand;
 mod dependencies;
 mod fallback;
+mod forged;
+mod forged_mitigation;
 mod limits;
 mod logs;
 mod namespaces;
@@ -51,7 +53,7 @@ pub(super) fn steps(status: &HealedServiceStatus) -> Vec<&str> {
     status.history.iter().map(|entry| entry.step.as_str()).filter(is_action).collect()
 }
 
-pub(super) fn condition<'a>(status: &'a HealedServiceStatus, kind: &str) -> (&'a str, &'a str) {
+pub(crate) fn condition<'a>(status: &'a HealedServiceStatus, kind: &str) -> (&'a str, &'a str) {
     let found = status.conditions.iter().find(|condition| condition.type_ == kind).unwrap();
     (found.status.as_str(), found.reason.as_str())
 }

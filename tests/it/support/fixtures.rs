@@ -125,6 +125,8 @@ pub(crate) fn snapshot(state: WorkloadState, pods: Vec<Pod>) -> Snapshot {
         pods,
         dependencies: Vec::new(),
         last_known_good: Some(good()),
+        good_refused: None,
+        stable_refused: None,
         last_stable: None,
         live: Live::NotAsked,
         ownership: Ownership::default(),

@@ -16,6 +16,7 @@ use kubeheal::{
     cluster::{
         cache::Caches,
         decode::Outline,
+        kept::Signing,
         kind::{Kind, Object},
         snapshot::{Presence, snapshot},
     },
@@ -151,7 +152,7 @@ impl Scene {
 
     /// What the service sees.
     pub(crate) fn sees(&self) -> Snapshot {
-        snapshot(&self.caches, &self.key, &Presence::Cached).unwrap()
+        snapshot(&self.caches, &self.key, &Presence::Cached, &Signing::NotAsked).unwrap()
     }
 
     /// What was written last.

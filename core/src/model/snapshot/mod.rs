@@ -25,7 +25,7 @@ pub use self::{
     readiness_gate::ClosedGate,
     workload::{Hold, LastKnownGood, Ordinals, Rollout, Tool, Workload, WorkloadKind, WorkloadState},
 };
-use super::{alert::Receivers, dependency::Dependency, fleet::Fleet, state::State};
+use super::{alert::Receivers, dependency::Dependency, fleet::Fleet, reason::Block, state::State};
 
 /// Everything `decide` looks at.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +40,12 @@ pub struct Snapshot {
     pub dependencies: Vec<Dependency>,
     /// What can bring the workload back.
     pub last_known_good: Option<LastKnownGood>,
+    /// Why the one that was kept must not be used.
+    pub good_refused: Option<Block>,
     /// The last definition that was healthy for long enough to be trusted.
     pub last_stable: Option<LastKnownGood>,
+    /// Why the one that was kept must not be used.
+    pub stable_refused: Option<Block>,
     /// Who else would act on the workload.
     pub ownership: Ownership,
     /// The field that an open circuit changed or is about to change, read live.
@@ -87,6 +91,8 @@ pub enum Live {
         uid: String,
         /// How many it asks for.
         replicas: u32,
+        /// The API server says that it was us who set that.
+        ours: bool,
     },
     /// The Service before the workload.
     Service {
@@ -96,11 +102,22 @@ pub enum Live {
         selector: BTreeMap<String, String>,
         /// The tool that deployed it.
         tool: Option<Tool>,
+        /// What this service did to it, as the object itself says.
+        diverted: Option<Diverted>,
     },
     /// There is no such object.
     Missing,
     /// The API server did not say.
     Unreadable(String),
+}
+
+/// What was done to a Service, as stands on the Service itself: a status alone is no proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diverted {
+    /// The selector before.
+    pub selector: BTreeMap<String, String>,
+    /// The selector that it was given.
+    pub stand_in: BTreeMap<String, String>,
 }
 
 /// Who else would act on the same workload.
