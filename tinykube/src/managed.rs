@@ -209,6 +209,10 @@ fn record(api: &Api, resource: &Resource, writer: &Writer<'_>, old: &Value, new:
     }
     let mut lost = comparison.written.clone();
     lost.union(&comparison.removed);
+    if writer.part == Part::Scale && !is_recorded_by_scale(api, resource, &mut entries, (&lost, &*new)) {
+        write(new, entries);
+        return;
+    }
     let mut own = None;
     for (index, entry) in entries.iter_mut().enumerate() {
         if writer.owns(entry) {
@@ -228,6 +232,22 @@ fn record(api: &Api, resource: &Resource, writer: &Writer<'_>, old: &Value, new:
         None => entries.push(writer.entry(comparison.written, now)),
     }
     write(new, entries);
+}
+
+/// Whether a scale is recorded for its writer. What nobody is recorded for stays nobody's. Zero is no field of a `Scale` in JSON:
+/// the replicas are nobody's then.
+fn is_recorded_by_scale(
+    api: &Api,
+    resource: &Resource,
+    entries: &mut [Entry],
+    (replicas, new): (&FieldSet, &Value),
+) -> bool {
+    let is_owned = entries.iter().any(|entry| !entry.fields.intersection(replicas).is_empty());
+    let is_zero = api.scale(resource, new).is_ok_and(|scale| scale["spec"]["replicas"].is_null());
+    if is_zero {
+        entries.iter_mut().for_each(|entry| entry.fields.subtract(replicas));
+    }
+    is_owned && !is_zero
 }
 
 /// An object without what nobody manages.

@@ -176,3 +176,37 @@ async fn who_may_not_change_a_pod_is_shown_what_would_have_changed() {
     }
     assert_eq!(change(json!({"containers": [{"name": "c", "image": "i:2"}]})).await.0, 200);
 }
+
+/// As a real 1.36 does it: zero is no field of a `Scale`, and of replicas that are nobody's no later scale is recorded.
+#[tokio::test(start_paused = true)]
+async fn who_scales_owns_the_replicas_unless_there_are_none_to_be() {
+    let cluster = cluster();
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let deployments = "/apis/apps/v1/namespaces/default/deployments";
+    let spec = json!({"replicas": 2, "selector": {"matchLabels": {"a": "b"}}, "template": template});
+    post(&cluster, &format!("{deployments}?fieldManager=maker"), &json!({"metadata": {"name": "d"}, "spec": spec}))
+        .await;
+    let scaled =
+        [("/scale", 3, "scaler"), ("/scale", 0, ""), ("/scale", 1, ""), ("", 0, "me"), ("/scale", 2, "scaler")];
+    for (part, replicas, owner) in scaled {
+        let manager = if part.is_empty() { "me" } else { "scaler" };
+        let path = format!("{deployments}/d{part}?fieldManager={manager}");
+        let patch = json!({"spec": {"replicas": replicas}}).to_string();
+        let (code, answer, _) = send(&cluster, "PATCH", &path, "application/merge-patch+json", &patch).await;
+        assert_eq!(code, 200, "{answer}");
+        let (_, object, _) = send(&cluster, "GET", &format!("{deployments}/d"), "", "").await;
+        let owns = |entry: &&Value| entry["fieldsV1"]["f:spec"]["f:replicas"].is_object();
+        let owners: Vec<&str> = object["metadata"]["managedFields"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(owns)
+            .map(|entry| entry["manager"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            (object["spec"]["replicas"].as_i64(), owners.join(",")),
+            (Some(replicas), owner.to_owned()),
+            "{part}"
+        );
+    }
+}
