@@ -108,6 +108,7 @@ impl Journeys {
             image: self.image.clone(),
             healer: self.controller,
             home: self.home.clone(),
+            account_home: self.service_account.as_ref().map(|account| account.namespace.clone()),
             folder: folder.to_owned(),
             run: run_name(),
         }

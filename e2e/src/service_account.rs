@@ -27,7 +27,7 @@ const LIFETIME_SECONDS: i64 = 4 * 3600;
 /// Which service account, as `NAMESPACE/NAME`.
 #[derive(Clone, Debug)]
 pub(crate) struct ServiceAccountName {
-    namespace: String,
+    pub(crate) namespace: String,
     name: String,
 }
 
@@ -59,6 +59,12 @@ impl ServiceAccountName {
         let entry = config.auth_infos.iter_mut().find(|entry| entry.name == user);
         let entry = entry.ok_or_else(|| Failure::new(format!("the kubeconfig has no user {user:?} of {current:?}")))?;
         entry.auth_info = Some(AuthInfo { token: Some(token.into()), ..AuthInfo::default() });
+
+        // As inside: its own namespace is where it may keep a Lease and a key.
+        let context = config.contexts.iter_mut().find(|context| context.name == current);
+        if let Some(context) = context.and_then(|context| context.context.as_mut()) {
+            context.namespace = Some(self.namespace.clone());
+        }
 
         let path = folder.join("service-account.kubeconfig");
         let text = serde_json::to_string(&config)

@@ -53,6 +53,8 @@ pub(crate) struct Theatre {
     pub(crate) healer: Healer,
     /// Where the controller in the cluster is.
     pub(crate) home: String,
+    /// The namespace of the service account whose rights local controllers have.
+    pub(crate) account_home: Option<String>,
     /// For logs.
     pub(crate) folder: PathBuf,
     /// Different in each run, in all namespaces.
@@ -120,7 +122,7 @@ impl Stage {
         let mut arguments = vec!["--namespace", &self.namespace, "--addr", "127.0.0.1:0", "--log-format", "text"];
         let identity = identity(number);
         if elected {
-            arguments.extend(["--lease-namespace", &self.namespace, "--identity", &identity]);
+            arguments.extend(["--lease-namespace", self.lease_namespace(), "--identity", &identity]);
         } else {
             arguments.push("--no-leader-election");
         }
@@ -128,6 +130,14 @@ impl Stage {
         let child = Child::start("kubeheal", &arguments, self.theatre.kubeconfig.as_deref(), &log)?;
         self.controllers.lock().await.push(child);
         Ok(())
+    }
+
+    /// Where the controllers keep the leader's Lease.
+    pub(crate) fn lease_namespace(&self) -> &str {
+        match self.theatre.healer {
+            Healer::Local => self.theatre.account_home.as_ref().unwrap_or(&self.namespace),
+            Healer::InCluster => &self.theatre.home,
+        }
     }
 
     /// Tells our controllers to end, as a kubelet does; each must end well.

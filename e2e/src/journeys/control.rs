@@ -22,10 +22,7 @@ const FROZEN: &str = "frozen";
 const FREEZING: Duration = Duration::from_secs(60);
 
 pub(super) async fn failover(stage: &Stage) -> Result<()> {
-    let home = match stage.theatre.healer {
-        Healer::Local => stage.hands.clone(),
-        Healer::InCluster => Hands::new(stage.theatre.client.clone(), &stage.theatre.home),
-    };
+    let home = Hands::new(stage.theatre.client.clone(), stage.lease_namespace());
     stage.well("app", 2, None, json!({})).await?;
     let lease = home.until("Lease", LEASE_NAME, "held", |lease| !holder(lease).is_empty()).await?;
     let leader = holder(lease.as_ref()).to_owned();
