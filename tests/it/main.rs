@@ -13,6 +13,7 @@ mod gitops;
 mod guards;
 mod journeys;
 mod leader;
+mod masking;
 mod metrics;
 mod permissions;
 mod policies;
