@@ -2,7 +2,7 @@
 
 use kubeheal::{
     api::DiagnosisRule,
-    diagnosis::{Rules, Said, compile},
+    diagnosis::{Rules, Said, compile, tidy},
 };
 /// Lines as they were printed, by the root cause they name.
 #[rustfmt::skip]

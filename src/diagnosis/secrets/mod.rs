@@ -30,8 +30,23 @@ static SCHEMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     compiled(r"(?i)\b(?P<keep>bearer|basic|negotiate|digest|apikey|ssws|genie-?key)(?P<sep>\s+)(?P<value>\S{6,})")
 });
 
-/// The text with its secrets masked.
+/// What one way has masked may let another see more. Rarely more than one pass changes anything.
+const MAX_PASSES: usize = 6;
+
+/// The text with its secrets masked. What is masked stays as it is when it is masked again.
 pub fn masked(text: &str) -> String {
+    let mut shown = masked_once(text);
+    for _ in 1..MAX_PASSES {
+        let again = masked_once(&shown);
+        if again == shown {
+            break;
+        }
+        shown = again;
+    }
+    shown
+}
+
+fn masked_once(text: &str) -> String {
     let text = shapes::without_shapes(text);
     let text = values_masked(&text, HEADERS.as_ref(), is_said_of_it);
     let text = settings::without_values(&text);

@@ -55,6 +55,8 @@ const SPEAKS_OF: [&str; 145] = [
     "ts", "ttl", "txt", "type", "uri", "url", "usage", "used", "user", "username", "util", "utils", "valid", "validation",
     "validator", "version", "volume", "volumes", "web", "yaml", "yml",
 ];
+/// Of these, words that may also say whose secret it is: `PASSWORD_USER`.
+const WHOSE: [&str; 7] = ["client", "email", "host", "server", "service", "user", "web"];
 /// Words before `secret` with which a name names a Secret of the cluster.
 const OF_CLUSTER: [&str; 5] = ["pull", "existing", "tls", "kind", "get"];
 
@@ -63,6 +65,9 @@ pub(super) fn worth(name: &str, before: &str) -> Worth {
     let own = words(name);
     let Some(last) = own.last() else { return Worth::Plain };
     let before = before.to_lowercase();
+    if has(&WHOSE, last) && own.iter().any(|word| is_secret(word)) {
+        return Worth::Perhaps;
+    }
     if has(&SPEAKS_OF, last) || (matches!(before.as_str(), "unexpected" | "illegal") && last == "token") {
         return Worth::Plain;
     }

@@ -9,7 +9,7 @@ use super::{MASK, compiled, values};
 /// What is said to be a secret, with what leads to it.
 pub(super) static SAID: LazyLock<Option<Regex>> = LazyLock::new(|| {
     compiled(
-        r#"(?i)(?:\b(?P<with>with|using|use|bearer|new|invalid|temporary|default|unexpected)\s(?:[A-Za-z]{1,12}\s)?)?\b[A-Za-z0-9_-]*?(?P<noun>pass(?:word|phrase|code|wd)|pwd|passwort|kennwort|token|secret|(?:api|access|secret|license)[ _-]?key|pin|credentials?)(?P<link>["']?(?:\s(?:for|of)\s(?:user\s|account\s)?[A-Za-z0-9_@."'-]+)?\s(?:is|was|are|ist|equals|will be|set to|changed to|reset to|has been set to|to)(?:\s(?:now|set to))?:?|\s(?:for|of)\s(?:user\s|account\s)?[A-Za-z0-9_@."'-]+:)?\s"#,
+        r#"(?i)(?:\b(?P<with>with|using|use|bearer|new|invalid|temporary|default|unexpected)\s(?:[A-Za-z]{1,12}\s)?)?\b[A-Za-z0-9_-]*?(?P<noun>pass(?:word|phrase|code|wd)|pwd|passwort|kennwort|token|secret|(?:api|access|secret|license)[ _-]?key|pin|credentials?)(?P<link>["']?(?:\s(?:for|of)\s(?:user\s|account\s)?[A-Za-z0-9_@."'-]+)?\s(?:is|was|are|ist|equals|will be|set to|changed to|reset to|has been set to|to)(?:\s(?:now|set to))?:?|(?:\s(?:for|of)\s(?:user\s|account\s)?[A-Za-z0-9_@."'-]+|\sprovided):)?\s"#,
     )
 });
 

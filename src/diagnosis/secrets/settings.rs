@@ -95,16 +95,21 @@ fn setting<'a>(text: &'a str, found: &Captures<'a>) -> Option<(Setting<'a>, Rang
     (length > 0).then_some((setting, value))
 }
 
-/// The first line of a block of YAML: `password: |`, and the value below.
+/// A block of YAML: `password: |`, and the lines below that are indented as the first one is.
 fn block(rest: &str) -> Option<(usize, usize)> {
     if !rest.starts_with(['|', '>']) {
         return None;
     }
     let (head, below) = rest.split_once('\n')?;
-    let is_block = head.trim_end().len() <= 3;
-    let indent = below.len() - below.trim_start_matches(' ').len();
-    let length = below.find('\n').unwrap_or(below.len()) - indent.min(below.len());
-    (is_block && indent > 0).then_some((head.len() + 1 + indent, length))
+    let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let first = indent(below);
+    if head.trim_end().len() > 3 || first == 0 {
+        return None;
+    }
+    let lines = below.split_inclusive('\n').take_while(|line| indent(line) >= first);
+    let length: usize = lines.map(str::len).sum();
+    let value = below.get(first..length)?.trim_end_matches('\n');
+    Some((head.len() + 1 + first, value.len()))
 }
 
 fn is_secret_setting(setting: &Setting<'_>) -> bool {
@@ -113,8 +118,9 @@ fn is_secret_setting(setting: &Setting<'_>) -> bool {
         return false;
     }
     let says = separator.ends_with([' ', '\t']) && !separator.contains('=');
-    // `open /run/secrets/token: input/output error`
-    if says && setting.text_before.ends_with('/') {
+    // `secret/db-password: updated by app`, and no `/shop/db/password: x` of a store.
+    let goes_on = setting.text_after.strip_prefix(' ').is_some_and(|next| next.starts_with(char::is_alphabetic));
+    if says && goes_on && setting.text_before.ends_with('/') && !values::is_made_up(value) {
         return false;
     }
     match setting.worth {
@@ -141,6 +147,9 @@ fn names_an_object(setting: &Setting<'_>) -> bool {
         ["secret", "secrets", "volume", "configmap", "pod", "container", "serviceaccount", "object", "resource"];
     if setting.before == "secret" && setting.name == "key" && setting.text_before.ends_with("non-existent secret ") {
         return true;
+    }
+    if setting.separator.contains('=') || setting.value.starts_with(['"', '\'', '\\', '`']) {
+        return false;
     }
     let Some(before) = setting.text_before.strip_suffix(['"', '\'']) else { return false };
     let before = before.trim_end_matches('\\');

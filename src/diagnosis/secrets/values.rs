@@ -119,7 +119,9 @@ pub(super) fn is_made_up(value: &str) -> bool {
     let numbers = word.chars().any(|c| c.is_ascii_digit());
     let signs = word.chars().any(|c| "!$%^&*+#~?".contains(c));
     let mixed = word.chars().skip(1).any(|c| c.is_ascii_uppercase()) && word.chars().any(|c| c.is_ascii_lowercase());
-    word.chars().count() >= 6
+    // What is masked in part already is not masked again.
+    !word.contains(MASK)
+        && word.chars().count() >= 6
         && !word.starts_with("0x")
         && !word.starts_with("sha256:")
         && letters

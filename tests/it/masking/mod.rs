@@ -4,10 +4,11 @@ mod harmless;
 mod places;
 mod secrets;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use kubeheal::diagnosis::{MASK, masked};
 use proptest::prelude::*;
+use tokio::time::Instant;
 
 use crate::core::cases;
 use harmless::HARMLESS;
@@ -59,6 +60,7 @@ fn what_stands_around_a_secret_stays() {
             "- name: DB_PASSWORD\n  value: ***\n- name: PORT\n  value: 80",
         ),
         ("password: |\n  hunter2\nuser: app", "password: |\n  ***\nuser: app"),
+        ("password: |\n  hunter2\n  and more\nuser: app", "password: |\n  ***\nuser: app"),
         (
             "volume \"tokens\" : secret \"tokens\" not found, password=hunter2",
             "volume \"tokens\" : secret \"tokens\" not found, password=***",
@@ -138,9 +140,9 @@ fn what_is_masked_is_masked_once() {
     }
 }
 
-/// Patterns that look far ahead, or one value after the other: quadratic, a megabyte would take hours.
+/// Patterns that look far ahead, one value after the other: what is quadratic takes minutes for this.
 #[test]
-fn a_megabyte_made_to_be_slow_is_read_in_time_linear_to_it() {
+fn a_text_made_to_be_slow_is_read_in_time_linear_to_it() {
     for unit in [
         "password=",
         "password: ",
@@ -164,8 +166,10 @@ fn a_megabyte_made_to_be_slow_is_read_in_time_linear_to_it() {
         "\"",
         "a/",
     ] {
-        let text = unit.repeat(1_000_000 / unit.len());
+        let text = unit.repeat(250_000 / unit.len());
+        let begin = Instant::now();
         assert!(masked(&text).len() <= text.len() + text.len() / 2, "{unit}");
+        assert!(begin.elapsed() < Duration::from_secs(20), "{unit} takes {:?}", begin.elapsed());
     }
 }
 

@@ -91,7 +91,8 @@ pub(super) const BY_PLACE: &[(&str, &str)] = &[
     // Sentences.
     ("the password is {}", WORD), ("the password is {}", CHOSEN), ("password was \"{}\"", "two words"), ("login as app with password \"{}\" failed", "two words"),
     ("connecting with password {}", WORD), ("using token {} for the API", CHOSEN), ("using password {}", CHOSEN), ("new password for user app is {}", WORD),
-    ("Your API key is {}", CHOSEN), ("invalid token '{}'", CHOSEN), ("admin password set to {}", WORD), ("Generated password: {}", CHOSEN), ("access token {} refused", CHOSEN),
-    ("Password for user app: {}", CHOSEN), ("mysql -p'{}' shop", "two words"), ("sshpass -p \"{}\" ssh h", "two words"), ("export KEY={}", WORD),
+    ("Your API key is {}", CHOSEN), ("invalid token '{}'", CHOSEN), ("admin password set to {}", WORD), ("Generated password: {}", CHOSEN), ("access token {} refused", CHOSEN), ("Incorrect API key provided: {}", CHOSEN),
+    ("Password for user app: {}", CHOSEN), ("mysql -p'{}' shop", "two words"), ("sshpass -p \"{}\" ssh h", "two words"), ("export KEY={}", WORD), ("/shop/db/password: {}", WORD), ("PASSWORD_USER={}", CHOSEN),
+    ("secret 'password': '{}'", WORD),
     ("secret is {}", CHOSEN), ("password '{}' is too short", "two words"), ("rejected credentials app:{}", CHOSEN),
 ];
