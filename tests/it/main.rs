@@ -14,6 +14,7 @@ mod guards;
 mod journeys;
 mod kept;
 mod leader;
+mod masking;
 mod metrics;
 mod permissions;
 mod policies;

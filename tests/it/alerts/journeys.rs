@@ -389,10 +389,10 @@ async fn a_planted_secret_is_in_no_status_event_or_alert() {
     for secret in ["s3cr3t-value", "t0k3n-value"] {
         assert!(!shown.contains(secret), "{shown}");
     }
-    let line = "cannot connect to ***@db:5432/shop: connection refused";
+    let line = "cannot connect to postgres://***@db:5432/shop: connection refused";
     assert!(status.contains("DatabaseUnreachable") && status.contains(line), "{status}");
     let text = world.inbox.letters()[0].body["text"].to_string();
     assert!(text.contains(line), "the line that told: {text}");
-    let told = events(&world).await.iter().any(|(_, note)| note.contains("***@db:5432"));
+    let told = events(&world).await.iter().any(|(_, note)| note.contains("postgres://***@db:5432"));
     assert!(told, "{:?}", events(&world).await);
 }

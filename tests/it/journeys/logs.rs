@@ -80,7 +80,8 @@ async fn a_root_cause_that_only_the_log_tells_is_named_and_each_end_is_read_once
     let status = world.until("api", "diagnosed", 60, named).await;
     let (_, message) = found(&status).unwrap();
     assert!(
-        message.contains("ERROR could not connect to ***@db:5432") && message.contains("look at the database"),
+        message.contains("ERROR could not connect to postgres://***@db:5432")
+            && message.contains("look at the database"),
         "{message}"
     );
     let whole = serde_json::to_string(&status).unwrap();
