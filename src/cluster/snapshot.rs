@@ -19,6 +19,7 @@ use crate::{
     status::load,
 };
 use kubeheal_core::diagnose::{cannot_be_helped, obstacle};
+use kubeheal_core::gate::older_service;
 use kubeheal_core::model::text::cut;
 use kubeheal_core::model::{
     alert::Receivers,
@@ -50,11 +51,17 @@ pub enum Presence {
 pub fn snapshot(caches: &Caches, key: &Key, presence: &Presence) -> Option<Snapshot> {
     let (service, effective) = (caches.service(key)?, caches.effective(key)?);
     let status = service.status.clone().unwrap_or_default();
-    let workload = caches.workload(&service);
+    let oldest_owner = caches.oldest_owner(key);
+    // What belongs to another is not looked at: many may name one workload.
+    let workload = caches.workload(&service).filter(|_| oldest_owner.is_none());
+    let ownership = Ownership { oldest_owner, lease: WorkloadLease::NotAsked };
     Some(Snapshot {
         service: identity(key, &service, &effective),
         pods: workload.as_ref().map(|workload| pods(caches, &key.0, workload, &effective.rules)).unwrap_or_default(),
-        workload: seen(caches, &service, workload.as_deref(), presence),
+        workload: match older_service(&ownership) {
+            Some(block) => Workload::Unknown(block.message),
+            None => seen(caches, &service, workload.as_deref(), presence),
+        },
         dependencies: dependencies(caches, key, &effective),
         last_known_good: status.last_known_good.as_ref().and_then(|good| {
             let kept = kept(caches, &key.0, &good.revision)?;
@@ -62,7 +69,7 @@ pub fn snapshot(caches: &Caches, key: &Key, presence: &Presence) -> Option<Snaps
         }),
         last_stable: status.memory.attempts.stable.as_ref().and_then(|revision| kept(caches, &key.0, revision)),
         live: Live::NotAsked,
-        ownership: Ownership { oldest_owner: caches.oldest_owner(key), lease: WorkloadLease::NotAsked },
+        ownership,
         receivers: Receivers {
             repeat: SignedDuration::from_secs(i64::from(effective.settings.alerts.repeat_seconds)),
             list: effective.receivers.clone(),
