@@ -3,6 +3,7 @@
 mod available;
 mod budgets;
 mod clocks;
+mod counting;
 mod counts;
 mod first_law;
 mod fleet;
@@ -13,6 +14,7 @@ mod policies;
 mod properties;
 mod recovery;
 mod released;
+mod rivals;
 mod simulation;
 mod upgrade;
 

@@ -142,10 +142,7 @@ impl Sum {
 
 impl Namespace {
     /// The instants that a service tells, each with those of the namespace that it belongs to.
-    fn times<'a>(
-        &'a mut self,
-        peer: &PeerStatus,
-    ) -> [(Vec<Timestamp>, &'a mut BTreeMap<Timestamp, usize>); 3] {
+    fn times<'a>(&'a mut self, peer: &PeerStatus) -> [(Vec<Timestamp>, &'a mut BTreeMap<Timestamp, usize>); 3] {
         [
             (peer.in_flight.into_iter().collect(), &mut self.in_flight),
             (peer.concluded.into_iter().collect(), &mut self.concluded),
