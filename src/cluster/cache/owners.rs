@@ -12,8 +12,8 @@ use crate::{
     base::{Key, key_of, target_of},
 };
 
-/// So many of those that wait are told at once that another one is first now. The others learn it when they are looked at anyway.
-const TOLD_AT_ONCE: usize = 8;
+/// So many of those that wait are woken when another one is first. The others learn it when they are reconciled anyway.
+const WOKEN_AT_ONCE: usize = 8;
 
 type Target = (WorkloadKind, Key);
 
@@ -51,7 +51,7 @@ impl Owners {
         let before = ranks.first().cloned();
         ranks.insert(rank.clone());
         if ranks.first() != before.as_ref() {
-            touched.extend(told(ranks));
+            touched.extend(first_few(ranks));
         }
         self.known.insert(rank.key.clone(), (target, rank));
         touched
@@ -63,7 +63,7 @@ impl Owners {
         let Some(ranks) = self.of_target.get_mut(&target) else { return BTreeSet::new() };
         let was_first = ranks.first() == Some(&rank);
         ranks.remove(&rank);
-        let touched = if was_first { told(ranks) } else { BTreeSet::new() };
+        let touched = if was_first { first_few(ranks) } else { BTreeSet::new() };
         if ranks.is_empty() {
             self.of_target.remove(&target);
         }
@@ -92,6 +92,6 @@ impl Owners {
     }
 }
 
-fn told(ranks: &BTreeSet<Rank>) -> BTreeSet<Key> {
-    ranks.iter().take(TOLD_AT_ONCE).map(|rank| rank.key.clone()).collect()
+fn first_few(ranks: &BTreeSet<Rank>) -> BTreeSet<Key> {
+    ranks.iter().take(WOKEN_AT_ONCE).map(|rank| rank.key.clone()).collect()
 }

@@ -60,8 +60,8 @@ fn only_services_that_act_and_were_well_before_make_a_storm() {
     }
 }
 
-/// What is remembered after a look at the service, ready or not.
-fn look(state: &State, ready: bool, now: Timestamp) -> State {
+/// What is remembered after a reconcile of the service, ready or not.
+fn reconcile(state: &State, ready: bool, now: Timestamp) -> State {
     let mut seen: Snapshot = if ready {
         snapshot(workload(WorkloadKind::Deployment, 1), vec![pod("api-0", true)])
     } else {
@@ -77,10 +77,10 @@ fn a_service_counts_once_it_was_healthy_for_its_stabilization_time() {
     for (healthy, counts) in [(None, false), (Some(299), false), (Some(300), true)] {
         let mut state = State::default();
         if let Some(healthy) = healthy {
-            state = look(&state, true, at(0));
-            state = look(&state, true, at(healthy));
+            state = reconcile(&state, true, at(0));
+            state = reconcile(&state, true, at(healthy));
         }
-        state = look(&state, false, at(900));
+        state = reconcile(&state, false, at(900));
         assert!(state.health.ongoing().is_some());
         assert_eq!(state.health.counted().is_some(), counts, "{healthy:?}");
     }
@@ -88,17 +88,17 @@ fn a_service_counts_once_it_was_healthy_for_its_stabilization_time() {
 
 #[test]
 fn what_is_ready_again_counts_no_more_while_its_repair_is_proven() {
-    let mut state = look(&look(&State::default(), true, at(0)), true, at(300));
-    state = look(&state, false, at(900));
+    let mut state = reconcile(&reconcile(&State::default(), true, at(0)), true, at(300));
+    state = reconcile(&state, false, at(900));
     assert!(state.attempts.in_flight.is_some(), "it acts");
-    state = look(&state, true, at(930));
-    state = look(&state, true, at(960));
+    state = reconcile(&state, true, at(930));
+    state = reconcile(&state, true, at(960));
     assert!(state.attempts.in_flight.is_some() && state.health.ongoing().is_some(), "it is being proven");
     assert_eq!(state.health.counted().and_then(|episode| episode.until), Some(at(930)));
-    state = look(&state, true, at(1_500));
+    state = reconcile(&state, true, at(1_500));
     assert!(state.attempts.in_flight.is_none(), "proven");
     assert_eq!(state.attempts.concluded, Some(at(1_500)));
     assert_eq!(state.health.counted().and_then(|episode| episode.until), Some(at(930)), "no storm begins anew");
-    state = look(&state, false, at(5_000));
+    state = reconcile(&state, false, at(5_000));
     assert!(state.health.counted().is_some_and(|episode| episode.is_ongoing()), "it is ill again");
 }

@@ -10,11 +10,11 @@ mod fleet;
 mod hostile;
 mod loaded;
 pub(crate) mod looks;
+mod ownership;
 mod policies;
 mod properties;
 mod recovery;
 mod released;
-mod rivals;
 mod simulation;
 mod upgrade;
 

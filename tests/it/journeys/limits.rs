@@ -148,14 +148,17 @@ async fn services_that_point_to_nothing_hold_nobody() {
     create_in(&world, "mallory", (0..24).map(nothing).collect()).await;
     world.pass(600).await;
     world.break_pods("api", "not-ready").await;
-    let status = world.until("api", "acted on", 300, |status| !steps(status).is_empty()).await;
+    let status = world.until("api", "acted on", 900, |status| !steps(status).is_empty()).await;
     assert!(!blocked("StormHold")(&status), "{:?}", status.blocked_by);
 }
 
 #[tokio::test(start_paused = true)]
 async fn repairs_that_are_proven_for_a_day_take_nobodys_place() {
     let world = beside_mallory().await;
-    let slow = json!({"remediation": {"verifySeconds": 86_400}, "health": {"startupGraceSeconds": 60}});
+    let slow = json!({
+        "remediation": {"verifySeconds": 86_400}, "circuitBreaker": {"windowSeconds": 2_592_000},
+        "health": {"startupGraceSeconds": 60},
+    });
     for number in 0..6 {
         let name = format!("slow-{number}");
         let mut sick = deployment(&name, 1);
@@ -164,6 +167,6 @@ async fn repairs_that_are_proven_for_a_day_take_nobodys_place() {
     }
     world.pass(1200).await;
     world.break_pods("api", "not-ready").await;
-    let status = world.until("api", "acted on", 300, |status| !steps(status).is_empty()).await;
+    let status = world.until("api", "acted on", 900, |status| !steps(status).is_empty()).await;
     assert!(!blocked("ClusterBudget")(&status), "{:?}", status.blocked_by);
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::scene::{deployment, owner, pod, ready, runs, stamp, with};
 
-const RIVALS: usize = 2_000;
+const SERVICES: usize = 2_000;
 const CHANGES: usize = 100;
 /// What a change of who is first may wake besides.
 const FEW: usize = 10;
@@ -52,7 +52,7 @@ fn budget(allowed: usize) -> Object {
     Object::Budget(serde_json::from_value(object).unwrap())
 }
 
-fn cluster(rivals: usize) -> (Caches, usize) {
+fn cluster(services: usize) -> (Caches, usize) {
     let mut caches = Caches::default();
     let id = |kind: &str| json!({"metadata": {"name": "app", "namespace": "shop", "uid": kind}});
     let [workload, set] = deployment(1, &json!({}));
@@ -60,7 +60,7 @@ fn cluster(rivals: usize) -> (Caches, usize) {
     let workload = with(workload, &id("deployment"));
     let mut woken = caches.apply(Object::Deployment(serde_json::from_value(workload).unwrap())).len();
     woken += caches.apply(Object::ReplicaSet(serde_json::from_value(set).unwrap())).len();
-    for number in 0..rivals {
+    for number in 0..services {
         woken += caches.apply(service(number)).len();
     }
     (caches, woken)
@@ -68,8 +68,8 @@ fn cluster(rivals: usize) -> (Caches, usize) {
 
 #[test]
 fn what_happens_to_a_workload_wakes_one_service_however_many_name_it() {
-    let (mut caches, woken) = cluster(RIVALS);
-    assert!(woken <= RIVALS + FEW, "each is looked at when it comes: {woken}");
+    let (mut caches, woken) = cluster(SERVICES);
+    assert!(woken <= SERVICES + FEW, "each is looked at when it comes: {woken}");
     let first = BTreeSet::from([key(0)]);
     for change in 0..CHANGES {
         assert_eq!(caches.apply(pod_that(change)), first);
@@ -85,11 +85,11 @@ fn who_is_not_the_first_looks_at_no_pod_and_says_who_is() {
     let seen = |caches: &Caches, number: usize| snapshot(caches, &key(number), &Presence::Cached).unwrap();
     assert_eq!(seen(&caches, 0).pods.len(), 1);
     for number in [1, 2] {
-        let rival = seen(&caches, number);
-        assert!(rival.pods.is_empty());
-        let Workload::Unknown(why) = rival.workload else { panic!("{:?}", rival.workload) };
+        let other = seen(&caches, number);
+        assert!(other.pods.is_empty());
+        let Workload::Unknown(why) = other.workload else { panic!("{:?}", other.workload) };
         assert!(why.starts_with("HealedService app-0000 names the same workload"), "{why}");
-        assert_eq!(rival.ownership.oldest_owner.as_deref(), Some("app-0000"));
+        assert_eq!(other.ownership.oldest_owner.as_deref(), Some("app-0000"));
     }
     // One that is being deleted gives way at once, and the next in line is woken.
     let Object::Service(old) = service(0) else { panic!("a service") };
@@ -102,11 +102,11 @@ fn who_is_not_the_first_looks_at_no_pod_and_says_who_is() {
 
 #[test]
 fn when_the_first_goes_the_next_is_woken_and_not_all() {
-    let (mut caches, _) = cluster(RIVALS);
+    let (mut caches, _) = cluster(SERVICES);
     for number in 0..CHANGES {
         let woken = caches.remove(Kind::Service, &key(number));
         assert!(woken.contains(&key(number + 1)) && woken.len() <= FEW, "{}", woken.len());
         assert_eq!(caches.oldest_owner(&key(number + 1)), None);
-        assert_eq!(caches.oldest_owner(&key(RIVALS - 1)), Some(key(number + 1).1));
+        assert_eq!(caches.oldest_owner(&key(SERVICES - 1)), Some(key(number + 1).1));
     }
 }
