@@ -53,14 +53,14 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Decision 
         circuit::conclude(policy, snapshot, outcome, &mut state, now);
     }
     observe::end_proof(&mut state);
-    assess::track_episodes(&verdict, &mut state, now);
+    assess::track_episodes(inputs, &verdict, &mut state);
     assess::track_stable(inputs, &observed.workload, &verdict, &mut state);
     circuit::advance(inputs, verdict.health, &mut state);
     circuit::drop_obsolete_mitigation(inputs, &mut state);
     circuit::follow_unproven(inputs, verdict.health, &mut state);
 
     let requested = commit::is_requested(snapshot, &state);
-    let fleet = &snapshot.fleet.with_own(state.health.episode);
+    let fleet = &snapshot.fleet.with_own(state.health.counted());
     let situation = &Situation { inputs, observed, findings: &findings, verdict: &verdict, requested };
     let weighed = weigh(situation, fleet, &mut state);
     commit::answer(snapshot, requested, &weighed, &mut state, now);

@@ -129,11 +129,13 @@ pub struct Ceilings {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default = "ClusterLimits::default")]
 pub struct ClusterLimits {
-    /// Repairs that may be under way at once.
+    /// Repairs that may be under way at once. Where several namespaces have services that count, one uses half of them at most,
+    /// rounded up.
     #[schemars(range(min = 1, max = 1000))]
     pub max_in_flight: i32,
 
-    /// Actions that may begin within a minute.
+    /// Actions that may begin within a minute. Where several namespaces have services that count, one begins half of them at most,
+    /// rounded up.
     #[schemars(range(min = 1, max = 1000))]
     pub max_actions_per_minute: i32,
 
@@ -153,7 +155,9 @@ impl Default for ClusterLimits {
     }
 }
 
-/// A storm is more unhealthy services than minimum and than percent of all.
+/// A storm is more unhealthy services than minimum and than percent of all that count: in a namespace, where it holds that namespace,
+/// or in several, where it holds the cluster. A service counts that acts (mode Heal, not suspended) and was healthy for its
+/// stabilization time before.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default = "Storm::default")]
 pub struct Storm {
@@ -161,9 +165,14 @@ pub struct Storm {
     #[schemars(range(min = 1, max = 10_000))]
     pub minimum: i32,
 
-    /// So many per cent of all services, rounded up, are no storm yet. 100 switches the storm hold off.
+    /// So many per cent of the services of the namespace, or of all, rounded up, are no storm yet. 100 switches the storm hold off.
     #[schemars(range(min = 1, max = 100))]
     pub percent: i32,
+
+    /// One namespace makes up at most so many per cent of a storm of the cluster, however many of its services are unhealthy; the
+    /// rest must be in other namespaces.
+    #[schemars(range(min = 1, max = 100))]
+    pub per_namespace_percent: i32,
 
     /// The storm is over when it has been quiet for this many seconds.
     #[schemars(range(min = 0, max = 86_400))]
@@ -172,6 +181,6 @@ pub struct Storm {
 
 impl Default for Storm {
     fn default() -> Self {
-        Self { minimum: 2, percent: 40, cooldown_seconds: 300 }
+        Self { minimum: 2, percent: 40, per_namespace_percent: 50, cooldown_seconds: 300 }
     }
 }

@@ -4,6 +4,7 @@
 
 mod events;
 mod lookup;
+mod owners;
 mod shares;
 
 use std::{
@@ -31,7 +32,11 @@ use crate::{
     },
     policy::{Effective, PolicyStore},
 };
-use kubeheal_core::model::{fleet::FleetIndex, snapshot::WorkloadKind};
+use kubeheal_core::model::{
+    fleet::FleetIndex,
+    policy::{Mode, Policy},
+    snapshot::WorkloadKind,
+};
 
 /// The caches, kept up to date by `apply` and `remove`.
 #[derive(Debug, Default)]
@@ -51,7 +56,7 @@ pub struct Caches {
     budgets: BTreeMap<Key, Budget>,
     revisions: BTreeMap<Key, Revision>,
     events: events::Events,
-    services_of: BTreeMap<(WorkloadKind, Key), BTreeSet<Key>>,
+    owners: owners::Owners,
     dependents_of: BTreeMap<Key, BTreeSet<Key>>,
     undecoded: Undecoded,
     fleet: FleetIndex,
@@ -203,48 +208,45 @@ impl Caches {
         let key = key_of(&service.metadata);
         let old = self.services.get(&key).cloned();
         let before = self.shown_to_others(&key);
+        let mut touched = self.owners.put(&service);
         // A new status, which is most of what comes, changes nothing of what applies.
         if old.as_ref().is_none_or(|old| old.spec != service.spec) {
-            self.unlink(&key);
-            self.services_of.entry(target_of(&service)).or_default().insert(key.clone());
+            self.unlink_dependencies(&key);
             let effective = Effective::of(&key, &service, &self.policies);
             self.apply_effective(&key, effective);
         }
         self.services.insert(key.clone(), service);
-        self.count_in_fleet(&key);
-        let unchanged_for_others = before.is_some() && before == self.shown_to_others(&key);
-        let mut touched = if unchanged_for_others { BTreeSet::new() } else { self.all_dependents_of(&key) };
-        if old.is_none() {
-            touched.extend(self.others_of(&key));
+        touched.insert(key.clone());
+        for changed in &touched {
+            self.count_in_fleet(changed);
         }
-        touched.insert(key);
+        if before.is_none() || before != self.shown_to_others(&key) {
+            touched.extend(self.all_dependents_of(&key));
+        }
         touched
     }
 
     fn remove_service(&mut self, key: &Key) -> BTreeSet<Key> {
-        let mut touched = self.all_dependents_of(key);
-        touched.extend(self.others_of(key));
-        self.unlink(key);
+        let mut touched = self.owners.remove(key);
+        self.unlink_dependencies(key);
         self.services.remove(key);
         self.effective.remove(key);
         self.fleet.remove(key);
+        for next in &touched {
+            self.count_in_fleet(next);
+        }
+        touched.extend(self.all_dependents_of(key));
         touched.insert(key.clone());
         touched
     }
 
     fn count_in_fleet(&mut self, key: &Key) {
         let (Some(service), Some(effective)) = (self.services.get(key), self.effective.get(key)) else { return };
-        let of = |status: &HealedServiceStatus| peer(status, self.shares(key, status), &effective.receivers);
+        let Policy { mode, suspend, held, .. } = &effective.policy;
+        let acts = *mode == Mode::Heal && !suspend && held.is_none() && self.oldest_owner(key).is_none();
+        let of = |status: &HealedServiceStatus| peer(status, acts, self.shares(key, status), &effective.receivers);
         let peer = service.status.as_ref().map(of).unwrap_or_default();
         self.fleet.set(key, peer);
-    }
-
-    fn unlink(&mut self, key: &Key) {
-        let Some(old) = self.services.get(key) else { return };
-        if let Some(services) = self.services_of.get_mut(&target_of(old)) {
-            services.remove(key);
-        }
-        self.unlink_dependencies(key);
     }
 
     fn unlink_dependencies(&mut self, key: &Key) {
@@ -316,11 +318,6 @@ impl Caches {
         let service = self.services.get(key)?;
         let status = service.status.clone().unwrap_or_default();
         Some((shown_to_others(&status), self.dependencies_of(key), service.spec.grants.clone()))
-    }
-
-    /// All services that name the same workload.
-    fn others_of(&self, key: &Key) -> BTreeSet<Key> {
-        self.services.get(key).map(|service| self.services_for(&target_of(service))).unwrap_or_default()
     }
 
     /// Everything that depends on a service, directly or through others: the root's name reaches them all.
@@ -477,11 +474,12 @@ impl Caches {
         self.workload_by_uid.get(uid).map(|id| self.services_for(id)).unwrap_or_default()
     }
 
+    /// The one that acts on a workload: others that name it too are not woken for it.
     fn services_for(&self, id: &(WorkloadKind, Key)) -> BTreeSet<Key> {
-        self.services_of.get(id).cloned().unwrap_or_default()
+        self.owners.of(id).cloned().into_iter().collect()
     }
 
     fn services_in(&self, namespace: &str) -> BTreeSet<Key> {
-        self.services.keys().filter(|(in_namespace, _)| in_namespace == namespace).cloned().collect()
+        self.owners.in_namespace(namespace).cloned().collect()
     }
 }

@@ -16,14 +16,21 @@ use crate::{
     status::{available_since, load},
 };
 
-/// What is known of a service, from its status.
-pub(super) fn peer(status: &HealedServiceStatus, shares: Vec<Shared>, receivers: &Arc<[Receiver]>) -> PeerStatus {
+/// What is known of a service, from its status. It counts towards a storm if it acts and was well before our eyes.
+pub(super) fn peer(
+    status: &HealedServiceStatus,
+    acts: bool,
+    shares: Vec<Shared>,
+    receivers: &Arc<[Receiver]>,
+) -> PeerStatus {
     let state = load(status);
     let State { health, dependency, attempts, .. } = &state;
     PeerStatus {
-        episode: health.episode,
+        counts: acts && health.proven,
+        episode: health.counted(),
         held: dependency.held,
-        in_flight: attempts.in_flight.is_some(),
+        in_flight: attempts.in_flight.as_ref().map(|repair| repair.started),
+        concluded: attempts.concluded,
         actions: attempts.recent.to_vec(),
         notifies_of_storm: notifies_of_storm(&state, receivers),
         receivers: receivers.clone(),

@@ -24,6 +24,7 @@ use crate::{
     status::load,
 };
 use kubeheal_core::diagnose::{cannot_be_helped, obstacle};
+use kubeheal_core::gate::older_service;
 use kubeheal_core::model::text::cut;
 use kubeheal_core::model::{
     alert::Receivers,
@@ -55,18 +56,24 @@ pub enum Presence {
 pub fn snapshot(caches: &Caches, key: &Key, presence: &Presence, signing: &Signing) -> Option<Snapshot> {
     let (service, effective) = (caches.service(key)?, caches.effective(key)?);
     let status = service.status.clone().unwrap_or_default();
-    let workload = caches.workload(&service);
+    let oldest_owner = caches.oldest_owner(key);
+    // What belongs to another is not looked at: many may name one workload.
+    let workload = caches.workload(&service).filter(|_| oldest_owner.is_none());
+    let ownership = Ownership { oldest_owner, lease: WorkloadLease::NotAsked };
     let mut seen = Snapshot {
         service: identity(key, &service, &effective),
         pods: workload.as_ref().map(|workload| pods(caches, &key.0, workload, &effective.rules)).unwrap_or_default(),
-        workload: seen(caches, &service, workload.as_deref(), presence),
+        workload: match older_service(&ownership) {
+            Some(block) => Workload::Unknown(block.message),
+            None => seen(caches, &service, workload.as_deref(), presence),
+        },
         dependencies: dependencies(caches, key, &effective),
         last_known_good: None,
         good_refused: None,
         last_stable: None,
         stable_refused: None,
         live: Live::NotAsked,
-        ownership: Ownership { oldest_owner: caches.oldest_owner(key), lease: WorkloadLease::NotAsked },
+        ownership,
         receivers: Receivers {
             repeat: SignedDuration::from_secs(i64::from(effective.settings.alerts.repeat_seconds)),
             list: effective.receivers.clone(),

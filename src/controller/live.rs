@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::HealedService,
-    base::Key,
+    base::{Key, key_of},
     cluster::{cache::Caches, execute::Stay, kept::has_doubts, snapshot::Presence},
 };
 
@@ -72,8 +72,13 @@ impl Context {
 
     /// A workload that the cache does not have is asked for live: a cache alone never says that something is gone.
     async fn ask_for_workload(&self, service: &HealedService) -> (Presence, Stay) {
-        // What is there and cannot be read is not missing either.
-        let is_known = |caches: &Caches| caches.workload(service).is_some() || caches.unreadable(service).is_some();
+        // What is there and cannot be read is not missing either, and what belongs to another is not asked about.
+        let key = key_of(&service.metadata);
+        let is_known = |caches: &Caches| {
+            caches.workload(service).is_some()
+                || caches.unreadable(service).is_some()
+                || caches.oldest_owner(&key).is_some()
+        };
         if is_known(&self.shared.caches()) {
             return (Presence::Cached, Stay::Stays);
         }

@@ -79,7 +79,9 @@ impl Context {
     }
 
     fn next_reconcile(&self, seen: &Turn) -> Duration {
-        if matches!(seen.snapshot.workload, Workload::Unknown(_)) {
+        // Who is not the first for its workload is woken once it is.
+        let is_its_own = seen.snapshot.ownership.oldest_owner.is_none();
+        if is_its_own && matches!(seen.snapshot.workload, Workload::Unknown(_)) {
             return UNREADABLE_RETRY;
         }
         let due = seen.decision.next_check.map(|check| check.duration_since(self.clock.now()));

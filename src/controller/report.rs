@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use kubeheal_core::model::{
     alert::{Notice, undelivered},
+    moment::Moment,
     plan::Step,
     reason::Reason,
     state::Episode,
@@ -94,7 +95,8 @@ impl Context {
         let in_storm = seen.decision.escalation.as_ref().is_some_and(|known| known.reason == Reason::StormHold);
         if is_new && in_storm {
             let me = key_of(&seen.service.metadata);
-            for other in seen.snapshot.fleet.unhealthy().filter(|other| **other != me) {
+            let scope = seen.snapshot.fleet.scope(&seen.policy.cluster, &Moment::new(seen.now));
+            for other in seen.snapshot.fleet.unhealthy(scope).filter(|other| **other != me) {
                 self.queue.add(other.clone(), Instant::now());
             }
         }

@@ -43,11 +43,10 @@ impl LastAnswer {
     /// The last answer if it is good, or else a new one.
     pub(super) fn or_made(&self, make: impl FnOnce() -> String) -> Bytes {
         let mut last = self.0.lock();
-        let made = match last.take_if(|made| made.is_good()) {
-            Some(made) => last.insert(made),
-            None => last.insert(Made { text: make().into(), at: Instant::now() }),
-        };
-        Bytes::from_owner(Sent(made.text.clone()))
+        let good = last.take_if(|known| known.is_good());
+        let answer = good.unwrap_or_else(|| Made { text: make().into(), at: Instant::now() });
+        let text = last.insert(answer).text.clone();
+        Bytes::from_owner(Sent(text))
     }
 }
 

@@ -3,7 +3,7 @@
 //! The port is asked by a kubelet and a Prometheus, and can be reached by whatever runs in the cluster. What others open must
 //! neither fill the memory nor keep those two out.
 
-use std::{collections::HashMap, io, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -112,7 +112,7 @@ impl Drop for Place {
 
 /// Which connection is the oldest of the peer that has most of them; of peers with as many, the one that came first.
 fn oldest_of_most(peers: impl Iterator<Item = IpAddr> + Clone) -> usize {
-    let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+    let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();
     peers.clone().for_each(|peer| *counts.entry(peer).or_default() += 1);
     let most = counts.values().max().copied().unwrap_or_default();
     peers.into_iter().position(|peer| counts.get(&peer) == Some(&most)).unwrap_or_default()
@@ -127,7 +127,7 @@ mod tests {
         let table: [(&[u8], usize); 4] = [(&[1, 2, 2, 3], 1), (&[9, 1, 2, 1, 1], 1), (&[4, 5, 6], 0), (&[7], 0)];
         for (peers, expected) in table {
             let peers = peers.iter().map(|last| [10, 0, 0, *last].into());
-            assert_eq!(oldest_of_most(peers.clone()), expected, "{:?}", Vec::from_iter(peers));
+            assert_eq!(oldest_of_most(peers.clone()), expected, "{:?}", peers.collect::<Vec<_>>());
         }
     }
 }

@@ -187,13 +187,14 @@ impl PolicyStore {
     pub fn limits(&self) -> ClusterPolicy {
         let written = self.cluster.get(DEFAULT_POLICY).and_then(|policy| policy.spec.cluster.clone());
         let ClusterLimits { max_in_flight, max_actions_per_minute, storm, paused } = written.unwrap_or_default();
-        let Storm { minimum, percent, cooldown_seconds } = storm;
+        let Storm { minimum, percent, per_namespace_percent, cooldown_seconds } = storm;
         let count = |value: i32| u32::try_from(value).unwrap_or(0);
         ClusterPolicy {
             max_in_flight: count(max_in_flight),
             max_actions_per_minute: count(max_actions_per_minute),
             storm_minimum: count(minimum),
             storm_percent: count(percent),
+            storm_per_namespace: count(per_namespace_percent),
             storm_cooldown: SignedDuration::from_secs(i64::from(cooldown_seconds.max(0))),
             paused,
         }

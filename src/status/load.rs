@@ -19,7 +19,13 @@ use crate::api::status::{HealedServiceStatus, condition};
 /// What earlier decisions remember.
 pub fn load(status: &HealedServiceStatus) -> State {
     let is_old = status.memory == State::default() && !status.conditions.is_empty();
-    if is_old { upgrade(status) } else { State { history: status.history.clone(), ..status.memory.clone() } }
+    if is_old {
+        return upgrade(status);
+    }
+    let mut state = State { history: status.history.clone(), ..status.memory.clone() };
+    // A definition was trusted for that before it was remembered by itself.
+    state.health.proven |= state.attempts.stable.is_some();
+    state
 }
 
 /// The state of a status that a build without `memory` wrote, or that has lost it: what people read tells enough to hold still. An

@@ -450,7 +450,7 @@ fn files_with_policies_are_read_as_strictly_as_services() {
     let all = json!({
         "template": template,
         "ceilings": {"maxActionsPerHour": 12, "allowedSteps": ["RestartPod", "RecreateWorkload"], "allowedOnOpen": ["Fallback"], "allowedReceiverHosts": ["*.example.com", "am.monitoring.svc", "10.0.0.7", "fd00::7"]},
-        "cluster": {"maxInFlight": 3, "maxActionsPerMinute": 10, "storm": {"minimum": 2, "percent": 40, "cooldownSeconds": 300}, "paused": ["a drill"]},
+        "cluster": {"maxInFlight": 3, "maxActionsPerMinute": 10, "storm": {"minimum": 2, "percent": 40, "perNamespacePercent": 50, "cooldownSeconds": 300}, "paused": ["a drill"]},
     });
     lint(&clusters("default", all).to_string()).unwrap_or_else(|problems| panic!("{problems:#?}"));
 }
@@ -482,6 +482,7 @@ fn policy_refusals() -> Vec<(Value, &'static str, &'static str)> {
         (cluster(json!({"maxActionsPerMinute": 0})), "spec.cluster.maxActionsPerMinute", "0 is too small"),
         (cluster(json!({"storm": {"minimum": 0}})), "spec.cluster.storm.minimum", "0 is too small"),
         (cluster(json!({"storm": {"percent": 101}})), "spec.cluster.storm.percent", "101 is too large"),
+        (cluster(json!({"storm": {"perNamespacePercent": 0}})), "spec.cluster.storm.perNamespacePercent", "0 is too small"),
         (cluster(json!({"paused": [""]})), "spec.cluster.paused[0]", "is empty"),
         (cluster(json!({"paused": "yes"})), "spec.cluster.paused", "must be a list"),
     ]

@@ -245,7 +245,9 @@ fn is_recorded_by_scale(
     let is_owned = entries.iter().any(|entry| !entry.fields.intersection(replicas).is_empty());
     let is_zero = api.scale(resource, new).is_ok_and(|scale| scale["spec"]["replicas"].is_null());
     if is_zero {
-        entries.iter_mut().for_each(|entry| entry.fields.subtract(replicas));
+        for entry in entries.iter_mut() {
+            entry.fields.subtract(replicas);
+        }
     }
     is_owned && !is_zero
 }

@@ -1,14 +1,15 @@
 //! How long the service has been healthy or not.
 
-use jiff::Timestamp;
-
 use crate::model::{
+    condition::Truth,
+    inputs::Inputs,
     state::{Episode, State},
     verdict::{Health, Verdict},
 };
 
-/// Takes in the verdict. A repair in flight still counts as unhealthy.
-pub fn track(verdict: &Verdict, state: &mut State, now: Timestamp) {
+/// Takes in the verdict. A repair in flight still counts as unhealthy, though not towards a storm once enough pods are ready.
+pub fn track(inputs: &Inputs<'_>, verdict: &Verdict, state: &mut State) {
+    let now = inputs.now();
     let repairs = state.attempts.in_flight.is_some();
     let record = &mut state.health;
     // What cannot be seen changes nothing.
@@ -16,7 +17,8 @@ pub fn track(verdict: &Verdict, state: &mut State, now: Timestamp) {
         record.short = verdict.short;
     }
     if verdict.health == Health::Healthy {
-        record.healthy_since.get_or_insert(now);
+        let since = *record.healthy_since.get_or_insert(now);
+        record.proven = record.proven || inputs.moment.lasts(since, inputs.policy.remediation.stabilization);
     } else {
         record.healthy_since = None;
     }
@@ -33,5 +35,10 @@ pub fn track(verdict: &Verdict, state: &mut State, now: Timestamp) {
         (None, true) => record.episode = Some(Episode { since: now, until: None }),
         (Some(episode), false) => record.episode = Some(Episode { until: Some(now), ..episode }),
         (Some(_), true) | (None, false) => {}
+    }
+    if verdict.counts_as_unhealthy {
+        record.serves_again = None;
+    } else if goes_on && verdict.available == Truth::True {
+        record.serves_again.get_or_insert(now);
     }
 }

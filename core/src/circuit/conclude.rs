@@ -15,6 +15,7 @@ use crate::model::{
 /// Takes note of how the repair in flight ended, if there is one.
 pub fn conclude(policy: &Policy, snapshot: &Snapshot, outcome: Outcome, state: &mut State, now: Timestamp) {
     let Some(in_flight) = state.attempts.in_flight.take() else { return };
+    state.attempts.concluded = Some(now);
     state.history.conclude(in_flight.started, &in_flight.action.target, outcome);
     if in_flight.action.step == Step::Rollback {
         conclude_rollback(&mut state.attempts, outcome);

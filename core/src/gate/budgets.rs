@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::model::{
-    fleet::Fleet,
+    fleet::{Fleet, share},
     moment::{HOUR, MINUTE, Moment, after},
     policy::{Ceiling, ClusterPolicy},
     reason::{Block, Reason},
@@ -12,6 +12,8 @@ use crate::model::{
 
 /// Others end their repairs without telling us: they are counted again after so long.
 const RECOUNT: SignedDuration = SignedDuration::from_secs(10);
+/// What a namespace gave back it leaves to others for so long: time enough to count again.
+const COURTESY: SignedDuration = SignedDuration::from_secs(30);
 
 /// Whether a ceiling allows no further action now. What the breaker has forgiven still counts.
 pub(super) fn at_ceiling(ceiling: Option<&Ceiling>, attempts: &Attempts, moment: &Moment) -> Option<Block> {
@@ -29,22 +31,56 @@ pub(super) fn at_ceiling(ceiling: Option<&Ceiling>, attempts: &Attempts, moment:
 
 /// The cluster-wide reasons to wait. The fleet knows this service as it is now.
 pub(super) fn of_cluster(policy: &ClusterPolicy, fleet: &Fleet, moment: &Moment) -> Vec<Block> {
-    let mut blocks: Vec<Block> = paused(policy).into_iter().chain(fleet.storm(policy, moment)).collect();
-    let in_flight = fleet.others_in_flight();
-    if in_flight >= policy.max_in_flight as usize {
-        let message = format!("repairs in flight in the cluster: {in_flight}; allowed: {}", policy.max_in_flight);
-        blocks.push(Block::new(Reason::ClusterBudget, message));
-        moment.wake_at(after(moment.now(), RECOUNT));
+    let storm = fleet.storm(policy, moment);
+    let budgets = places(policy, fleet, moment).into_iter().chain(rate(policy, fleet, moment));
+    let budgets = budgets.map(|message| Block::new(Reason::ClusterBudget, message));
+    paused(policy).into_iter().chain(storm).chain(budgets).collect()
+}
+
+/// Why no further repair may be in flight. Each namespace has its share, and leaves the last place to others for a moment after it
+/// had one.
+fn places(policy: &ClusterPolicy, fleet: &Fleet, moment: &Moment) -> Option<String> {
+    let (limit, now) = (policy.max_in_flight as usize, moment.now());
+    let used = fleet.in_flight(limit, now);
+    let shares = !fleet.is_alone();
+    if used.all() >= limit {
+        moment.wake_at(after(now, RECOUNT));
+        return Some(format!("repairs in flight in the cluster: {}; allowed: {limit}", used.all()));
     }
-    let (lately, earliest) = fleet.actions_lately(moment.now());
-    if lately >= policy.max_actions_per_minute as usize {
-        let message = format!("{lately} actions in the last minute, {} are allowed", policy.max_actions_per_minute);
-        blocks.push(Block::new(Reason::ClusterBudget, message));
-        if let Some(earliest) = earliest {
+    if shares && used.own >= share(limit) {
+        moment.wake_at(after(now, RECOUNT));
+        return Some(format!(
+            "repairs in flight in this namespace: {}; its share of {limit} is {}",
+            used.own,
+            share(limit)
+        ));
+    }
+    if !shares || used.all() + 1 < limit || !fleet.others_are_in_trouble() {
+        return None;
+    }
+    let until = after(fleet.last_concluded(now)?, COURTESY);
+    let message = format!("the last place is left to services of other namespaces until {until:.0}");
+    (!moment.reached(until)).then_some(message)
+}
+
+/// Why no further action may begin. What a namespace did is counted for a moment longer while others want to act too.
+fn rate(policy: &ClusterPolicy, fleet: &Fleet, moment: &Moment) -> Option<String> {
+    let (limit, now) = (policy.max_actions_per_minute as usize, moment.now());
+    let used = fleet.actions_within(MINUTE, limit, now);
+    if used.all() >= limit {
+        if let Some(earliest) = used.earliest {
             moment.wake_at(after(earliest, MINUTE));
         }
+        return Some(format!("{} actions in the last minute, {limit} are allowed", used.all()));
     }
-    blocks
+    if fleet.is_alone() {
+        return None;
+    }
+    let share = share(limit);
+    let courtesy = if fleet.others_are_in_trouble() { COURTESY } else { SignedDuration::ZERO };
+    let until = after(fleet.own_action(share)?.min(now), MINUTE).checked_add(courtesy).ok()?;
+    let message = format!("this namespace has used its share of {limit} actions a minute, {share}, until {until:.0}");
+    (!moment.reached(until)).then_some(message)
 }
 
 /// Why the whole cluster is held still, if it is.

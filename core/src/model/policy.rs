@@ -232,8 +232,10 @@ pub struct ClusterPolicy {
     pub max_actions_per_minute: u32,
     /// A storm needs more unhealthy services than this …
     pub storm_minimum: u32,
-    /// … and more than this share of all services, in per cent, rounded up.
+    /// … and more than this share of the services that count, in per cent, rounded up: of a namespace, or of all.
     pub storm_percent: u32,
+    /// A namespace weighs at most so many per cent of what a storm of the cluster takes.
+    pub storm_per_namespace: u32,
     /// The storm is over when it has been quiet for this long.
     pub storm_cooldown: SignedDuration,
     /// Reasons to hold the whole cluster still.
@@ -247,6 +249,7 @@ impl Default for ClusterPolicy {
             max_actions_per_minute: 10,
             storm_minimum: 2,
             storm_percent: 40,
+            storm_per_namespace: 50,
             storm_cooldown: SignedDuration::from_secs(300),
             paused: Vec::new(),
         }

@@ -16,7 +16,9 @@ use crate::model::{
 pub fn end_proof(state: &mut State) {
     if state.attempts.in_flight.is_none() {
         let pods = &mut state.observed.pods;
-        pods.iter_mut().for_each(|record| record.ready_since = None);
+        for record in pods.iter_mut() {
+            record.ready_since = None;
+        }
         pods.retain(|record| !is_blank(record));
     }
 }

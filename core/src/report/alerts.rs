@@ -214,7 +214,9 @@ fn update_storm(scene: &Scene<'_>, is_storm: bool, alerts: &mut Bounded<Alert, M
 /// Whether this service notifies a receiver of a storm: nobody else does, and of those that are unhealthy and share the
 /// receiver it comes first.
 fn notifies_of_storm(scene: &Scene<'_>, receiver: &Receiver) -> bool {
-    scene.situation.verdict.counts_as_unhealthy && scene.fleet.is_first_at(&receiver.destination)
+    let inputs = scene.inputs();
+    let scope = || scene.fleet.scope(&inputs.policy.cluster, inputs.moment);
+    scene.situation.verdict.counts_as_unhealthy && scene.fleet.is_first_at(&receiver.destination, scope())
 }
 
 /// Whether there is nobody left to be notified of it.

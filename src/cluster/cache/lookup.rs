@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use kube::ResourceExt;
 use kubeheal_core::model::{
     fleet::Fleet,
     snapshot::{Node, Pod, WorkloadKind},
@@ -55,14 +54,8 @@ impl Caches {
     }
 
     /// The oldest other service that names the same workload, if it is older than this one.
-    pub(in crate::cluster) fn oldest_owner(&self, key: &Key) -> Option<String> {
-        let own = self.services.get(key)?;
-        let age = |service: &HealedService| (service.metadata.creation_timestamp.clone(), service.name_any());
-        let others = self.services_of.get(&target_of(own)).into_iter().flatten().filter(|other| *other != key);
-        let living = others
-            .filter_map(|other| self.services.get(other))
-            .filter(|other| other.metadata.deletion_timestamp.is_none());
-        living.map(|other| age(other)).filter(|other| *other < age(own)).min().map(|(_, name)| name)
+    pub fn oldest_owner(&self, key: &Key) -> Option<String> {
+        self.owners.before(key).map(|(_, name)| name.clone())
     }
 
     /// Pods of a workload, in the order of their names.

@@ -73,9 +73,8 @@ fn is_forbidden_v6(address: Ipv6Addr) -> bool {
 fn nearness_v4(address: Ipv4Addr) -> Nearness {
     // "This network": the whole of 0.0.0.0/8 leads to this machine, or nowhere.
     let is_this = address.octets()[0] == 0;
-    if is_this || address.is_link_local() || address.is_multicast() || address.is_broadcast() {
-        Nearness::Forbidden
-    } else if METADATA.contains(&address) {
+    let is_of_link = address.is_link_local() || address.is_multicast() || address.is_broadcast();
+    if is_this || is_of_link || METADATA.contains(&address) {
         Nearness::Forbidden
     } else if address.is_loopback() {
         Nearness::Own

@@ -58,7 +58,7 @@ impl Listener {
 
 fn peer(unhealthy: bool, now: Timestamp) -> PeerStatus {
     let begin = now.checked_sub(SignedDuration::from_secs(30)).unwrap();
-    if unhealthy { unhealthy_since(begin) } else { PeerStatus::default() }
+    if unhealthy { unhealthy_since(begin) } else { PeerStatus { counts: true, ..PeerStatus::default() } }
 }
 
 /// Plays all steps; returns what the receiver knows of the service and of the storm, and the status at the end.

@@ -177,6 +177,7 @@ async fn in_a_storm_each_receiver_hears_of_the_storm_once_and_of_no_service() {
         let own = hook(if name == "d" { "other-team" } else { "hook" });
         well(&world, name, 1, json!({"alerts": {"receivers": [own]}})).await;
     }
+    world.pass(400).await;
     for name in ["e", "d", "c", "b", "a"] {
         world.break_workload(name, "not-ready").await;
     }
@@ -240,6 +241,9 @@ async fn what_nobody_watches_any_more_is_over() {
     let world = World::new();
     for name in ["deleted", "untold", "suspended"] {
         watched(&world, name).await;
+    }
+    world.pass(400).await;
+    for name in ["deleted", "untold", "suspended"] {
         world.delete("Deployment", name).await;
     }
     world.pass(60).await;

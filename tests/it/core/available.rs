@@ -38,8 +38,7 @@ fn partly(ready: u32, sick_ones: u32) -> Snapshot {
     for one in &mut seen.pods[..well] {
         *one = pod(&one.name.clone(), true);
     }
-    seen.state.observed.containers =
-        seen.state.observed.containers.iter().skip(well).cloned().collect::<Vec<_>>().into();
+    seen.state.observed.containers = seen.state.observed.containers.iter().skip(well).cloned().collect();
     seen
 }
 
@@ -158,7 +157,7 @@ fn an_open_circuit_takes_away_only_what_is_known_not_to_serve() {
     };
     let starting = {
         let mut seen = partly(0, 1);
-        seen.state.observed.containers = Vec::new().into();
+        seen.state.observed.containers = Vec::new();
         seen.pods[0].containers[0].state = ContainerState::Running(Some(at(NOW - 5)));
         seen.pods[0].ready_changed = Some(at(NOW - 5));
         seen

@@ -25,9 +25,10 @@ use crate::{
 
 const SERVICES: usize = 8;
 
-/// A cluster of services with one pod each.
+/// A cluster of services with one pod each, in some namespaces.
 struct Cluster {
     caches: Caches,
+    namespaces: usize,
     /// How often the pod of each was replaced.
     pods: [u32; SERVICES],
     begun: Vec<Timestamp>,
@@ -38,16 +39,18 @@ fn name(number: usize) -> String {
 }
 
 impl Cluster {
-    fn new() -> Self {
-        let mut cluster = Self { caches: Caches::default(), pods: [0; SERVICES], begun: Vec::new() };
+    fn new(namespaces: usize) -> Self {
+        let mut cluster = Self { caches: Caches::default(), namespaces, pods: [0; SERVICES], begun: Vec::new() };
         for number in 0..SERVICES {
+            let namespace = cluster.namespace(number);
             let service = json!({
-                "metadata": {"name": name(number), "namespace": "shop", "uid": name(number), "generation": 1},
+                "metadata": {"name": name(number), "namespace": namespace, "uid": name(number), "generation": 1},
                 "spec": {"workloadRef": {"kind": "Deployment", "name": name(number)}},
             });
             cluster.apply(Object::Service(Arc::new(serde_json::from_value(service).unwrap())));
             let [workload, set] = deployment(1, &json!({}));
-            let id = |kind: &str| json!({"name": name(number), "namespace": "shop", "uid": format!("{kind}-{number}")});
+            let id =
+                |kind: &str| json!({"name": name(number), "namespace": namespace, "uid": format!("{kind}-{number}")});
             let workload = with(workload, &json!({"metadata": id("deployment")}));
             let set = with(set, &json!({"metadata": id("set")}));
             let set = with(set, &json!({"metadata": {"ownerReferences": owner(&format!("deployment-{number}"))}}));
@@ -58,6 +61,19 @@ impl Cluster {
         cluster
     }
 
+    fn namespace(&self, number: usize) -> String {
+        format!("team-{}", number % self.namespaces)
+    }
+
+    /// All are well for long enough to be believed.
+    fn prove(&mut self, policy: &Policy) {
+        for seconds in [0, 300] {
+            for number in 0..SERVICES {
+                self.reconcile(policy, number, seconds);
+            }
+        }
+    }
+
     fn apply(&mut self, object: Object) {
         let _touched = self.caches.apply(object);
     }
@@ -66,7 +82,7 @@ impl Cluster {
         let status = json!({"containerStatuses": [runs("app", 0, up, 0)]});
         let status = if up { with(status, &json!({"conditions": ready(since)})) } else { status };
         let metadata = json!({
-            "namespace": "shop", "uid": format!("pod-{number}-{}", self.pods[number]),
+            "namespace": self.namespace(number), "uid": format!("pod-{number}-{}", self.pods[number]),
             "ownerReferences": owner(&format!("set-{number}")),
         });
         let object: Value = pod(&name(number), &json!({"metadata": metadata, "status": status}));
@@ -75,7 +91,7 @@ impl Cluster {
 
     /// One reconcile, written down before the next one, as under the controller's gate.
     fn reconcile(&mut self, policy: &Policy, number: usize, seconds: i64) {
-        let (key, now) = (("shop".to_owned(), name(number)), at(seconds));
+        let (key, now) = ((self.namespace(number), name(number)), at(seconds));
         let service = self.caches.service(&key).unwrap();
         let seen = snapshot(&self.caches, &key, &Presence::Cached, &Signing::NotAsked).unwrap();
         let decision = decide(policy, &seen, now);
@@ -110,14 +126,15 @@ proptest! {
 
     #[test]
     fn repairs_in_flight_and_actions_a_minute_stay_within_their_limits(
-        days in days(), in_flight in 1..5_u32, a_minute in 1..5_u32,
+        days in days(), in_flight in 1..5_u32, a_minute in 1..5_u32, namespaces in 1..4_usize,
     ) {
         let mut policy = policy();
         policy.cluster.storm_minimum = 1000;
         policy.health.not_ready = jiff::SignedDuration::from_secs(30);
         (policy.cluster.max_in_flight, policy.cluster.max_actions_per_minute) = (in_flight, a_minute);
-        let mut cluster = Cluster::new();
-        let mut seconds = 0;
+        let mut cluster = Cluster::new(namespaces);
+        cluster.prove(&policy);
+        let mut seconds = 300;
         for (wait, changes, order) in &days {
             seconds += i64::from(*wait);
             for &(number, up) in changes {
@@ -138,15 +155,13 @@ proptest! {
         prop_assume!(sick.len() >= 5);
         let mut policy = policy();
         policy.health.not_ready = jiff::SignedDuration::from_secs(patience);
-        let mut cluster = Cluster::new();
-        for number in 0..SERVICES {
-            cluster.reconcile(&policy, number, 0);
-        }
+        let mut cluster = Cluster::new(1);
+        cluster.prove(&policy);
         for &number in &sick {
-            cluster.pod(number, false, 10);
+            cluster.pod(number, false, 310);
         }
         // More than 40 per cent of eight.
-        for seconds in (11..2000).step_by(20) {
+        for seconds in (311..2300).step_by(20) {
             for number in 0..SERVICES {
                 cluster.reconcile(&policy, number, seconds);
             }

@@ -3,12 +3,14 @@
 mod available;
 mod budgets;
 mod clocks;
+mod counting;
 mod counts;
 mod first_law;
 mod fleet;
 mod hostile;
 mod loaded;
 pub(crate) mod looks;
+mod ownership;
 mod policies;
 mod properties;
 mod recovery;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use kube::{Api, api::PostParams, core::DynamicObject};
+use serde_json::{Value, json};
 
 use super::{blocked, condition, steps, well};
-use crate::support::world::World;
+use crate::support::world::{World, deployment, resource, service};
 
 #[tokio::test(start_paused = true)]
 async fn observe_decides_and_reports_and_never_acts() {
@@ -28,6 +29,7 @@ async fn a_storm_across_services_stops_all_healing() {
     for name in names {
         well(&world, name, 1, json!({})).await;
     }
+    world.pass(400).await;
     for name in &names[..4] {
         world.break_pods(name, "not-ready").await;
     }
@@ -49,6 +51,7 @@ async fn a_storm_is_seen_before_the_impatient_act() {
         // Probes are five seconds apart, so what breaks at once is unready within five: signs come after half the patience.
         well(&world, name, 1, json!({"health": {"notReadySeconds": 12}})).await;
     }
+    world.pass(400).await;
     for name in &names[..3] {
         world.break_pods(name, "not-ready").await;
     }
@@ -115,4 +118,55 @@ async fn many_services_at_once_stay_within_the_limits_of_the_cluster() {
             assert!(minute <= a_minute, "{minute} actions within a minute from {from}, {a_minute} allowed");
         }
     }
+}
+
+/// Creates objects in a namespace of somebody else.
+async fn create_in(world: &World, namespace: &str, objects: Vec<Value>) {
+    for object in objects {
+        let kind = resource(object["kind"].as_str().unwrap());
+        let api: Api<DynamicObject> = Api::namespaced_with(world.client.clone(), namespace, &kind);
+        api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
+    }
+}
+
+/// A world with a service that is well, and a namespace of somebody else.
+async fn beside_mallory() -> World {
+    let world = World::new();
+    let namespaces: Api<DynamicObject> = Api::all_with(world.client.clone(), &resource("Namespace"));
+    let mallory = serde_json::from_value(json!({"metadata": {"name": "mallory"}})).unwrap();
+    namespaces.create(&PostParams::default(), &mallory).await.unwrap();
+    well(&world, "api", 1, json!({})).await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_that_point_to_nothing_hold_nobody() {
+    let world = beside_mallory().await;
+    let nothing = |number: usize| {
+        service(&format!("nothing-{number}"), json!({"mode": if number < 12 { "Observe" } else { "Heal" }}))
+    };
+    create_in(&world, "mallory", (0..24).map(nothing).collect()).await;
+    world.pass(600).await;
+    world.break_pods("api", "not-ready").await;
+    let status = world.until("api", "acted on", 900, |status| !steps(status).is_empty()).await;
+    assert!(!blocked("StormHold")(&status), "{:?}", status.blocked_by);
+}
+
+#[tokio::test(start_paused = true)]
+async fn repairs_that_are_proven_for_a_day_take_nobodys_place() {
+    let world = beside_mallory().await;
+    let slow = json!({
+        "remediation": {"verifySeconds": 86_400}, "circuitBreaker": {"windowSeconds": 2_592_000},
+        "health": {"startupGraceSeconds": 60},
+    });
+    for number in 0..6 {
+        let name = format!("slow-{number}");
+        let mut sick = deployment(&name, 1);
+        sick["metadata"]["annotations"] = json!({"tinykube.dev/script": "not-ready"});
+        create_in(&world, "mallory", vec![sick, service(&name, slow.clone())]).await;
+    }
+    world.pass(1200).await;
+    world.break_pods("api", "not-ready").await;
+    let status = world.until("api", "acted on", 900, |status| !steps(status).is_empty()).await;
+    assert!(!blocked("ClusterBudget")(&status), "{:?}", status.blocked_by);
 }

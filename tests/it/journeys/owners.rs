@@ -20,15 +20,18 @@ async fn of_two_services_for_one_workload_the_older_acts_and_the_other_names_it(
     well(&world, "api", 1, json!({})).await;
     world.pass(5).await;
     world.create(second("also-api", "api")).await;
-    let told = world.until("also-api", "healthy", 60, is(HealthState::Healthy)).await;
+    let told = world.until("also-api", "looked at", 60, is(HealthState::Unknown)).await;
     assert_eq!(condition(&told, "RemediationAllowed"), ("False", "TargetLocked"), "said before there is a need");
+    assert!(told.pods.is_none_or(|pods| pods.desired == 0), "what belongs to another is not looked at");
 
     world.break_workload("api", "crash").await;
     world.pass(2 * 3600).await;
     assert!(steps(&world.status("api").await).len() >= 3);
     let other = world.status("also-api").await;
     assert!(steps(&other).is_empty(), "{:?}", other.history);
-    assert!(message_of(&other, "TargetLocked").contains("HealedService api"), "{:?}", other.blocked_by);
+    assert_eq!(condition(&other, "RemediationAllowed"), ("False", "TargetLocked"));
+    let held = other.conditions.iter().find(|known| known.type_ == "RemediationAllowed").unwrap();
+    assert!(held.message.contains("HealedService api names the same workload"), "{}", held.message);
 
     // The next in line.
     world.delete("HealedService", "api").await;

@@ -435,7 +435,7 @@ fn storm_of(sick: &[(&str, Option<&str>)]) -> String {
         let service = json!({
             "apiVersion": "kubeheal.dev/v1alpha1", "kind": "HealedService", "metadata": {"name": name, "namespace": "shop"},
             "spec": {"workloadRef": {"kind": "Deployment", "name": name}},
-            "status": {"findings": [finding], "memory": {"health": {"episode": {"since": stamp(0)}}}},
+            "status": {"findings": [finding], "memory": {"health": {"proven": true, "episode": {"since": stamp(0)}}}},
         });
         put(Object::Service(Arc::new(serde_json::from_value(service).unwrap())));
     }

@@ -54,7 +54,7 @@ fn message(nodes: &[(&str, Option<&str>)], sick: &[Sick<'_>]) -> String {
         let service = json!({
             "apiVersion": "kubeheal.dev/v1alpha1", "kind": "HealedService", "metadata": {"name": name, "namespace": "shop"},
             "spec": {"workloadRef": {"kind": "Deployment", "name": name}, "dependsOn": needs},
-            "status": {"findings": [finding], "memory": {"health": {"episode": {"since": stamp(0)}}}},
+            "status": {"findings": [finding], "memory": {"health": {"proven": true, "episode": {"since": stamp(0)}}}},
         });
         put(Object::Service(Arc::new(serde_json::from_value(service).unwrap())));
     }

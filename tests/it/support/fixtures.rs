@@ -11,7 +11,7 @@ use kubeheal_core::model::{
         BudgetRefusal, Container, ContainerState, LastKnownGood, Live, Node, Origin, Ownership, Phase, Pod, PodEvents,
         Readiness, RestartPolicy, Role, Rollout, Service, Snapshot, Workload, WorkloadKind, WorkloadState,
     },
-    state::{ActionRecord, ContainerRecord, Episode, ObservedState, Outcome, State},
+    state::{ActionRecord, ContainerRecord, Episode, HealthRecord, ObservedState, Outcome, State},
 };
 
 /// So many seconds after the beginning of time.
@@ -117,6 +117,7 @@ pub(crate) fn good() -> LastKnownGood {
 pub(crate) fn snapshot(state: WorkloadState, pods: Vec<Pod>) -> Snapshot {
     let remembered = State {
         observed: ObservedState { since: Some(at(0)), last_replicas: Some(state.desired), ..ObservedState::default() },
+        health: HealthRecord { proven: true, ..HealthRecord::default() },
         ..State::default()
     };
     Snapshot {
@@ -179,9 +180,9 @@ pub(crate) fn fleet<'a>(peers: impl IntoIterator<Item = (&'a str, PeerStatus)>) 
     peers.into_iter().map(named).collect::<FleetIndex>().seen_by(&("shop".to_owned(), "api".to_owned()))
 }
 
-/// A service that is unhealthy since then.
+/// A service that was well before and is unhealthy since then.
 pub(crate) fn unhealthy_since(since: Timestamp) -> PeerStatus {
-    PeerStatus { episode: Some(Episode { since, until: None }), ..PeerStatus::default() }
+    PeerStatus { counts: true, episode: Some(Episode { since, until: None }), ..PeerStatus::default() }
 }
 
 /// What goes with a decision about the first generation of an object.

@@ -191,8 +191,8 @@ async fn who_scales_owns_the_replicas_unless_there_are_none_to_be() {
     for (part, replicas, owner) in scaled {
         let manager = if part.is_empty() { "me" } else { "scaler" };
         let path = format!("{deployments}/d{part}?fieldManager={manager}");
-        let patch = json!({"spec": {"replicas": replicas}}).to_string();
-        let (code, answer, _) = send(&cluster, "PATCH", &path, "application/merge-patch+json", &patch).await;
+        let body = json!({"spec": {"replicas": replicas}}).to_string();
+        let (code, answer, _) = send(&cluster, "PATCH", &path, "application/merge-patch+json", &body).await;
         assert_eq!(code, 200, "{answer}");
         let (_, object, _) = send(&cluster, "GET", &format!("{deployments}/d"), "", "").await;
         let owns = |entry: &&Value| entry["fieldsV1"]["f:spec"]["f:replicas"].is_object();

@@ -16,6 +16,9 @@ pub enum WorkloadKind {
 }
 
 impl WorkloadKind {
+    /// All of them, in their order.
+    pub const ALL: [Self; 4] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet, Self::Pod];
+
     /// The kind's name in the Kubernetes API.
     pub fn as_str(self) -> &'static str {
         self.into()

@@ -28,6 +28,9 @@ pub struct Attempts {
     /// The repair whose effect is awaited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<InFlight>,
+    /// When the last repair was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concluded: Option<Timestamp>,
     /// No action before its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<Pause>,
@@ -279,6 +282,7 @@ impl Attempts {
             in_flight.verify_by = in_flight.verify_by.min(after(now, policy.remediation.verify));
             in_flight.youngest = in_flight.youngest.map(|youngest| clamp(youngest, now));
         }
+        self.concluded = self.concluded.map(|concluded| clamp(concluded, now));
         self.actions.iter_mut().for_each(|action| action.time = clamp(action.time, now));
         self.recent.iter_mut().for_each(|time| *time = clamp(*time, now));
         self.in_flight.take_if(|in_flight| !in_flight.action.is_fit());

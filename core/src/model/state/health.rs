@@ -18,6 +18,12 @@ pub struct HealthRecord {
     /// The current or last unhealthy time. A repair in flight prolongs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub episode: Option<Episode>,
+    /// Enough pods were ready again from then on, while the unhealthy time went on because a repair was still being proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serves_again: Option<Timestamp>,
+    /// It was healthy for the stabilization time once, as we saw it: from then on its trouble counts towards a storm.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proven: bool,
     /// It was said to be degraded, and has not been said to be well since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub degraded: bool,
@@ -61,8 +67,16 @@ impl HealthRecord {
         self.episode.filter(Episode::is_ongoing)
     }
 
+    /// The unhealthy time as a storm counts it: none of a service that was never well, and over once enough pods are ready,
+    /// proven or not.
+    pub fn counted(&self) -> Option<Episode> {
+        let episode = self.episode.filter(|_| self.proven)?;
+        Some(Episode { until: episode.until.into_iter().chain(self.serves_again).min(), ..episode })
+    }
+
     pub(super) fn load(&mut self, now: Timestamp) {
         past(&mut self.healthy_since, now);
+        past(&mut self.serves_again, now);
         if let Some(short) = &mut self.short {
             short.since = clamp(short.since, now);
             past(&mut short.enough_since, now);
