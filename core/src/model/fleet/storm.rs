@@ -121,7 +121,11 @@ impl Fleet {
         let own = self.of(&self.namespace).map_or(0, |namespace| namespace.trouble.ongoing);
         match scope {
             Scope::Namespace => level.add(own, 1),
-            Scope::Cluster => self.sum.hit.iter().for_each(|(unhealthy, times)| level.add(*unhealthy, *times)),
+            Scope::Cluster => {
+                for (unhealthy, namespaces) in &self.sum.hit {
+                    level.add(*unhealthy, *namespaces);
+                }
+            }
         }
         level.change(own, self.ongoing(&self.namespace));
         level
