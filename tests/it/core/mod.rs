@@ -6,6 +6,7 @@ mod clocks;
 mod counts;
 mod first_law;
 mod fleet;
+mod forged;
 mod hostile;
 mod loaded;
 pub(crate) mod looks;
