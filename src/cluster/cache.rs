@@ -84,6 +84,16 @@ impl Caches {
         touched
     }
 
+    /// It is known already that an object cannot be read, for this reason.
+    pub fn knows_undecoded(&self, kind: Kind, key: &Key, why: &str) -> bool {
+        self.undecoded.knows(kind, key, why)
+    }
+
+    /// Why a service that is there cannot be read.
+    pub fn undecoded_service(&self, key: &Key) -> Option<String> {
+        self.undecoded.of(Kind::Service, key)
+    }
+
     /// How many objects of a kind are there and cannot be read.
     pub fn undecoded(&self, kind: Kind) -> usize {
         self.undecoded.count(kind)

@@ -19,8 +19,12 @@ const TRACKING: [&str; 7] = [
     "kubectl.kubernetes.io/last-applied-configuration",
 ];
 
-/// Annotations that the workload's own controller writes.
-const DERIVED: [&str; 2] = ["deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation"];
+/// Annotation on a workload that is at zero because its circuit opened.
+pub(super) const SCALED_DOWN: &str = "kubeheal.dev/scaled-down";
+
+/// Annotations that the workload's own controller writes, and ours.
+const DERIVED: [&str; 3] =
+    ["deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation", SCALED_DOWN];
 
 /// Digest of what can change in a bare pod: its images.
 pub fn pod_digest(uid: &str, images: &[&str]) -> String {

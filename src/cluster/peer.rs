@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kubeheal_core::model::{
     alert::{Receiver, Subject},
     fleet::{PeerStatus, Shared},
+    plan::Step,
     reason::Reason,
     state::{InFlight, PendingRestart, State},
 };
@@ -73,9 +74,13 @@ pub(super) fn is_recovering(status: &HealedServiceStatus) -> bool {
     dependency.restart.as_ref().is_some_and(is_left) || attempts.in_flight.as_ref().is_some_and(is_verified)
 }
 
-/// When the latest action on it began.
+/// When the latest action on it began. Of what is longer ago than an hour only the history tells, and whoever restarts many pods
+/// after it asks for longer than that.
 pub(super) fn last_action(status: &HealedServiceStatus) -> Option<Timestamp> {
-    status.memory.attempts.recent.iter().copied().max()
+    let made_anew = [Step::RestartPod, Step::RecreateWorkload, Step::Rollback, Step::RestoreReplicas];
+    let entries = status.history.0.iter();
+    let told = entries.filter(|entry| made_anew.iter().any(|step| step.as_str() == entry.step)).map(|entry| entry.time);
+    status.memory.attempts.recent.iter().copied().chain(told).max()
 }
 
 fn is_scaled_to_zero(status: &HealedServiceStatus) -> bool {

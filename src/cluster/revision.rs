@@ -77,6 +77,7 @@ impl From<RawRevision> for Revision {
             revision: raw.metadata.name.clone(),
             definition: text(revision_mark::DEFINITION).unwrap_or_default(),
             template: text(revision_mark::TEMPLATE).unwrap_or_default(),
+            replicas: replicas(&raw.data),
             recorded: None,
             managed_by: text(revision_mark::MANAGED_BY).and_then(|tool| tool.parse::<Tool>().ok()),
             controlled: text(revision_mark::CONTROLLED).as_deref() == Some("true"),
@@ -124,7 +125,8 @@ impl Revision {
 
     /// All that must not be another one. Changing what is in here makes what older versions signed worthless.
     fn signed_for(&self, service: &HealedService) -> Value {
-        let LastKnownGood { definition, template, managed_by, controlled, revision: _, recorded: _ } = &self.good;
+        let LastKnownGood { definition, template, managed_by, controlled, revision: _, replicas: _, recorded: _ } =
+            &self.good;
         let Proof { workload, content, owner: _, marked_for: _, of: _, signature: _ } = &self.proof;
         json!({
             "for": "kubeheal.dev/last-known-good/v1",
@@ -138,6 +140,11 @@ impl Revision {
             "content": content,
         })
     }
+}
+
+/// How many replicas a definition asks for. It is part of its content.
+pub fn replicas(definition: &Value) -> Option<u32> {
+    definition.pointer("/spec/replicas").and_then(Value::as_u64).and_then(|replicas| u32::try_from(replicas).ok())
 }
 
 /// Of which workload a definition is.

@@ -23,6 +23,11 @@ pub(super) struct Trace {
 }
 
 impl Undecoded {
+    /// The same was known of it before.
+    pub(super) fn knows(&self, kind: Kind, key: &Key, why: &str) -> bool {
+        self.0.get(&(kind, key.clone())).is_some_and(|trace| trace.why == why)
+    }
+
     pub(super) fn put(&mut self, kind: Kind, key: Key, outline: &Outline, why: &str) {
         self.0.insert((kind, key), Trace { controller: outline.controller.clone(), why: why.to_owned() });
     }

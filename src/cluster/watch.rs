@@ -31,7 +31,7 @@ use crate::{
     base::{Key, key_of},
     cluster::{
         cache::Caches,
-        decode::{Decode, Item},
+        decode::{Decode, Item, Outline},
         kind::{Kind, Object},
         node::NodeRecord,
         pdb::Budget,
@@ -324,20 +324,21 @@ impl Source {
     fn take_in<K>(&self, kind: Kind, item: Item<K>, wrap: fn(K) -> Object) {
         let touched = match item.content {
             Ok(object) => self.shared.caches().apply(wrap(object)),
-            Err(why) => {
-                let (namespace, name) = key_of(&item.outline.meta);
-                tracing::warn!(
-                    resource = kind.as_str(),
-                    namespace,
-                    name,
-                    why,
-                    "an object cannot be read and is left out"
-                );
-                self.shared.caches().apply_undecoded(kind, &item.outline, &why)
-            }
+            Err(why) => self.leave_out(kind, &item.outline, &why),
         };
         self.count_undecoded(kind);
         self.shared.wake(touched);
+    }
+
+    /// Says so once: it comes again with each of its changes and each list.
+    fn leave_out(&self, kind: Kind, outline: &Outline, why: &str) -> BTreeSet<Key> {
+        let key = key_of(&outline.meta);
+        let mut caches = self.shared.caches();
+        if !caches.knows_undecoded(kind, &key, why) {
+            let (namespace, name) = &key;
+            tracing::warn!(resource = kind.as_str(), namespace, name, why, "an object cannot be read and is left out");
+        }
+        caches.apply_undecoded(kind, outline, why)
     }
 
     fn count_undecoded(&self, kind: Kind) {

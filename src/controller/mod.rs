@@ -11,6 +11,7 @@ mod reconcile;
 mod record;
 mod report;
 pub mod turn;
+mod unreadable;
 mod worker;
 
 use std::{sync::Arc, time::Duration};

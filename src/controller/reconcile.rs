@@ -23,6 +23,10 @@ impl Context {
     pub(super) async fn reconcile(&self, key: &Key) -> Result<Option<Duration>, Error> {
         let Some(mut seen) = self.decide(key).await else {
             self.forget(key);
+            let unreadable = self.shared.caches().undecoded_service(key);
+            if let Some(why) = unreadable {
+                self.say_unreadable(key, &why).await?;
+            }
             return Ok(None);
         };
         if seen.decision.plan().is_none() {

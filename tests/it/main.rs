@@ -7,6 +7,7 @@ mod core;
 mod crds;
 mod diagnosis;
 mod escalation;
+mod event_stream;
 mod events;
 mod examples;
 mod gitops;

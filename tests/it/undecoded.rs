@@ -3,15 +3,9 @@
 
 use kubeheal_core::model::state::HistoryEntry;
 use kubeheal_core::model::state::Outcome;
-use std::{
-    fmt::Debug,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{fmt::Debug, sync::Arc};
 
-use http::{Request, StatusCode};
+use http::Request;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1::ControllerRevision, coordination::v1::Lease, core::v1::Secret};
@@ -312,7 +306,7 @@ async fn patch_status(world: &World, kind: &str, name: &str, status: Value) {
     lenient(world, kind).patch_status(name, &PatchParams::default(), &patch).await.unwrap();
 }
 
-fn far_event(name: &str) -> Value {
+pub(crate) fn far_event(name: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Event", "metadata": {"name": name}, "type": "Normal", "reason": "Killing",
         "message": "m", "involvedObject": {"kind": "Pod", "namespace": "default", "name": "p", "uid": "u"},
@@ -320,7 +314,7 @@ fn far_event(name: &str) -> Value {
     })
 }
 
-fn hasty() -> Value {
+pub(crate) fn hasty() -> Value {
     json!({
         "health": {"notReadySeconds": 20}, "remediation": {"stabilizationSeconds": 20, "verifySeconds": 120},
     })
@@ -435,9 +429,10 @@ async fn an_object_that_cannot_be_read_holds_its_own_service_and_delays_nobody_e
         for _listed in [false, true] {
             world.pass(900).await;
             let status = world.status("held").await;
-            if kind != "HealedService" {
-                assert_eq!(status.health, Some(HealthState::Unknown), "{kind}");
-            }
+            assert_eq!(status.health, Some(HealthState::Unknown), "{kind}");
+            let said = status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+            let (words, reason) = ("cannot be read: ", said.reason.as_str());
+            assert!(said.status == "Unknown" && said.message.contains(words), "{kind}: {reason} {}", said.message);
             assert_eq!((status.memory.observed.missing_since, status.history.len()), (None, 0), "{kind}");
             world.stop_controller().await;
             world.start_controller_with(garbling(world.client.clone()), None);
@@ -474,33 +469,48 @@ async fn a_policy_that_cannot_be_read_holds_those_whom_it_concerns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_that_cannot_be_had_hold_nothing_back() {
-    for status in [StatusCode::FORBIDDEN, StatusCode::INTERNAL_SERVER_ERROR, StatusCode::OK] {
-        let mut world = World::without_controller();
-        let (inner, asked) = (world.client.clone(), Arc::new(AtomicBool::new(false)));
-        let was_asked = asked.clone();
-        let service = tower::service_fn(move |request: Request<Body>| {
-            let (inner, asked) = (inner.clone(), asked.clone());
-            async move {
-                if request.uri().path() == "/api/v1/events" {
-                    asked.store(true, Ordering::Relaxed);
-                    // The last of them answers what is no list at all.
-                    let reason =
-                        json!({"kind": "Status", "status": "Failure", "message": "no", "code": status.as_u16()});
-                    return Ok(http::Response::builder()
-                        .status(status)
-                        .body(Body::from(reason.to_string().into_bytes()))
-                        .unwrap());
-                }
-                inner.send(request).await
-            }
-        });
-        world.start_controller_with(Client::new(service, "default"), None);
-        well(&world, "app", 2, hasty()).await;
-        assert!(was_asked.load(Ordering::Relaxed));
-        assert_eq!(world.ready(), Ok(()), "{status}");
-        world.break_pods("app", "not-ready").await;
-        world.until("app", "healed", 900, is(HealthState::Healthy)).await;
+async fn an_object_that_cannot_be_read_is_named_in_the_log_once() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new("off,kubeheal::cluster=warn"))
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let mut world = World::without_controller();
+    world.start_controller_with(garbling(world.client.clone()), None);
+    well(&world, "app", 1, hasty()).await;
+    world.patch("Deployment", "app", json!({"metadata": {"labels": {"mark": UNREADABLE}}})).await;
+    for look in 0..20 {
+        world.patch("Deployment", "app", json!({"metadata": {"annotations": {"look": look.to_string()}}})).await;
+        world.pass(300).await;
+    }
+    assert_eq!(log.count("an object cannot be read and is left out"), 1);
+    for mark in [Value::Null, json!(UNREADABLE)] {
+        world.patch("Deployment", "app", json!({"metadata": {"labels": {"mark": mark}}})).await;
+        world.pass(60).await;
+    }
+    assert_eq!(log.count("an object cannot be read and is left out"), 2, "it could be read meanwhile");
+}
+
+/// What was logged.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn count(&self, words: &str) -> usize {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().matches(words).count()
     }
 }
 

@@ -173,6 +173,7 @@ impl Player {
             revision: revision.clone(),
             definition: workload.state.definition.clone(),
             template: workload.state.template.clone(),
+            replicas: workload.state.kind.is_scalable().then_some(workload.state.desired),
             recorded: None,
             managed_by: workload.state.tool,
             controlled: workload.state.controlled,

@@ -34,6 +34,10 @@ pub(super) fn track(inputs: &Inputs<'_>, dependencies: &Dependencies, record: &m
         if pending.awaited && !is_down && !is_restarted && dependencies.held.is_none() {
             begin(&mut pending, dependencies, &snapshot.pods, moment.now());
         }
+        if !is_down && dependencies.held.is_none() {
+            // Whatever the own status says: what runs since they are well, as they show it themselves, has found them.
+            pending.recovered = pending.recovered.map(|known| known.min(recovery(dependencies, moment.now())));
+        }
         let is_left = |uid: &String| snapshot.pods.iter().any(|pod| pod.uid == *uid && is_older(pod, &pending));
         let left: Vec<String> = pending.pods.iter().filter(|uid| is_left(uid)).cloned().collect();
         pending.pods = left;
@@ -50,6 +54,15 @@ fn is_wanted(policy: &Policy) -> bool {
 
 /// All are well again: from here on it is known which pods are to be restarted.
 fn begin(pending: &mut PendingRestart, dependencies: &Dependencies, pods: &[Pod], now: Timestamp) {
+    pending.awaited = false;
+    pending.recovered = Some(recovery(dependencies, now));
+    pending.pods = pods.iter().filter(|pod| is_older(pod, pending)).map(|pod| pod.uid.clone()).collect();
+    pending.pods.sort();
+    pending.pods.truncate(MAX_RESTARTED);
+}
+
+/// When the last of them got well, as they show it.
+fn recovery(dependencies: &Dependencies, now: Timestamp) -> Timestamp {
     let since = dependencies.each.iter().filter_map(|(dependency, _)| match dependency.health {
         // One that restarted its own pods served meanwhile. What is older than the last of them may have lost it all the same.
         DependencyHealth::Available(since) => Some(clamp(since.max(dependency.last_action.unwrap_or(since)), now)),
@@ -58,11 +71,7 @@ fn begin(pending: &mut PendingRestart, dependencies: &Dependencies, pods: &[Pod]
         | DependencyHealth::NotGranted
         | DependencyHealth::Cycle => None,
     });
-    pending.awaited = false;
-    pending.recovered = Some(since.max().unwrap_or(now));
-    pending.pods = pods.iter().filter(|pod| is_older(pod, pending)).map(|pod| pod.uid.clone()).collect();
-    pending.pods.sort();
-    pending.pods.truncate(MAX_RESTARTED);
+    since.max().unwrap_or(now)
 }
 
 /// Something in it runs since before the dependencies got well.

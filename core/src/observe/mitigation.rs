@@ -27,6 +27,7 @@ pub enum Seen {
 /// Compares what was remembered with what is there. Somebody else's change wins.
 pub(super) fn track(snapshot: &Snapshot, state: &mut State, now: Timestamp) {
     let Some(mut mitigation) = state.mitigation.take() else { return };
+    correct(&mut mitigation, &snapshot.live);
     let (forth, back) = (mitigation.change.forth(), mitigation.change.back());
     match (mitigation.phase, seen(&mitigation, &snapshot.live)) {
         (MitigationPhase::Intended, Seen::AsBefore | Seen::Unknown)
@@ -64,13 +65,27 @@ pub(super) fn track(snapshot: &Snapshot, state: &mut State, now: Timestamp) {
     state.mitigation = Some(mitigation);
 }
 
+/// So many replicas as the object says it had, whatever the status says: more people may write that.
+fn correct(mitigation: &mut Mitigation, live: &Live) {
+    if let (Change::ToZero { replicas }, Live::Replicas { uid, replicas: 0, scaled_from: Some(before) }) =
+        (&mut mitigation.change, live)
+        && *uid == mitigation.uid
+    {
+        *replicas = *before;
+    }
+}
+
 /// From a live read: a cache that is behind would take our own change for somebody else's. What only the status says was done,
 /// and the object itself does not, was done by somebody else.
 pub fn seen(mitigation: &Mitigation, live: &Live) -> Seen {
     match (&mitigation.change, live) {
         (_, Live::NotAsked | Live::Unreadable(_)) => Seen::Unknown,
         (Change::ToZero { .. }, Live::Replicas { uid, .. }) if *uid != mitigation.uid => Seen::Gone,
-        (Change::ToZero { .. }, Live::Replicas { replicas: 0, ours: true, .. }) => Seen::AsChanged,
+        (Change::ToZero { replicas }, Live::Replicas { replicas: 0, scaled_from: Some(before), .. })
+            if before == replicas =>
+        {
+            Seen::AsChanged
+        }
         (Change::ToZero { replicas }, Live::Replicas { replicas: found, .. }) if found == replicas => Seen::AsBefore,
         (Change::ToZero { .. }, Live::Replicas { .. }) => Seen::Otherwise,
         // What is gone for good comes back as another.

@@ -12,7 +12,7 @@ use crate::model::{
     plan::{Action, Charge, Effect, Plan, Step},
     policy::{Policy, Recreate, Rung},
     reason::{Block, Reason},
-    snapshot::{Tool, WorkloadKind, WorkloadState},
+    snapshot::{LastKnownGood, Tool, WorkloadKind, WorkloadState},
     state::State,
 };
 
@@ -54,7 +54,7 @@ pub(super) fn missing(situation: &Situation<'_>, name: &str, state: &State) -> P
         ));
     }
     let action = Action { step: Step::RecreateWorkload, target: name.to_owned(), target_uid: None };
-    let effect = Effect::CreateWorkload { revision: good.revision.clone(), replicas: state.observed.last_replicas };
+    let effect = Effect::CreateWorkload { revision: good.revision.clone(), replicas: replicas(good, state) };
     let mut blocks = Vec::new();
     if state.observed.last_replicas == Some(0) {
         blocks.push(Block::new(Reason::ScaledToZero, format!("{name} was scaled to zero before it was removed")));
@@ -102,7 +102,7 @@ pub(super) fn replace(
         let message = format!("{name} deletes its claims with itself (whenDeleted: Delete): it is never replaced");
         return refuse(Reason::ClaimsAtRisk, message);
     }
-    let replicas = state.observed.last_replicas.filter(|_| !bare);
+    let replicas = replicas(good, state).filter(|_| !bare);
     let plan = Plan {
         action: Action { step: rung.into(), target: name.clone(), target_uid: Some(workload.uid.clone()) },
         effect: Effect::ReplaceWorkload { revision: good.revision.clone(), replicas },
@@ -115,6 +115,13 @@ pub(super) fn replace(
     }
     blocks.extend(workload.tool.and_then(|tool| grace(policy, tool, since, moment)));
     Ok((plan, blocks))
+}
+
+/// As many as it had last, and no more than it was kept with: how many it had stands in the status alone, which more people may
+/// write than the workload, and what was kept is signed. Of what an autoscaler added since, it adds what is missing itself.
+fn replicas(good: &LastKnownGood, state: &State) -> Option<u32> {
+    let last = state.observed.last_replicas;
+    good.replicas.map_or(last, |kept| last.map(|last| last.min(kept)))
 }
 
 fn intentional(name: &str) -> Block {

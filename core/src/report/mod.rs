@@ -64,9 +64,12 @@ fn is_degraded(conditions: &[Condition]) -> bool {
     degraded.is_some_and(|one| is_unrecovered(one.status.as_str(), one.reason.as_str()))
 }
 
-/// The workload is as it should be and its definition is new.
+/// The workload is as it should be and its definition is new, or was kept with fewer replicas: no more are created again than
+/// were kept. Fewer are no news, so that an autoscaler that goes up and down has a definition kept once.
 fn is_new_good(snapshot: &Snapshot, workload: &Workload, verdict: &Verdict) -> bool {
     let Workload::Present(workload) = workload else { return false };
-    let is_known = snapshot.last_known_good.as_ref().is_some_and(|good| good.definition == workload.definition);
+    let is_known = snapshot.last_known_good.as_ref().is_some_and(|good| {
+        good.definition == workload.definition && good.replicas.is_none_or(|kept| kept >= workload.desired)
+    });
     verdict.health == Health::Healthy && workload.rollout.is_settled() && !workload.deleting && !is_known
 }

@@ -5,11 +5,15 @@ use kube::{
     Api, ResourceExt,
     core::{ApiResource, DynamicObject},
 };
-use serde_json::Value;
 
-use crate::cluster::execute::{Executor, mitigation::diverted, namespace, selector::selector_of};
+use crate::cluster::execute::{
+    Executor,
+    mitigation::{diverted, replicas_of, scaled_from},
+    namespace,
+    selector::selector_of,
+};
 use crate::{
-    api::{FIELD_MANAGER, HealedService},
+    api::HealedService,
     base::{error_text::error_text, target_of},
     cluster::{decode::Lenient, definition, snapshot::Presence},
 };
@@ -45,14 +49,11 @@ impl Executor {
     async fn replicas(&self, service: &HealedService) -> Live {
         match self.workloads(service).get_opt(&service.spec.workload_ref.name).await {
             Ok(None) => Live::Missing,
-            Ok(Some(Lenient(found))) => {
-                let replicas = found.data.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
-                Live::Replicas {
-                    uid: found.uid().unwrap_or_default(),
-                    replicas: u32::try_from(replicas).unwrap_or(u32::MAX),
-                    ours: sets_replicas(&found),
-                }
-            }
+            Ok(Some(Lenient(found))) => Live::Replicas {
+                uid: found.uid().unwrap_or_default(),
+                replicas: replicas_of(&found),
+                scaled_from: scaled_from(&found, service),
+            },
             Err(error) => Live::Unreadable(error_text(&error)),
         }
     }
@@ -73,13 +74,4 @@ impl Executor {
             Err(error) => Live::Unreadable(error_text(&error)),
         }
     }
-}
-
-/// Whether the replicas are as we set them. The API server keeps that, and takes it from us when somebody else sets others.
-fn sets_replicas(workload: &DynamicObject) -> bool {
-    workload.managed_fields().iter().any(|entry| {
-        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
-        entry.manager.as_deref() == Some(FIELD_MANAGER)
-            && fields.is_some_and(|fields| fields.pointer("/f:spec/f:replicas").is_some())
-    })
 }

@@ -7,6 +7,7 @@ mod counting;
 mod counts;
 mod first_law;
 mod fleet;
+mod forged;
 mod hostile;
 mod loaded;
 pub(crate) mod looks;

@@ -10,7 +10,7 @@ use kubeheal_core::{
         policy::{Ceiling, Mode, Policy, Rung},
         reason::Reason,
         snapshot::{ContainerState, Deletion, Pod, Readiness, Rollout, Snapshot, Workload, WorkloadKind},
-        state::{CircuitState, Outcome, State},
+        state::{CircuitState, Outcome, PendingRestart, State},
     },
     settle,
 };
@@ -348,4 +348,42 @@ fn pods_that_cannot_be_seen_are_not_forgotten() {
     (scene.seen.workload, scene.seen.pods) = (workload, pods);
     scene.seen.pods[0].refusal = None;
     assert!(scene.act(300, WELL, true).is_some());
+}
+
+/// Whoever may write the status alone claims an outage, over and over.
+#[test]
+fn an_outage_that_the_dependencies_do_not_show_restarts_nothing() {
+    let claims = [
+        PendingRestart { awaited: true, ..PendingRestart::default() },
+        PendingRestart { down_since: Some(at(0)), ..PendingRestart::default() },
+        PendingRestart {
+            recovered: Some(at(1000)),
+            pods: vec!["uid-api-0".to_owned(), "uid-api-1".to_owned()],
+            ..PendingRestart::default()
+        },
+        PendingRestart {
+            recovered: None,
+            pods: vec!["uid-api-0".to_owned(), "uid-api-1".to_owned()],
+            ..PendingRestart::default()
+        },
+    ];
+    for claim in claims {
+        let mut scene = Scene::of(2, asked_for());
+        for look in 0..50 {
+            scene.status.memory.dependency.restart = Some(claim.clone());
+            let decision = scene.reconcile(1000 + 60 * look, Db::Well { since: -3600 });
+            assert_eq!(decision.plan(), None, "{claim:?}");
+        }
+    }
+    // What is older than the dependency's own recovery is restarted once, and no more.
+    let mut scene = Scene::of(2, asked_for());
+    let mut restarted = 0;
+    for look in 0..50 {
+        let second = 1000 + 60 * look;
+        let pods = scene.seen.pods.iter().map(|pod| pod.uid.clone()).collect();
+        scene.status.memory.dependency.restart =
+            Some(PendingRestart { recovered: Some(at(second)), pods, ..PendingRestart::default() });
+        restarted += usize::from(scene.act(second, Db::Well { since: 500 }, true).is_some());
+    }
+    assert_eq!(restarted, 2);
 }

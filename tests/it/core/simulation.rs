@@ -413,7 +413,8 @@ impl Simulation {
         let front = Live::Service { uid, selector: self.selector.clone(), tool: None, diverted };
         match (reaction, &policy.breaker.on_open, &seen.workload) {
             (Some(Change::ToZero { .. }), _, Workload::Present(state)) => {
-                Live::Replicas { uid: state.uid.clone(), replicas: state.desired, ours: true }
+                let scaled_from = (self.replicas == 0).then_some(u32::try_from(PODS).unwrap());
+                Live::Replicas { uid: state.uid.clone(), replicas: state.desired, scaled_from }
             }
             (Some(Change::ToZero { .. }), _, Workload::Missing { .. }) => Live::Missing,
             (Some(Change::ToZero { .. }), _, Workload::Unknown(why)) => Live::Unreadable(why.clone()),

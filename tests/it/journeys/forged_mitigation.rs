@@ -9,6 +9,8 @@ use super::{circuit, forged::patch_status, hasty, in_phase, is, on_open, well};
 use crate::support::world::{START, World};
 use kubeheal::api::status::HealthState;
 
+const SCALED_DOWN: &str = "kubeheal.dev/scaled-down";
+
 fn front(name: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
@@ -111,4 +113,86 @@ async fn what_a_person_scaled_to_zero_stays_there_whatever_a_status_claims() {
         world.pass(900).await;
         assert_eq!(world.get("Deployment", "api").await.unwrap()["spec"]["replicas"], 0, "{phase}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workload_at_zero_gets_back_what_it_had_whatever_a_status_claims() {
+    for closed in [false, true] {
+        let mut world = World::new();
+        well(&world, "api", 2, hasty(&json!({"action": "ScaleToZero"}))).await;
+        world.break_workload("api", "crash").await;
+        world.until("api", "taken down", 3 * 3600, in_phase("Effective")).await;
+        let down = world.get("Deployment", "api").await.unwrap();
+        let mark: Value = serde_json::from_str(down["metadata"]["annotations"][SCALED_DOWN].as_str().unwrap()).unwrap();
+        let uid = world.service("api").await.metadata.uid;
+        assert_eq!((&down["spec"]["replicas"], mark), (&json!(0), json!({"by": uid, "replicas": 2})));
+        world.stop_controller().await;
+        let mut claimed =
+            json!({"memory": {"mitigation": {"replicas": 1_000_000}, "observed": {"lastReplicas": 1_000_000}}});
+        if closed {
+            claimed["memory"]["circuit"] = json!({"state": "Closed", "openedAt": null, "retryAt": null, "openings": 0});
+        }
+        patch_status(&world, "api", claimed).await;
+        world.patch("Deployment", "api", json!({"metadata": {"annotations": {"tinykube.dev/script": null}}})).await;
+        world.start_controller();
+        world.until("api", "up again", 3000, |status| on_open(status).is_none()).await;
+        world.until("api", "closed", 3000, circuit(CircuitState::Closed)).await;
+        let up = world.get("Deployment", "api").await.unwrap();
+        assert_eq!(up["spec"]["replicas"], 2, "closed: {closed}");
+        assert!(up["metadata"]["annotations"].get(SCALED_DOWN).is_none(), "what is undone leaves no mark: {up}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_of_another_service_or_with_another_number_brings_nothing_back() {
+    let marks = [json!({"by": "somebody", "replicas": 9}), json!({"replicas": 9}), json!("9"), Value::Null];
+    for mark in marks {
+        let mut world = World::new();
+        well(&world, "api", 2, hasty(&json!({"action": "ScaleToZero"}))).await;
+        world.break_workload("api", "crash").await;
+        world.until("api", "taken down", 3 * 3600, in_phase("Effective")).await;
+        world.stop_controller().await;
+        let written = if mark.is_null() { Value::Null } else { json!(mark.to_string()) };
+        world.patch("Deployment", "api", json!({"metadata": {"annotations": {SCALED_DOWN: written}}})).await;
+        patch_status(&world, "api", json!({"memory": {"mitigation": {"replicas": 9}}})).await;
+        world.start_controller();
+        world.pass(3600).await;
+        assert_eq!(world.get("Deployment", "api").await.unwrap()["spec"]["replicas"], 0, "{mark}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_gone_comes_back_with_no_more_replicas_than_it_was_kept_with() {
+    for (claimed, expected) in [(1_000_000, 3), (2, 2)] {
+        let mut world = World::new();
+        well(&world, "api", 1, json!({})).await;
+        world.scale_as("kubectl", "Deployment", "api", 3).await;
+        world.until("api", "three", 60, |s| s.pods.as_ref().is_some_and(|pods| pods.ready == 3)).await;
+        world.pass(60).await;
+        world.stop_controller().await;
+        patch_status(&world, "api", json!({"memory": {"observed": {"lastReplicas": claimed}}})).await;
+        world.delete("Deployment", "api").await;
+        world.start_controller();
+        world.pass(120).await;
+        assert_eq!(world.get("Deployment", "api").await.unwrap()["spec"]["replicas"], expected, "{claimed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definition_is_kept_anew_with_more_replicas_and_not_with_fewer() {
+    let world = World::new();
+    well(&world, "api", 2, json!({})).await;
+    world.pass(60).await;
+    let mut names = Vec::new();
+    for replicas in [4, 3, 4, 1, 2] {
+        world.scale_as("kube-controller-manager", "Deployment", "api", replicas).await;
+        world.pass(120).await;
+        let status = world.status("api").await;
+        assert_eq!(status.health, Some(HealthState::Healthy));
+        names.push(status.last_known_good.unwrap().revision);
+    }
+    names.dedup();
+    assert_eq!(names.len(), 1, "{names:?}");
+    let kept = world.get("ControllerRevision", &names[0]).await.unwrap();
+    assert_eq!(kept["data"]["spec"]["replicas"], 4);
 }

@@ -107,6 +107,7 @@ pub(crate) fn good() -> LastKnownGood {
         revision: "api-kubeheal-1".to_owned(),
         definition: "definition".to_owned(),
         template: "template".to_owned(),
+        replicas: Some(10),
         recorded: Some(at(0)),
         managed_by: None,
         controlled: false,

@@ -91,8 +91,8 @@ pub enum Live {
         uid: String,
         /// How many it asks for.
         replicas: u32,
-        /// The API server says that it was us who set that.
-        ours: bool,
+        /// How many it had before this service scaled it to zero, as the object itself says.
+        scaled_from: Option<u32>,
     },
     /// The Service before the workload.
     Service {

@@ -192,6 +192,8 @@ pub struct LastKnownGood {
     pub definition: String,
     /// Hash of its pod template.
     pub template: String,
+    /// How many replicas it had; none of a kind that has none.
+    pub replicas: Option<u32>,
     /// When it was kept.
     pub recorded: Option<Timestamp>,
     /// The tool that the workload belonged to.
