@@ -122,15 +122,15 @@ fn scaled_mark(service: &HealedService, from: u32) -> String {
     json!({"by": service.uid(), "replicas": from}).to_string()
 }
 
-/// How many replicas a workload had before this service scaled it to zero. A mark may be an old one: the API server must say, too,
-/// that it was us who set the replicas. It keeps that, and takes it from us when somebody else sets others.
+/// How many replicas a workload had before this service scaled it to zero. A mark may be an old one: it counts for nothing where
+/// the API server says that somebody else has set the replicas since. Of zero through the scale subresource it says nobody has.
 pub(super) fn scaled_from(found: &DynamicObject, service: &HealedService) -> Option<u32> {
-    let is_set_by_us = found.managed_fields().iter().any(|entry| {
+    let is_set_by_another = found.managed_fields().iter().any(|entry| {
         let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
-        entry.manager.as_deref() == Some(FIELD_MANAGER)
+        entry.manager.as_deref() != Some(FIELD_MANAGER)
             && fields.is_some_and(|fields| fields.pointer("/f:spec/f:replicas").is_some())
     });
-    let mark = found.annotations().get(SCALED_DOWN).filter(|_| is_set_by_us && replicas_of(found) == 0)?;
+    let mark = found.annotations().get(SCALED_DOWN).filter(|_| !is_set_by_another && replicas_of(found) == 0)?;
     let written: Value = serde_json::from_str(mark).ok()?;
     let from = u32::try_from(written["replicas"].as_u64()?).ok()?;
     (*mark == scaled_mark(service, from)).then_some(from)
