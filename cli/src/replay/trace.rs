@@ -30,6 +30,9 @@ const PAST: [&str; 11] = [
     "eventTime",
 ];
 
+/// What had been watched for so long before it was unhealthy was well: the default stabilization time.
+const WATCHED_BEFORE: SignedDuration = SignedDuration::from_mins(5);
+
 /// A recording, in the order of time.
 #[derive(Debug)]
 pub(crate) struct Trace {
@@ -135,14 +138,16 @@ fn decode(kind: Kind, object: &Value) -> Result<Object, String> {
 }
 
 /// A service as it would be recorded today. The first builds wrote since when it was unhealthy beside the rest: without that, a storm
-/// that was recorded then would not be seen.
+/// that was recorded then would not be seen. One that had been watched for longer than any start takes was well before.
 fn with_memory(service: &Value) -> Value {
     let mut service = service.clone();
-    let since = service.pointer("/status/unhealthySince").cloned();
+    let instant = |field: &str| service.pointer(field)?.as_str()?.parse::<Timestamp>().ok();
+    let (observed, since) = (instant("/status/observedSince"), instant("/status/unhealthySince"));
     if let (Some(since), Some(status)) = (since, service.get_mut("status"))
         && status.get("memory").is_none()
     {
-        status["memory"] = json!({"health": {"episode": {"since": since}}});
+        let was_well = observed.is_some_and(|observed| since.duration_since(observed) >= WATCHED_BEFORE);
+        status["memory"] = json!({"health": {"episode": {"since": since}, "proven": was_well}});
     }
     service
 }
