@@ -35,7 +35,7 @@ impl Context {
         };
         let said = cut(&format!("nothing is done: {why}"), MAX_SENTENCE);
         let before = found.pointer("/status/conditions").cloned().unwrap_or_else(|| json!([]));
-        let after = told(&before, &said, self.clock.now());
+        let after = unknown(&before, &said, self.clock.now());
         if after == before {
             return Ok(());
         }
@@ -55,7 +55,7 @@ impl Context {
 }
 
 /// The conditions with what is true of such a service: nobody knows how it is, and a person is needed.
-fn told(before: &Value, said: &str, now: Timestamp) -> Value {
+fn unknown(before: &Value, said: &str, now: Timestamp) -> Value {
     let mut conditions = before.as_array().cloned().unwrap_or_default();
     for (kind, status) in
         [(condition::READY, "Unknown"), (condition::AVAILABLE, "Unknown"), (condition::STALLED, "True")]
