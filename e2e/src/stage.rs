@@ -10,13 +10,10 @@ use std::{
 use clap::ValueEnum;
 use kube::{
     Api, Client,
-    api::{DeleteParams, ListParams, PostParams},
+    api::{DeleteParams, PostParams},
     core::ObjectMeta,
 };
-use kubeheal::api::{
-    HealedService,
-    status::{HealedServiceStatus, HealthState},
-};
+use kubeheal::api::status::{HealedServiceStatus, HealthState};
 use kubeheal_core::model::state::{CircuitState, Outcome};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
@@ -182,17 +179,6 @@ impl Stage {
     pub(crate) async fn until_well(&self, name: &str) -> Result<()> {
         let kept = |status: &HealedServiceStatus| is(HealthState::Healthy)(status) && status.last_known_good.is_some();
         self.until(name, "healthy, and its definition kept", kept).await.map(drop)
-    }
-
-    /// How many services the controller looks after that are none of this stage's.
-    pub(crate) async fn others(&self) -> Result<usize> {
-        if self.theatre.healer == Healer::Local {
-            return Ok(0);
-        }
-        let all: Api<HealedService> = Api::all(self.theatre.client.clone());
-        let found = all.list(&ListParams::default()).await;
-        let found = found.map_err(|error| Failure::api("count the services", &error))?;
-        Ok(found.iter().filter(|one| one.metadata.namespace.as_ref() != Some(&self.namespace)).count())
     }
 
     /// Tells one pod how to behave.

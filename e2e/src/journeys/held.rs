@@ -37,15 +37,16 @@ pub(super) async fn dependency(stage: &Stage) -> Result<()> {
     expect(circuit(CircuitState::Closed)(&well), || format!("it is not to blame: {:?}", well.circuit))
 }
 
-/// Three of five services fall ill at once; more of more where the controller looks after others too.
+/// Three of a namespace's five services fall ill at once, each of which was well for long enough to count.
 pub(super) async fn storm(stage: &Stage) -> Result<()> {
-    let others = stage.others().await?;
-    let names: Vec<String> = (0..5 + others).map(|number| format!("app-{number}")).collect();
+    let names: Vec<String> = (0..5).map(|number| format!("app-{number}")).collect();
     // Patient enough that all of them are seen before the first may act, although they do not fall ill in the same second.
     let patient = json!({"health": {"notReadySeconds": 20}});
     try_join_all(names.iter().map(|name| stage.well(name, 1, None, patient.clone()))).await?;
+    let proven = |status: &HealedServiceStatus| status.memory.health.proven;
+    try_join_all(names.iter().map(|name| stage.until(name, "well for long enough to count", proven))).await?;
     let pods = stage.hands.list("Pod", "").await?;
-    let ill = &names[..3 + others];
+    let ill = &names[..3];
     try_join_all(ill.iter().map(|name| stage.act_all(name, Act::NotReady))).await?;
     stage.broke();
     try_join_all(ill.iter().map(|name| stage.until(name, "held by the storm", is_blocked("StormHold")))).await?;
