@@ -1,10 +1,8 @@
 //! Signatures under what is kept in objects that others may write.
 
-use std::{
-    fmt::{self, Write},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -36,12 +34,12 @@ impl SigningKey {
 
     /// The signature of a value, whatever the order of its keys, in hexadecimal digits.
     pub fn sign(&self, value: &Value) -> String {
-        hexadecimal(&self.mac(value).finalize().into_bytes())
+        HEXLOWER.encode(&self.mac(value).finalize().into_bytes())
     }
 
     /// Whether it is the signature of that value. Takes as long whatever is wrong with it.
     pub fn has_signed(&self, value: &Value, signature: &str) -> bool {
-        bytes(signature).is_some_and(|signature| self.mac(value).verify_slice(&signature).is_ok())
+        HEXLOWER.decode(signature.as_bytes()).is_ok_and(|signature| self.mac(value).verify_slice(&signature).is_ok())
     }
 
     fn mac(&self, value: &Value) -> Hmac<Sha256> {
@@ -53,7 +51,7 @@ impl SigningKey {
 
 /// SHA-256 of a value, whatever the order of its keys, in hexadecimal digits.
 pub fn fingerprint(value: &Value) -> String {
-    hexadecimal(&Sha256::digest(canonical(value)))
+    HEXLOWER.encode(&Sha256::digest(canonical(value)))
 }
 
 /// JSON without spaces, keys in order. Two values that differ in anything else have two texts.
@@ -88,22 +86,6 @@ fn append(value: &Value, text: &mut String) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => text.push_str(&value.to_string()),
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn bytes(hexadecimal: &str) -> Option<Vec<u8>> {
-    if hexadecimal.len() != 2 * KEY_BYTES || !hexadecimal.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    let pairs = (0..hexadecimal.len()).step_by(2);
-    pairs.map(|place| u8::from_str_radix(&hexadecimal[place..place + 2], 16).ok()).collect()
 }
 
 #[cfg(test)]

@@ -91,12 +91,7 @@ pub(super) async fn webhook(stage: &Stage) -> Result<()> {
     })?;
 
     stage.hands.delete("ValidatingWebhookConfiguration", &stage.namespace).await?;
-    stage.until("app", "acted on", |status| !steps(status).is_empty()).await?;
-    stage.did();
-    stage.until("app", "cured by the restart", verified("RestartPod")).await?;
-    stage.until("app", "healthy again", is(HealthState::Healthy)).await?;
-    stage.healed();
-    Ok(())
+    is_cured(stage).await
 }
 
 const WEBHOOK: &str = "pods.e2e.kubeheal.dev";
@@ -133,6 +128,11 @@ pub(super) async fn observe(stage: &Stage) -> Result<()> {
 pub(super) async fn policy(stage: &Stage) -> Result<()> {
     is_observed(stage).await?;
     stage.hands.patch("HealedService", "app", json!({"spec": {"mode": "Heal"}})).await?;
+    is_cured(stage).await
+}
+
+/// What held the restart back is gone: it comes, and helps.
+async fn is_cured(stage: &Stage) -> Result<()> {
     stage.until("app", "acted on", |status| !steps(status).is_empty()).await?;
     stage.did();
     stage.until("app", "cured by the restart", verified("RestartPod")).await?;

@@ -8,8 +8,7 @@
 //! 2. refuses a time that differs from its own by more than five minutes;
 //! 3. drops an `id` that it has seen: a notice whose answer was lost comes again, with a new time and signature.
 
-use std::fmt::Write;
-
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderName, HeaderValue, Request};
 use jiff::Timestamp;
@@ -68,9 +67,5 @@ fn signature(key: &str, seconds: &str, body: &[u8]) -> Result<String, String> {
     mac.update(seconds.as_bytes());
     mac.update(b".");
     mac.update(body);
-    let mut signature = "sha256=".to_owned();
-    for byte in mac.finalize().into_bytes() {
-        write!(signature, "{byte:02x}").map_err(|error| error.to_string())?;
-    }
-    Ok(signature)
+    Ok(format!("sha256={}", HEXLOWER.encode(&mac.finalize().into_bytes())))
 }
